@@ -1,0 +1,95 @@
+//! One service, looked into.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+use super::common::{Counts, Range, Status, Steps};
+use super::objective::Objective;
+use super::shell::Shell;
+use crate::Text;
+
+/// `/debug/{service}`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DebugView {
+    /// The frame.
+    pub shell: Shell,
+    /// The service.
+    pub service: Text,
+    /// All services, for the switch; the raw name.
+    pub services: Vec<String>,
+    /// The time looked at.
+    pub range: Range,
+    /// `focus` of the address.
+    pub focus: Option<String>,
+    /// Requests of this service (server and consumer spans) per step, bad = failed.
+    pub requests: Steps,
+    /// How long they take.
+    pub latency: Option<LatencyGrid>,
+    /// Endpoints that fail, most failures first.
+    pub endpoints: Vec<Endpoint>,
+    /// The service's objectives, most urgent first.
+    pub objectives: Vec<Objective>,
+    /// The other services on the same scale, at most 8, worst first.
+    pub neighbours: Vec<ServiceLatency>,
+}
+
+/// Latencies over contiguous steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatencyGrid {
+    /// Start of the first step.
+    pub from: Timestamp,
+    /// Length of a step.
+    pub step: Duration,
+    /// One column a step.
+    pub columns: Vec<LatencyColumn>,
+    /// What an objective allows, if one does.
+    pub threshold: Option<Threshold>,
+}
+
+/// The merged histogram of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatencyColumn {
+    /// Values in µs with their counts, ascending.
+    pub values: Vec<(u64, u64)>,
+    /// Quantile 0.5 in µs; `None` without events.
+    pub p50_us: Option<u64>,
+    /// Quantile 0.99 in µs.
+    pub p99_us: Option<u64>,
+}
+
+/// The latency an objective allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Threshold {
+    /// Bound in µs; values above it count against the objective.
+    pub bound_us: u64,
+    /// The objective's id.
+    pub objective: String,
+}
+
+/// An endpoint (a server span's name) and its failures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Span name, such as `POST /v2/checkout`.
+    pub name: Text,
+    /// Raw service name.
+    pub service: String,
+    /// Over the range shown.
+    pub counts: Counts,
+    /// Over as long a time a day before; `None` when nothing was measured then.
+    pub before: Option<Counts>,
+    /// Per step over the range, for the sparkline.
+    pub recent: Steps,
+}
+
+/// A small heatmap of one service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceLatency {
+    /// Raw service name.
+    pub service: String,
+    /// Its worst objective's status; `None` without objectives.
+    pub status: Option<Status>,
+    /// The distribution.
+    pub latency: LatencyGrid,
+    /// Quantile 0.99 over the whole range, in µs.
+    pub p99_us: Option<u64>,
+}

@@ -1,0 +1,228 @@
+//! One objective: the row of a table, and its own page.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::common::{Counts, Range, Severity, Status, Steps};
+use super::debug::{Endpoint, LatencyGrid};
+use super::shell::Shell;
+use crate::Text;
+
+/// An objective as it stands at the evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// Its id, as in links and the API.
+    pub id: String,
+    /// What was promised, in words.
+    pub title: Text,
+    /// Service it belongs to.
+    pub service: Text,
+    /// Target ratio, in (0, 1).
+    pub target: f64,
+    /// Length of the rolling window.
+    pub window: Duration,
+    /// The more urgent of its two facts: promise (window) and burn (now).
+    pub status: Status,
+    /// Since when the status holds, if known.
+    pub since: Option<Timestamp>,
+    /// The error budget.
+    pub budget: Budget,
+    /// Burn rate over the last hour.
+    pub burn_1h: Option<f64>,
+    /// Burn rate over the last 5 minutes.
+    pub burn_5m: Option<f64>,
+    /// When the budget is empty.
+    pub outlook: Outlook,
+    /// Error ratio of the last 6 hours in at most 60 steps, for the sparkline.
+    pub recent: Steps,
+    /// End of the newest slice with events.
+    pub last_event: Option<Timestamp>,
+}
+
+/// The error budget of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Events in the window.
+    pub counts: Counts,
+    /// Fraction left, 1 = untouched, below 0 = overspent; `None` without events.
+    pub left: Option<f64>,
+    /// The same a day ago.
+    pub left_day_ago: Option<f64>,
+    /// Oldest slice the window has, if measuring began inside it: the budget is counted for that time only.
+    pub measured_since: Option<Timestamp>,
+}
+
+/// When the budget is empty if things go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Not measured.
+    Unknown,
+    /// Burn at or below 1, or nothing fails.
+    NotAtThisRate,
+    /// In so long.
+    EmptyIn(Duration),
+    /// Spent already.
+    Empty,
+}
+
+/// A burn rule and how far it is from firing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name, such as `page-fast`.
+    pub name: Text,
+    /// Page or ticket.
+    pub severity: Severity,
+    /// Long window.
+    pub long: Duration,
+    /// Short window.
+    pub short: Duration,
+    /// Burn rate both windows must exceed.
+    pub threshold: f64,
+    /// Burn rate over the long window.
+    pub long_burn: Option<f64>,
+    /// Burn rate over the short window.
+    pub short_burn: Option<f64>,
+    /// Fewest bad events in the long window for it to fire.
+    pub minimum_bad: u64,
+    /// Bad events in the long window.
+    pub long_bad: u64,
+    /// What the alert machine says.
+    pub phase: RulePhase,
+}
+
+/// State of a rule's alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulePhase {
+    /// Not breached, or not by both windows.
+    Inactive,
+    /// Breached, held back until it has lasted for its hold.
+    Pending {
+        /// Breached since.
+        since: Timestamp,
+    },
+    /// Firing.
+    Firing {
+        /// Fired at.
+        since: Timestamp,
+    },
+}
+
+/// A line of the alert list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Objective id.
+    pub objective: String,
+    /// Objective title.
+    pub title: Text,
+    /// Rule name.
+    pub rule: Text,
+    /// Page or ticket.
+    pub severity: Severity,
+    /// The rule's threshold and windows (long, short), when the rule still exists.
+    pub mark: Option<(f64, Duration, Duration)>,
+    /// Where it is.
+    pub phase: AlertPhase,
+    /// Whether it was found only when late data arrived.
+    pub late: bool,
+}
+
+/// Firing or history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertPhase {
+    /// Breached, not yet held long enough.
+    Pending {
+        /// Breached since.
+        since: Timestamp,
+    },
+    /// Firing.
+    Firing {
+        /// Fired at.
+        since: Timestamp,
+    },
+    /// Over.
+    Resolved {
+        /// Fired at.
+        fired: Timestamp,
+        /// Resolved at.
+        at: Timestamp,
+    },
+}
+
+/// `/slos`
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlosView {
+    /// The frame.
+    pub shell: Shell,
+    /// All objectives, most urgent first.
+    pub objectives: Vec<Objective>,
+}
+
+/// `/slos/{id}`
+#[derive(Clone, Debug, PartialEq)]
+pub struct SloView {
+    /// The frame.
+    pub shell: Shell,
+    /// The objective.
+    pub objective: Objective,
+    /// The sentence of the spec.
+    pub description: Text,
+    /// Its service's page exists (the service has sent something).
+    pub service_known: bool,
+    /// Where to read what to do; `https:` only, others are not shown.
+    pub runbook: Option<String>,
+    /// Range of the charts of the last hour.
+    pub range: Range,
+    /// `focus` of the address: a panel, or `rule:` and a rule's name, outlined.
+    pub focus: Option<String>,
+    /// Counts over the last 5 minutes, hour and 6 hours, with their length.
+    pub looks: Vec<(Duration, Counts)>,
+    /// Its rules, in the order of the spec.
+    pub rules: Vec<Rule>,
+    /// Counts for the burndown: up to two windows back, ending now, in steps of at least 10 s.
+    pub past: Steps,
+    /// Counts per step over `range`.
+    pub minutes: Steps,
+    /// Latency objectives: the distribution over `range`.
+    pub latency: Option<LatencyGrid>,
+    /// Spending day by day (or by a shorter step when young), up to 90 steps.
+    pub days: Steps,
+    /// Which endpoints fail, over `range`.
+    pub endpoints: Vec<Endpoint>,
+    /// Its alerts, firing first, then newest first.
+    pub alerts: Vec<Alert>,
+    /// The spec and its place.
+    pub definition: Definition,
+}
+
+/// Where an objective is defined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// File of the spec.
+    pub file: Text,
+    /// First line of the excerpt, from 1.
+    pub line: u64,
+    /// The lines.
+    pub excerpt: Vec<Text>,
+    /// What is counted.
+    pub indicator: Indicator,
+}
+
+/// What an objective counts, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Indicator {
+    /// Good or bad events over all events.
+    Ratio {
+        /// What is counted as good or as bad, such as `bad: status = error`.
+        part: Text,
+        /// What is counted at all.
+        total: Text,
+    },
+    /// Values compared with a bound.
+    Threshold {
+        /// What is compared, such as `duration of server spans of checkout`.
+        of: Text,
+        /// `≤ 400 ms`
+        bound: Text,
+    },
+}
