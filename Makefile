@@ -1,0 +1,44 @@
+# Thin names for commands. Everything CI checks, a person can run from here.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint bench screenshots setup
+
+CARGO := cargo
+# cargo-nextest where it is installed, the ordinary runner where it is not.
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+help: ## What can be made here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Run sloburn with the live traffic of a small shop; prints the address to open
+	$(CARGO) run --locked --package server --bin sloburn -- demo
+
+test: setup ## Install what the tests need, then run all of them
+	$(CARGO) build --locked --package server --bin sloburn
+ifdef NEXTEST
+	$(CARGO) nextest run --locked --workspace
+else
+	$(CARGO) test --locked --workspace --lib --bins --tests
+endif
+	$(CARGO) test --locked --workspace --doc
+
+check: lint test ## All that CI checks
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+lint: ## Formatting, clippy and documentation, no warning allowed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	if command -v cargo-deny >/dev/null; then $(CARGO) deny check; fi
+
+bench: ## Cost per million spans, acknowledgement latency, memory; then the microbenchmarks
+	tests/bench.sh
+
+screenshots: setup ## Take the pictures of the README from the running demo
+	$(CARGO) build --locked --package server --bin sloburn
+	$(CARGO) run --locked --package acceptance --bin screenshots -- docs/screenshots
+
+setup: ## Install what the tests need and this machine lacks (Debian packages, Python and Node SDKs)
+	tests/setup.sh
