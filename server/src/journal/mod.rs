@@ -1,0 +1,3 @@
+//! The journal: what makes a request durable before it is acknowledged.
+
+pub(crate) mod queue;
