@@ -1,1 +1,43 @@
-//! slo-specs
+//! What we promise, and what the promise means: OpenSLO documents → objectives, and the arithmetic
+//! of error budgets, burn rates and alerts.
+//!
+//! Pure: no I/O, no async, no clock. `now` is always an argument.
+//!
+//! ```
+//! use slo_specs::{BurnRate, Ratio, Tally};
+//!
+//! let target: Ratio = "0.999".parse()?;
+//! let tally = Tally::new(10_000, 144);
+//! let burn = BurnRate::of(tally, target).expect("there are events");
+//! assert_eq!(burn.to_string(), "14.4");
+//! assert!(burn <= "14.4".parse()?, "exactly at the threshold is not above it");
+//! # Ok::<(), slo_specs::NumberError>(())
+//! ```
+
+mod alert;
+mod catalog;
+mod decimal;
+mod indicator;
+mod judge;
+mod load;
+mod problem;
+mod selector;
+mod tally;
+mod timeline;
+mod window;
+
+pub use alert::{AlertState, Change, Episode, Transition};
+pub use catalog::{
+    Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
+};
+pub use decimal::{BurnRate, NumberError, Ratio};
+pub use indicator::{Fingerprint, Indicator, Op, Part};
+pub use judge::{
+    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, read_rule,
+};
+pub use load::{Loaded, SourceFile, load};
+pub use problem::{Level, Problem};
+pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
+pub use tally::{ErrorBudget, Tally};
+pub use timeline::{Chunk, ChunkError, Tier, Timeline};
+pub use window::{WindowError, parse_window, window_name};

@@ -1,0 +1,195 @@
+//! The catalog: every objective that resolved, with the rules that judge it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BurnRate, Indicator, Ratio, Signal};
+
+/// Everything that is promised.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    /// Sorted by id; ids are unique.
+    pub objectives: Vec<Objective>,
+    /// Sorted by name: those declared, and those that objectives name.
+    pub services: Vec<Service>,
+}
+
+/// One promise: an indicator, a target and a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// The SLO's name; of several objectives in one SLO, `name.slug`.
+    pub id: String,
+    /// Display name, or else the id.
+    pub title: String,
+    /// May be empty.
+    pub description: String,
+    /// Name of the service it belongs to.
+    pub service: String,
+    /// Share of events that must be good.
+    pub target: Ratio,
+    /// The rolling window the target is about.
+    pub window: Duration,
+    /// What is counted.
+    pub indicator: Indicator,
+    /// What alerts, most severe first.
+    pub rules: Vec<BurnRule>,
+    /// Where to look when it burns.
+    pub runbook: Option<String>,
+    /// Attribute keys by which the objective is also shown apart.
+    pub segments: Vec<String>,
+    /// Labels of the SLO; a label may have several values.
+    pub labels: BTreeMap<String, Vec<String>>,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// Where an objective is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Path of the file.
+    pub file: String,
+    /// Line of the objective, from 1.
+    pub line: u64,
+    /// The document's text.
+    pub text: String,
+}
+
+/// A service that objectives belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Name that objectives refer to.
+    pub name: String,
+    /// Display name, or else the name.
+    pub title: String,
+    /// May be empty.
+    pub description: String,
+    /// `sloburn.dev/tier`, such as `tier-1`.
+    pub tier: Option<String>,
+    /// Labels; a label may have several values.
+    pub labels: BTreeMap<String, Vec<String>>,
+}
+
+/// When spending is too fast: both windows burn above the threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BurnRule {
+    /// Unique within the objective, such as `page-fast`.
+    pub name: String,
+    /// Whether it wakes somebody.
+    pub severity: Severity,
+    /// The long window: it matters.
+    pub long: Duration,
+    /// The short window: it still goes on.
+    pub short: Duration,
+    /// The burn rate that both windows are held against.
+    pub threshold: BurnRate,
+    /// Whether the threshold itself is already too fast.
+    pub bound: Bound,
+    /// How long both must hold before it fires; zero for at once.
+    pub hold: Duration,
+    /// Bad events the long window must have.
+    pub minimum_bad: u64,
+    /// Receivers named by the policy's notification targets; empty for the configured ones.
+    pub receivers: Vec<String>,
+}
+
+/// How loud an alert is. The most severe sorts first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Wakes somebody.
+    Page,
+    /// Waits for the morning.
+    Ticket,
+}
+
+/// Whether a burn rate exactly at the threshold breaches it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Bound {
+    /// Only above it: `burn > threshold`.
+    #[default]
+    Above,
+    /// `burn ≥ threshold`: an `AlertCondition` with `op: gte`.
+    AtLeast,
+}
+
+/// A threshold that some objective declares, to be counted exactly at record time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredThreshold {
+    /// Metric name, or `None` for spans.
+    pub metric: Option<String>,
+    /// Milliseconds for spans, the metric's own unit for metrics.
+    pub bound: f64,
+    /// Whether a value exactly on the bound counts as within.
+    pub inclusive: bool,
+}
+
+impl Catalog {
+    /// Attribute keys that any selector or segment names: sorted, unique, without `service.name`.
+    pub fn dimensions(&self) -> Vec<String> {
+        let mut keys: BTreeSet<&str> = BTreeSet::new();
+        for objective in &self.objectives {
+            keys.extend(objective.segments.iter().map(String::as_str));
+            for selector in objective.indicator.selectors() {
+                keys.extend(selector.matchers.iter().map(|matcher| matcher.key.as_str()));
+            }
+        }
+        keys.remove("service.name");
+        keys.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Thresholds that any objective declares: sorted, unique.
+    pub fn thresholds(&self) -> Vec<DeclaredThreshold> {
+        let mut found: Vec<DeclaredThreshold> = Vec::new();
+        for objective in &self.objectives {
+            if let Indicator::Threshold { of, op, bound } = &objective.indicator {
+                let metric = match of.signal {
+                    Signal::Traces => None,
+                    Signal::Metrics => of.metric.clone(),
+                };
+                found.push(DeclaredThreshold {
+                    metric,
+                    bound: *bound,
+                    inclusive: op.counts_inclusive(),
+                });
+            }
+        }
+        found.sort_by(|a, b| {
+            (&a.metric, a.inclusive)
+                .cmp(&(&b.metric, b.inclusive))
+                .then(a.bound.total_cmp(&b.bound))
+        });
+        found.dedup();
+        found
+    }
+
+    /// The objective of that id.
+    pub fn objective(&self, id: &str) -> Option<&Objective> {
+        let at = self
+            .objectives
+            .binary_search_by(|objective| objective.id.as_str().cmp(id))
+            .ok()?;
+        self.objectives.get(at)
+    }
+}
+
+impl Severity {
+    /// `page` or `ticket`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Ticket => "ticket",
+        }
+    }
+}
+
+impl BurnRule {
+    /// Whether a burn rate is too fast for this rule.
+    pub fn is_over(&self, burn: BurnRate) -> bool {
+        match self.bound {
+            Bound::Above => burn > self.threshold,
+            Bound::AtLeast => burn >= self.threshold,
+        }
+    }
+}

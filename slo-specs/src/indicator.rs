@@ -1,0 +1,146 @@
+//! Indicators: which events count, and which of them are good.
+
+use crate::{Selector, Signal};
+
+/// What an objective counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Indicator {
+    /// Good (or bad) events over all events.
+    Ratio {
+        /// Which events are good, or which are bad.
+        part: Part,
+        /// All events.
+        total: Selector,
+    },
+    /// Events whose value holds against a bound: `value op bound` is good.
+    Threshold {
+        /// Which events.
+        of: Selector,
+        /// How the value is compared.
+        op: Op,
+        /// Milliseconds for spans, the metric's own unit for metrics.
+        bound: f64,
+    },
+}
+
+/// The part of a ratio that is selected; the other is what remains of the total.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Selects the good events.
+    Good(Selector),
+    /// Selects the bad events.
+    Bad(Selector),
+}
+
+/// How a value is compared with a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Below.
+    Lt,
+    /// At or below.
+    Lte,
+    /// Above.
+    Gt,
+    /// At or above.
+    Gte,
+}
+
+/// Names an indicator by what it counts: equal indicators of different objectives have the same,
+/// in every version and on every machine. Tallies are stored under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub u64);
+
+impl Indicator {
+    /// First eight bytes of the BLAKE3 hash of the canonical form.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let hash = blake3::hash(self.canonical().as_bytes());
+        let (head, _) = hash
+            .as_bytes()
+            .split_first_chunk::<8>()
+            .unwrap_or((&[0; 8], &[]));
+        Fingerprint(u64::from_le_bytes(*head))
+    }
+
+    /// Every selector of the indicator: the total or the measured events first.
+    pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        let (first, second) = match self {
+            Self::Ratio {
+                part: Part::Good(part) | Part::Bad(part),
+                total,
+            } => (total, Some(part)),
+            Self::Threshold { of, .. } => (of, None),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// The signal that the indicator's total is counted from.
+    pub fn signal(&self) -> Signal {
+        match self {
+            Self::Ratio { total, .. } => total.signal,
+            Self::Threshold { of, .. } => of.signal,
+        }
+    }
+
+    fn canonical(&self) -> String {
+        match self {
+            Self::Ratio {
+                part: Part::Good(good),
+                total,
+            } => {
+                format!("v1 good({}) total({})", good.canonical(), total.canonical())
+            }
+            Self::Ratio {
+                part: Part::Bad(bad),
+                total,
+            } => {
+                format!("v1 bad({}) total({})", bad.canonical(), total.canonical())
+            }
+            Self::Threshold { of, op, bound } => {
+                format!(
+                    "v1 threshold({}) {} {:016x}",
+                    of.canonical(),
+                    op.name(),
+                    bound.to_bits()
+                )
+            }
+        }
+    }
+}
+
+impl Op {
+    /// OpenSLO's word: `lt`, `lte`, `gt`, `gte`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lt => "lt",
+            Self::Lte => "lte",
+            Self::Gt => "gt",
+            Self::Gte => "gte",
+        }
+    }
+
+    /// Whether `value op bound` holds. False when either is not a number.
+    pub fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::Lt => value < bound,
+            Self::Lte => value <= bound,
+            Self::Gt => value > bound,
+            Self::Gte => value >= bound,
+        }
+    }
+
+    /// Whether a count of the values `≤ bound` (true) or `< bound` (false) decides this op.
+    pub fn counts_inclusive(self) -> bool {
+        matches!(self, Self::Lte | Self::Gt)
+    }
+
+    /// Whether the values within the bound are the good ones; else those beyond it are.
+    pub fn good_is_within(self) -> bool {
+        matches!(self, Self::Lt | Self::Lte)
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

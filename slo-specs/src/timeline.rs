@@ -1,0 +1,203 @@
+//! Tallies of one indicator over time: 10 s while young, then minutes, then hours.
+
+mod chunk;
+mod hour;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub use chunk::ChunkError;
+
+use crate::Tally;
+use hour::Hour;
+
+/// Seconds of an hour.
+const HOUR_S: i64 = 3_600;
+/// How long 10-second slices are kept: 6 h of exact windows, 2 h of late data, an hour to spare.
+const TEN_S: i64 = 9 * HOUR_S;
+/// How long minutes are kept: 35 days of windows, and a day to spare.
+const MINUTE_S: i64 = 36 * 24 * HOUR_S;
+/// How long hours are kept: 400 days of windows, and a day to spare.
+const HOUR_KEPT_S: i64 = 401 * 24 * HOUR_S;
+/// Longest look-back whose far edge is exact to 10 s.
+const TEN_LOOK_BACK: Duration = Duration::from_secs(6 * 3_600);
+/// Longest look-back whose far edge is exact to the minute.
+const MINUTE_LOOK_BACK: Duration = Duration::from_secs(35 * 86_400);
+
+/// How finely an hour is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// 360 slices of 10 s.
+    Ten,
+    /// 60 minutes.
+    Minute,
+    /// One sum.
+    Hour,
+}
+
+/// One hour as it is stored: replaces what was stored of that hour before, in any tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// How finely.
+    pub tier: Tier,
+    /// End of the hour, in Unix seconds: it covers `(hour_end − 3600, hour_end]`.
+    pub hour_end: i64,
+    /// Versioned; equal hours have equal bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Tallies of one indicator. A slice is named by its end: `(end − 10 s, end]`.
+///
+/// Sums of windows up to 6 h are exact to 10 s, up to 35 d exact to the minute at their far edge,
+/// beyond that to the hour; the near edge is exact as long as the time is young.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// By the end of the hour.
+    hours: BTreeMap<i64, Hour>,
+    dirty: BTreeSet<i64>,
+}
+
+impl Timeline {
+    /// A timeline without events.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds events to the slice that ends at `slice_end` (Unix seconds; rounded up to the grid of
+    /// the hour's tier). Cheap for young hours in any order; an old hour is unpacked until the next
+    /// [`advance`](Self::advance).
+    pub fn add(&mut self, slice_end: i64, tally: Tally) {
+        if tally == Tally::EMPTY {
+            return;
+        }
+        let hour_end = ceil(slice_end, HOUR_S);
+        self.hours
+            .entry(hour_end)
+            .or_default()
+            .add(slice_end - (hour_end - HOUR_S), tally);
+        self.dirty.insert(hour_end);
+    }
+
+    /// Sum over the window `(now − look_back, now]`. The far edge of a window beyond 6 h is moved
+    /// down to the whole minute, beyond 35 d to the whole hour, whatever is still kept finer: so
+    /// the answer depends neither on restarts nor on when hours were sealed.
+    pub fn tally(&self, now: i64, look_back: Duration) -> Tally {
+        let far = now.saturating_sub(i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX));
+        let from = if look_back <= TEN_LOOK_BACK {
+            far
+        } else if look_back <= MINUTE_LOOK_BACK {
+            floor(far, 60)
+        } else {
+            floor(far, HOUR_S)
+        };
+        self.between(from, now)
+    }
+
+    /// Sum of the slices whose end lies in `(from, to]`.
+    pub fn between(&self, from: i64, to: i64) -> Tally {
+        if from >= to {
+            return Tally::EMPTY;
+        }
+        let last = ceil(to, HOUR_S);
+        let first = floor(from, HOUR_S).saturating_add(HOUR_S);
+        let hours = self.hours.range(first..=last);
+        hours
+            .map(|(&hour_end, hour)| {
+                let begin = hour_end - HOUR_S;
+                if from <= begin && hour_end <= to {
+                    hour.sum()
+                } else {
+                    hour.between((from - begin).max(0), (to - begin).min(HOUR_S))
+                }
+            })
+            .sum()
+    }
+
+    /// Start of the first slice that has events, in Unix seconds.
+    pub fn measured_since(&self) -> Option<i64> {
+        self.hours
+            .iter()
+            .find_map(|(hour_end, hour)| Some(hour_end - HOUR_S + hour.first()?))
+    }
+
+    /// End of the last slice that has events, in Unix seconds.
+    pub fn last_event(&self) -> Option<i64> {
+        self.hours
+            .iter()
+            .rev()
+            .find_map(|(hour_end, hour)| Some(hour_end - HOUR_S + hour.last()?))
+    }
+
+    /// The hours that changed since this was last asked, in order of time.
+    pub fn take_dirty(&mut self) -> Vec<Chunk> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let chunks = dirty.into_iter().filter_map(|hour_end| {
+            let hour = self.hours.get(&hour_end)?;
+            Some(Chunk {
+                tier: hour.tier(),
+                hour_end,
+                bytes: hour.encode(),
+            })
+        });
+        chunks.collect()
+    }
+
+    /// Puts a stored hour back. Of one hour stored in two tiers the coarser is the newer.
+    pub fn restore(&mut self, tier: Tier, hour_end: i64, bytes: &[u8]) -> Result<(), ChunkError> {
+        let hour = Hour::decode(tier, bytes)?;
+        let known = self.hours.get(&hour_end).map(Hour::tier);
+        if known.is_none_or(|known| known <= tier) {
+            self.hours.insert(hour_end, hour);
+        }
+        Ok(())
+    }
+
+    /// Seals what is old enough at `now`: 10-second hours become minutes after 9 h, minutes become
+    /// one sum after 36 d, and what is older than 401 d is dropped. Sealed hours are dirty.
+    pub fn advance(&mut self, now: i64) {
+        self.hours = self.hours.split_off(&(now - HOUR_KEPT_S + 1));
+        for (&hour_end, hour) in self.hours.range_mut(..=now - TEN_S) {
+            let tier = if hour_end <= now - MINUTE_S {
+                Tier::Hour
+            } else {
+                Tier::Minute
+            };
+            if hour.tier() < tier {
+                hour.seal(tier);
+                self.dirty.insert(hour_end);
+            }
+            hour.pack();
+        }
+    }
+
+    /// Bytes of memory that the tallies take, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        self.hours.values().map(Hour::memory_bytes).sum()
+    }
+}
+
+impl Tier {
+    /// Length of its slices in seconds: 10, 60, 3600.
+    pub fn seconds(self) -> u32 {
+        match self {
+            Self::Ten => 10,
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+        }
+    }
+
+    /// The tier whose slices are that long.
+    pub fn from_seconds(seconds: u32) -> Option<Self> {
+        [Self::Ten, Self::Minute, Self::Hour]
+            .into_iter()
+            .find(|tier| tier.seconds() == seconds)
+    }
+}
+
+fn floor(second: i64, step: i64) -> i64 {
+    second.max(i64::MIN / 2).div_euclid(step) * step
+}
+
+fn ceil(second: i64, step: i64) -> i64 {
+    floor(second.saturating_add(step - 1), step)
+}
