@@ -1,6 +1,6 @@
 //! Indicators: which events count, and which of them are good.
 
-use crate::{Selector, Signal};
+use crate::{Counted, Selector, Signal};
 
 /// What an objective counts.
 #[derive(Clone, Debug, PartialEq)]

@@ -39,5 +39,5 @@ pub use load::{Loaded, SourceFile, load};
 pub use problem::{Level, Problem};
 pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
 pub use tally::{ErrorBudget, Tally};
-pub use timeline::{Chunk, ChunkError, Tier, Timeline};
+pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline};
 pub use window::{WindowError, parse_window, window_name};

@@ -52,15 +52,46 @@ pub struct Chunk {
 /// beyond that to the hour; the near edge is exact as long as the time is young.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
+    counted: Counted,
     /// By the end of the hour.
     hours: BTreeMap<i64, Hour>,
     dirty: BTreeSet<i64>,
+}
+
+/// Which events the `bad` of an added tally stands for.
+///
+/// Good and all events may come from different series, and one may be written before the other: so
+/// what was selected is summed as it is, and the bad events of a ratio of good ones are what remains
+/// of a whole window, never of a slice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// The bad events: the usual case.
+    #[default]
+    Bad,
+    /// The good events; what remains of the total is bad.
+    Good,
+}
+
+impl Counted {
+    fn tally(self, sum: Tally) -> Tally {
+        let part = sum.bad.min(sum.total);
+        let bad = match self {
+            Self::Bad => part,
+            Self::Good => sum.total - part,
+        };
+        Tally { bad, ..sum }
+    }
 }
 
 impl Timeline {
     /// A timeline without events.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A timeline without events, for an indicator that counts those events beside all.
+    pub fn counting(counted: Counted) -> Self {
+        Self { counted, ..Self::default() }
     }
 
     /// Adds events to the slice that ends at `slice_end` (Unix seconds; rounded up to the grid of
@@ -101,7 +132,7 @@ impl Timeline {
         let last = ceil(to, HOUR_S);
         let first = floor(from, HOUR_S).saturating_add(HOUR_S);
         let hours = self.hours.range(first..=last);
-        hours
+        let sum = hours
             .map(|(&hour_end, hour)| {
                 let begin = hour_end - HOUR_S;
                 if from <= begin && hour_end <= to {
@@ -110,7 +141,8 @@ impl Timeline {
                     hour.between((from - begin).max(0), (to - begin).min(HOUR_S))
                 }
             })
-            .sum()
+            .sum();
+        self.counted.tally(sum)
     }
 
     /// Start of the first slice that has events, in Unix seconds.
