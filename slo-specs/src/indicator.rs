@@ -81,6 +81,20 @@ impl Indicator {
         }
     }
 
+    /// Which events are counted beside all: those that the part of a ratio selects.
+    pub fn counted(&self) -> Counted {
+        match self {
+            Self::Ratio {
+                part: Part::Good(_),
+                ..
+            } => Counted::Good,
+            Self::Ratio {
+                part: Part::Bad(_), ..
+            }
+            | Self::Threshold { .. } => Counted::Bad,
+        }
+    }
+
     fn canonical(&self) -> String {
         match self {
             Self::Ratio {

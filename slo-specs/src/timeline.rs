@@ -91,7 +91,10 @@ impl Timeline {
 
     /// A timeline without events, for an indicator that counts those events beside all.
     pub fn counting(counted: Counted) -> Self {
-        Self { counted, ..Self::default() }
+        Self {
+            counted,
+            ..Self::default()
+        }
     }
 
     /// Adds events to the slice that ends at `slice_end` (Unix seconds; rounded up to the grid of
