@@ -1,0 +1,4 @@
+//! Acceptance tests: the real binary, from outside.
+
+mod harness;
+mod layers;

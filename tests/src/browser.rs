@@ -1,0 +1,175 @@
+//! Headless Chromium, driven through Debian's `ChromeDriver`.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::http;
+
+/// From the command to the driver's port.
+const START: Duration = Duration::from_secs(30);
+
+/// Whether pages may run scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// As browsers do by default.
+    Run,
+    /// Switched off in the browser's settings.
+    Off,
+}
+
+/// One browser window with a profile of its own.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    endpoint: String,
+    // The process, its output (held open: it would fail at its next word), and the browser's profile.
+    _driver: (Child, BufReader<ChildStdout>, TempDir),
+}
+
+impl Browser {
+    /// Opens a window whose viewport is `width` × `height` CSS pixels.
+    pub async fn open(width: u32, height: u32, scripts: Scripts) -> Result<Browser> {
+        let profile = tempfile::Builder::new()
+            .prefix("sloburn-chromium-")
+            .tempdir()?;
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver did not start; `make setup` installs it")?;
+        let mut output = BufReader::new(driver.stdout.take().context("its output is not piped")?);
+        let port = tokio::time::timeout(START, port(&mut output)).await??;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        http::client()?; // installs the TLS provider that the client below asks for
+        let mut builder = ClientBuilder::rustls()?;
+        if let Value::Object(map) = capabilities(profile.path(), width, height, scripts) {
+            builder.capabilities(map);
+        }
+        let client = builder
+            .connect(&endpoint)
+            .await
+            .context("Chromium did not start")?;
+        Ok(Browser {
+            client,
+            endpoint,
+            _driver: (driver, output, profile),
+        })
+    }
+
+    /// Opens `url` and waits until it is loaded.
+    pub async fn goto(&self, url: &str) -> Result<()> {
+        self.client
+            .goto(url)
+            .await
+            .with_context(|| format!("{url} did not load"))
+    }
+
+    /// Text of the first element that `css` selects, as a reader sees it.
+    pub async fn text(&self, css: &str) -> Result<String> {
+        Ok(self
+            .client
+            .find(Locator::Css(css))
+            .await
+            .with_context(|| format!("no {css}"))?
+            .text()
+            .await?)
+    }
+
+    /// What a script's function body returns. The driver can run one on a page that may not run its own.
+    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, Vec::new()).await?)
+    }
+
+    /// How many CSS pixels the page is wider than its window.
+    pub async fn overflow(&self) -> Result<i64> {
+        let script = "const e = document.documentElement; return e.scrollWidth - e.clientWidth;";
+        self.evaluate(script).await?.as_i64().context("no width")
+    }
+
+    /// What the browser's console was told since the last call: errors and warnings, refusals by policy too.
+    pub async fn complaints(&self) -> Result<Vec<String>> {
+        let session = self.client.session_id().await?.context("no session")?;
+        let url = format!("{}/session/{session}/se/log", self.endpoint);
+        let request = http::client()?
+            .post(url)
+            .json(&json!({ "type": "browser" }));
+        let answer: Value = request.send().await?.json().await?;
+        let entries = answer["value"].as_array().context("no log")?;
+        let told = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
+        let mild = ["DEBUG", "INFO"];
+        let severe = entries
+            .iter()
+            .filter(|entry| !mild.iter().any(|level| entry["level"] == *level));
+        Ok(severe.map(told).collect())
+    }
+
+    /// The window as a PNG picture, as tall as the page.
+    pub async fn picture(&self, width: u32) -> Result<Vec<u8>> {
+        let height = self
+            .evaluate("return document.documentElement.scrollHeight;")
+            .await?;
+        let height = u32::try_from(height.as_u64().context("no height")?)?;
+        self.client.set_window_size(width, height).await?;
+        Ok(self.client.screenshot().await?)
+    }
+
+    /// Ends the browser.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.client.close().await?)
+    }
+}
+
+async fn port(output: &mut BufReader<ChildStdout>) -> Result<u16> {
+    let mut line = String::new();
+    while output.read_line(&mut line).await? > 0 {
+        if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
+            return Ok(port.trim().trim_end_matches('.').parse()?);
+        }
+        line.clear();
+    }
+    anyhow::bail!("chromedriver ended without naming its port")
+}
+
+fn capabilities(profile: &Path, width: u32, height: u32, scripts: Scripts) -> Value {
+    let javascript = match scripts {
+        Scripts::Run => 1,
+        Scripts::Off => 2,
+    };
+    json!({
+        "browserName": "chrome",
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "goog:chromeOptions": {
+            "binary": "/usr/bin/chromium",
+            "args": [
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+                format!("--window-size={width},{height}"),
+                format!("--user-data-dir={}", profile.display()),
+            ],
+            "prefs": { "profile.managed_default_content_settings.javascript": javascript },
+            // A headless window is never narrower than 500 pixels; an emulated screen is.
+            "mobileEmulation": {
+                "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "mobile": false }
+            },
+        },
+    })
+}

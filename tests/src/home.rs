@@ -1,0 +1,175 @@
+//! What one sloburn needs on disk: specs, configuration, data, logs; kept over restarts.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::sloburn::{Listeners, Sloburn};
+
+/// How long a command that should end by itself may take.
+const COMMAND: Duration = Duration::from_mins(1);
+
+/// A directory with everything one sloburn is started with. Started again from the same home, it listens on the
+/// same ports, so that senders find it again.
+#[derive(Debug)]
+pub struct Home {
+    directory: TempDir,
+    database_url: Option<String>,
+    environment: BTreeMap<String, String>,
+    listeners: OnceLock<Listeners>,
+}
+
+impl Home {
+    /// An empty home: no specs, a configuration without receivers, SQLite in its `data`.
+    pub fn new() -> Result<Home> {
+        let directory = tempfile::Builder::new().prefix("sloburn-test-").tempdir()?;
+        std::fs::create_dir(directory.path().join("specs"))?;
+        std::fs::write(directory.path().join("sloburn.toml"), "")?;
+        Ok(Home {
+            directory,
+            database_url: None,
+            environment: BTreeMap::new(),
+            listeners: OnceLock::new(),
+        })
+    }
+
+    /// The same, with its data in the PostgreSQL database at `url`.
+    #[must_use]
+    pub fn on_postgres(mut self, url: &str) -> Home {
+        self.database_url = Some(url.to_owned());
+        self
+    }
+
+    /// Writes (or overwrites) the spec file `name`.
+    pub fn spec(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.specs().join(name), text)?)
+    }
+
+    /// Writes (or overwrites) `sloburn.toml`.
+    pub fn config(&self, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.path().join("sloburn.toml"), text)?)
+    }
+
+    /// Sets an environment variable of the processes started from here.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The home's directory.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The directory of the specs.
+    pub fn specs(&self) -> PathBuf {
+        self.path().join("specs")
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// The file that all standard error of servers started here goes to.
+    pub fn log(&self) -> PathBuf {
+        self.path().join("log")
+    }
+
+    /// Starts `sloburn serve` and waits until it is ready.
+    pub async fn start(&self) -> Result<Sloburn> {
+        let known = self.listeners.get().copied();
+        let sloburn = Sloburn::start(self.serve(known), &self.log()).await?;
+        self.listeners.get_or_init(|| sloburn.listeners());
+        Ok(sloburn)
+    }
+
+    /// Runs `sloburn serve` where it must refuse to start; fails when it does not end.
+    pub async fn refuse_to_start(&self, more: &[&str]) -> Result<Output> {
+        let mut command = self.serve(None);
+        command.args(more);
+        finish(command).await
+    }
+
+    /// Runs `sloburn` with `arguments` to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = self.command()?;
+        command.args(arguments);
+        finish(command).await
+    }
+
+    /// The command line of `sloburn serve`; without known listeners on ports that the system chooses.
+    pub fn serve(&self, known: Option<Listeners>) -> Command {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let known = known.unwrap_or(Listeners {
+            grpc: any,
+            http: any,
+            web: any,
+        });
+        // A missing binary is told when the command is spawned.
+        let mut command = self
+            .command()
+            .unwrap_or_else(|_| Command::new("sloburn-is-not-built"));
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(self.path().join("sloburn.toml"));
+        command.arg("--specs").arg(self.specs());
+        match &self.database_url {
+            Some(url) => command.arg("--database-url").arg(url),
+            None => command.arg("--data").arg(self.data()),
+        };
+        command
+            .arg("--otlp-grpc-listen")
+            .arg(known.grpc.to_string());
+        command
+            .arg("--otlp-http-listen")
+            .arg(known.http.to_string());
+        command.arg("--web-listen").arg(known.web.to_string());
+        command
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        // Only what is set here: a developer's own SLOBURN_… or OTEL_… must not change a test.
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .envs(&self.environment);
+        command
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        Ok(command)
+    }
+}
+
+/// The `sloburn` binary of this build: beside the directory of the test's own executable.
+pub fn binary() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("the test does not know its own path")?;
+    let profile = own
+        .ancestors()
+        .nth(2)
+        .context("the test is not in a target directory")?;
+    let path = profile.join("sloburn");
+    ensure!(
+        path.is_file(),
+        "{} is not built; `make test` builds it, as does `cargo build -p server --bin sloburn`",
+        path.display()
+    );
+    Ok(path)
+}
+
+async fn finish(mut command: Command) -> Result<Output> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    tokio::time::timeout(COMMAND, command.output())
+        .await
+        .with_context(|| format!("{command:?} did not end within {COMMAND:?}"))?
+        .with_context(|| format!("{command:?} did not start"))
+}
