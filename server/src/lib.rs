@@ -1,3 +1,4 @@
 //! server
 
 pub mod clock;
+pub mod store;

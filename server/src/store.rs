@@ -1,0 +1,296 @@
+//! What sloburn remembers: SQLite in a directory, or PostgreSQL.
+//!
+//! [`Store`] is a cheap-clone handle. One connection writes, one transaction at a time, and several read. What
+//! a write has committed is on disk (`synchronous = full`), and every later read sees it. All statements are
+//! written once (`store/statements`) and compiled for both databases; their queries are not checked by macros,
+//! as those know one database only: the contract tests run each against both.
+//!
+//! A store belongs to one process: a lock on the directory, or on the PostgreSQL database, keeps a second one out.
+
+mod error;
+mod postgres;
+mod rows;
+mod sqlite;
+
+#[cfg(test)]
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{OpenError, StoreError};
+pub use rows::{
+    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, Delivery, Demand, Fold, Group, History,
+    HistoryRow, Kind, Location, Next, OutboxRow, Owed, SliceRow, TallyRow, Tier, Trim,
+};
+
+/// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
+/// call is a few of them. Retention is the exception: it is many transactions, each short.
+const POSTGRES_LIMIT: Duration = Duration::from_secs(20);
+
+/// The open store. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Arc<Engine>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(sqlite::Engine),
+    Postgres(postgres::Engine),
+}
+
+/// Runs one of the shared functions on the engine at hand.
+macro_rules! on_engine {
+    ($self:ident, $file:ident :: $function:ident ( $($argument:expr),* )) => {
+        match &*$self.engine {
+            Engine::Sqlite(engine) => {
+                sqlite::statements::$file::$function(engine, $($argument),*).await
+            }
+            Engine::Postgres(engine) => {
+                within(postgres::statements::$file::$function(engine, $($argument),*)).await
+            }
+        }
+    };
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(POSTGRES_LIMIT, call)
+        .await
+        .unwrap_or(Err(StoreError::TimedOut {
+            seconds: POSTGRES_LIMIT.as_secs(),
+        }))
+}
+
+impl Store {
+    /// Opens a store, making it if it is not there: takes the lock, refuses a newer schema, brings an older one
+    /// up to date.
+    pub async fn open(location: &Location) -> Result<Store, OpenError> {
+        let engine = match location {
+            Location::Directory(directory) => {
+                Engine::Sqlite(sqlite::Engine::open(directory).await?)
+            }
+            Location::Postgres(url) => Engine::Postgres(postgres::Engine::open(url).await?),
+        };
+        Ok(Store {
+            engine: Arc::new(engine),
+        })
+    }
+
+    /// The stored answers of those requests that were counted before, in no order.
+    pub async fn answers(
+        &self,
+        hashes: &[[u8; 16]],
+    ) -> Result<Vec<([u8; 16], Vec<u8>)>, StoreError> {
+        on_engine!(self, journal::answers(hashes))
+    }
+
+    /// Makes a group durable, in one transaction; returns the seq of its journal row, which only grows.
+    pub async fn commit(&self, group: &Group) -> Result<i64, StoreError> {
+        on_engine!(self, journal::commit(group))
+    }
+
+    /// The last journal row that slices and tallies hold; 0 before the first fold.
+    pub async fn folded(&self) -> Result<i64, StoreError> {
+        on_engine!(self, meta::folded())
+    }
+
+    /// Journal rows after `seq`, oldest first: seq and delta.
+    pub async fn journal_after(&self, seq: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        on_engine!(self, journal::journal_after(seq))
+    }
+
+    /// Every series ever committed: id and key.
+    pub async fn series(&self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        on_engine!(self, journal::series())
+    }
+
+    /// Every metric stream: id and state as of the last fold.
+    pub async fn streams(&self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        on_engine!(self, journal::streams())
+    }
+
+    /// Counters by name, as of the last fold.
+    pub async fn counters(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        on_engine!(self, journal::counters())
+    }
+
+    /// Replaces what a fold touched and drops the journal up to [`Fold::upto`], in one transaction.
+    pub async fn fold(&self, fold: &Fold) -> Result<(), StoreError> {
+        on_engine!(self, journal::fold(fold))
+    }
+
+    /// Slices with `after_s < end_s <= upto_s`, of all services or of these, by end and service.
+    pub async fn slices(
+        &self,
+        tier: Tier,
+        services: Option<&[String]>,
+        after_s: i64,
+        upto_s: i64,
+    ) -> Result<Vec<SliceRow>, StoreError> {
+        on_engine!(self, slices::slices(tier, services, after_s, upto_s))
+    }
+
+    /// Those of the named slices that exist.
+    pub async fn slices_at(
+        &self,
+        wanted: &[(Tier, i64, String)],
+    ) -> Result<Vec<SliceRow>, StoreError> {
+        on_engine!(self, slices::slices_at(wanted))
+    }
+
+    /// Counts of the slices with `after_s < end_s <= upto_s`, by end and service, without their packs.
+    pub async fn demand(
+        &self,
+        tier: Tier,
+        after_s: i64,
+        upto_s: i64,
+    ) -> Result<Vec<Demand>, StoreError> {
+        on_engine!(self, slices::demand(tier, after_s, upto_s))
+    }
+
+    /// Every service ever seen, by name.
+    pub async fn services(&self) -> Result<Vec<String>, StoreError> {
+        on_engine!(self, slices::services())
+    }
+
+    /// Chunks of these indicators that end after `after_hour_end_s`, by fingerprint, tier and hour.
+    pub async fn tallies(
+        &self,
+        fingerprints: &[i64],
+        after_hour_end_s: i64,
+    ) -> Result<Vec<TallyRow>, StoreError> {
+        on_engine!(self, tallies::tallies(fingerprints, after_hour_end_s))
+    }
+
+    /// Inserts or replaces chunks.
+    pub async fn put_tallies(&self, rows: &[TallyRow]) -> Result<(), StoreError> {
+        on_engine!(self, tallies::put_tallies(rows))
+    }
+
+    /// Inserts or replaces minute and hour slices, and remembers up to when (Unix seconds) they are complete.
+    pub async fn seal(&self, slices: &[SliceRow], sealed_until_s: i64) -> Result<(), StoreError> {
+        on_engine!(self, slices::seal(slices, sealed_until_s))
+    }
+
+    /// Up to when minutes and hours are complete, Unix seconds; 0 before the first seal.
+    pub async fn sealed_until(&self) -> Result<i64, StoreError> {
+        on_engine!(self, meta::sealed_until())
+    }
+
+    /// Deletes what is older than asked, in small transactions; returns the number of rows.
+    pub async fn trim(&self, trim: &Trim) -> Result<u64, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => sqlite::statements::retention::trim(engine, trim).await,
+            Engine::Postgres(engine) => postgres::statements::retention::trim(engine, trim).await,
+        }
+    }
+
+    /// The state of every alert, by objective and rule.
+    pub async fn alerts(&self) -> Result<Vec<AlertRow>, StoreError> {
+        on_engine!(self, alerts::alerts())
+    }
+
+    /// Advances alerts, writes their history and owes their pages: all of it, or, when one of the alerts is not
+    /// at the version expected ([`StoreError::Conflict`]), nothing.
+    pub async fn transition(
+        &self,
+        changes: &[AlertChange],
+        pages: &[OutboxRow],
+    ) -> Result<(), StoreError> {
+        on_engine!(self, alerts::transition(changes, pages))
+    }
+
+    /// Incidents, newest first, of all objectives or of one.
+    pub async fn history(
+        &self,
+        objective: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        on_engine!(self, alerts::history(objective, limit))
+    }
+
+    /// A new incident number; never given out again.
+    pub async fn next_incident(&self) -> Result<i64, StoreError> {
+        on_engine!(self, meta::next_incident())
+    }
+
+    /// What `receiver` is owed now: of each incident the oldest page it has not accepted, the one due first at
+    /// the front, whether due yet or not.
+    pub async fn owed(&self, receiver: &str, limit: i64) -> Result<Vec<Owed>, StoreError> {
+        on_engine!(self, outbox::owed(receiver, limit))
+    }
+
+    /// Writes down, before the call, that an attempt begins; the page is not due again before `lease_until_ms`.
+    /// Returns the attempt.
+    pub async fn begin_attempt(
+        &self,
+        outbox: i64,
+        started_ms: i64,
+        lease_until_ms: i64,
+    ) -> Result<i64, StoreError> {
+        on_engine!(
+            self,
+            outbox::begin_attempt(outbox, started_ms, lease_until_ms)
+        )
+    }
+
+    /// Writes down how an attempt ended and what follows.
+    pub async fn end_attempt(&self, ended: &Attempted) -> Result<(), StoreError> {
+        on_engine!(self, outbox::end_attempt(ended))
+    }
+
+    /// To call once after a start: pages whose attempt the last process did not finish are due at once. Returns
+    /// their number.
+    pub async fn resume(&self, now_ms: i64) -> Result<u64, StoreError> {
+        on_engine!(self, outbox::resume(now_ms))
+    }
+
+    /// Fires that `receiver` has not accepted and no fallback was given yet: row and when decided (Unix
+    /// milliseconds), oldest first.
+    pub async fn unaccepted(
+        &self,
+        receiver: &str,
+        limit: i64,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        on_engine!(self, outbox::unaccepted(receiver, limit))
+    }
+
+    /// Owes a fire, and its resolve if there is one, to `fallback` too.
+    pub async fn escalate(
+        &self,
+        outbox: i64,
+        fallback: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        on_engine!(self, outbox::escalate(outbox, fallback, now_ms))
+    }
+
+    /// What each receiver is owed.
+    pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        on_engine!(self, outbox::backlog())
+    }
+
+    /// Pages and their attempts, newest page first, of all incidents or of one.
+    pub async fn deliveries(
+        &self,
+        incident: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        on_engine!(self, outbox::deliveries(incident, limit))
+    }
+
+    /// Commits something of no meaning: for readiness.
+    pub async fn ping_write(&self) -> Result<(), StoreError> {
+        on_engine!(self, meta::ping_write())
+    }
+
+    /// Waits for the write in progress and closes; other clones get [`StoreError::Closed`] or a closed pool.
+    pub async fn close(self) {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+        }
+    }
+}

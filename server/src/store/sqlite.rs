@@ -1,0 +1,117 @@
+//! SQLite: how it is opened and how a write begins. The statements are those of PostgreSQL too.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::error::{OpenError, StoreError};
+
+pub(super) type Db = sqlx::Sqlite;
+pub(super) type Connection = SqliteConnection;
+
+#[expect(
+    clippy::duplicate_mod,
+    reason = "the same statements, compiled for each database"
+)]
+#[path = "statements/mod.rs"]
+pub(super) mod statements;
+
+/// Takes the write lock at once, so that a transaction never fails half way for want of it.
+const BEGIN: &str = "begin immediate";
+const HAS_MIGRATIONS: &str = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
+const FILE: &str = "sloburn.db";
+const LOCK_FILE: &str = "lock";
+/// Readers wait for nobody in WAL mode; a few serve the pages, the evaluator and the workers.
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// An open data directory.
+#[derive(Debug)]
+pub(super) struct Engine {
+    writer: statements::Writer,
+    pub(super) readers: SqlitePool,
+    options: SqliteConnectOptions,
+    /// The lock on the directory; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Engine {
+    pub(super) async fn open(directory: &Path) -> Result<Engine, OpenError> {
+        let lock = lock(directory)?;
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join(FILE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("journal_size_limit", "67108864")
+            .disable_statement_logging();
+        let place = directory.display().to_string();
+        let connect = |source| OpenError::Connect {
+            place: place.clone(),
+            source,
+        };
+        let mut connection = options.connect().await.map_err(connect)?;
+        statements::meta::migrate(&mut connection, &MIGRATOR, &place).await?;
+        statements::meta::take_epoch(&mut connection)
+            .await
+            .map_err(connect)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options.clone().create_if_missing(false).read_only(true))
+            .await
+            .map_err(connect)?;
+        Ok(Engine {
+            writer: statements::Writer::new(connection),
+            readers,
+            options,
+            _lock: lock,
+        })
+    }
+
+    /// A new writer connection, after an error made the last one doubtful.
+    async fn connect_writer(&self) -> Result<SqliteConnection, StoreError> {
+        Ok(self.options.connect().await?)
+    }
+
+    /// Readers first: the last connection to close writes the log back, and readers may not write.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        if let Some(connection) = self.writer.close().await
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
+        }
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let unwritable = |source| OpenError::Unwritable {
+        directory: PathBuf::from(directory),
+        source,
+    };
+    fs::create_dir_all(directory).map_err(unwritable)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join(LOCK_FILE))
+        .map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::DirectoryInUse {
+            directory: PathBuf::from(directory),
+        }),
+        Err(TryLockError::Error(source)) => Err(unwritable(source)),
+    }
+}

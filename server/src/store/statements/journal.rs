@@ -1,0 +1,183 @@
+//! What comes in: request hashes, series, the journal, and its fold into slices and tallies.
+
+use sqlx::QueryBuilder;
+use sqlx::error::ErrorKind;
+
+use super::{Connection, Db, Engine, ROWS, Writing, run, slices, tallies};
+use crate::store::error::StoreError;
+use crate::store::rows::{Fold, Group};
+
+pub(crate) async fn answers(
+    engine: &Engine,
+    hashes: &[[u8; 16]],
+) -> Result<Vec<([u8; 16], Vec<u8>)>, StoreError> {
+    let mut found = Vec::new();
+    for hashes in hashes.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("select hash, answer from request where hash in (");
+        let mut list = built.separated(", ");
+        for hash in hashes {
+            list.push_bind(hash.to_vec());
+        }
+        built.push(")");
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = built
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(&engine.readers)
+            .await?;
+        for (hash, answer) in rows {
+            let hash = hash.try_into().map_err(|hash| StoreError::Damaged {
+                what: "a request hash",
+                value: format!("{hash:?}"),
+            })?;
+            found.push((hash, answer));
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    match insert_requests(&mut writing.connection, group).await {
+        Ok(()) => {}
+        Err(error) if is_duplicate(&error) => {
+            writing.rollback().await?;
+            return Err(StoreError::DuplicateRequest);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    insert_series(&mut writing.connection, &group.series).await?;
+    let seq = sqlx::query_scalar("insert into journal (delta) values ($1) returning seq")
+        .bind(&group.delta)
+        .fetch_one(&mut writing.connection)
+        .await?;
+    writing.commit().await?;
+    Ok(seq)
+}
+
+async fn insert_requests(connection: &mut Connection, group: &Group) -> Result<(), sqlx::Error> {
+    for requests in group.requests.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("insert into request (hash, received_s, answer) ");
+        built.push_values(requests, |mut row, (hash, answer)| {
+            row.push_bind(hash.to_vec())
+                .push_bind(group.received_s)
+                .push_bind(answer.as_slice());
+        });
+        run(connection, built).await?;
+    }
+    Ok(())
+}
+
+async fn insert_series(
+    connection: &mut Connection,
+    series: &[(i64, Vec<u8>)],
+) -> Result<(), sqlx::Error> {
+    for series in series.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("insert into series (id, key) ");
+        built.push_values(series, |mut row, (id, key)| {
+            row.push_bind(*id).push_bind(key.as_slice());
+        });
+        built.push(" on conflict (id) do nothing");
+        run(connection, built).await?;
+    }
+    Ok(())
+}
+
+fn is_duplicate(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
+}
+
+pub(crate) async fn journal_after(
+    engine: &Engine,
+    seq: i64,
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    Ok(
+        sqlx::query_as::<Db, _>("select seq, delta from journal where seq > $1 order by seq")
+            .bind(seq)
+            .fetch_all(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn series(engine: &Engine) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    Ok(
+        sqlx::query_as::<Db, _>("select id, key from series order by id")
+            .fetch_all(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn streams(engine: &Engine) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    Ok(
+        sqlx::query_as::<Db, _>("select id, state from stream order by id")
+            .fetch_all(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn counters(engine: &Engine) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(
+        sqlx::query_as::<Db, _>("select name, value from counter order by name")
+            .fetch_all(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    let connection = &mut writing.connection;
+    slices::put(connection, &fold.slices).await?;
+    tallies::put(connection, &fold.tallies).await?;
+    put_streams(connection, &fold.streams).await?;
+    put_counters(connection, &fold.counters).await?;
+    sqlx::query("delete from journal where seq <= $1")
+        .bind(fold.upto)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update meta set value = $1 where name = 'folded'")
+        .bind(fold.upto)
+        .execute(&mut *connection)
+        .await?;
+    writing.commit().await
+}
+
+async fn put_streams(
+    connection: &mut Connection,
+    streams: &[(i64, Vec<u8>)],
+) -> Result<(), sqlx::Error> {
+    let (gone, kept): (Vec<_>, Vec<_>) = streams.iter().partition(|(_, state)| state.is_empty());
+    for streams in kept.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("insert into stream (id, state) ");
+        built.push_values(streams, |mut row, (id, state)| {
+            row.push_bind(*id).push_bind(state.as_slice());
+        });
+        built.push(" on conflict (id) do update set state = excluded.state");
+        run(connection, built).await?;
+    }
+    for streams in gone.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("delete from stream where id in (");
+        let mut list = built.separated(", ");
+        for (id, _) in streams {
+            list.push_bind(*id);
+        }
+        built.push(")");
+        run(connection, built).await?;
+    }
+    Ok(())
+}
+
+async fn put_counters(
+    connection: &mut Connection,
+    counters: &[(String, i64)],
+) -> Result<(), sqlx::Error> {
+    for counters in counters.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("insert into counter (name, value) ");
+        built.push_values(counters, |mut row, (name, value)| {
+            row.push_bind(name.as_str()).push_bind(*value);
+        });
+        built.push(" on conflict (name) do update set value = excluded.value");
+        run(connection, built).await?;
+    }
+    Ok(())
+}

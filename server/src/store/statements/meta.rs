@@ -1,0 +1,90 @@
+//! The store about itself: schema, epoch, single numbers.
+
+use sqlx::migrate::Migrator;
+
+use super::{Connection, Engine, HAS_MIGRATIONS, Writing};
+use crate::store::error::{OpenError, StoreError};
+
+/// Brings the schema up to date; refuses one that is newer than this program, before anything is written.
+pub(crate) async fn migrate(
+    connection: &mut Connection,
+    migrator: &Migrator,
+    place: &str,
+) -> Result<(), OpenError> {
+    let known = migrator.iter().map(|step| step.version).max().unwrap_or(0);
+    let found = schema(connection)
+        .await
+        .map_err(|source| OpenError::Connect {
+            place: place.to_owned(),
+            source,
+        })?;
+    if found > known {
+        return Err(OpenError::NewerSchema {
+            place: place.to_owned(),
+            found,
+            known,
+        });
+    }
+    migrator
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|source| OpenError::Migrate {
+            place: place.to_owned(),
+            source,
+        })
+}
+
+/// The newest schema version in the database; 0 if it is empty.
+async fn schema(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar(HAS_MIGRATIONS)
+        .fetch_one(&mut *connection)
+        .await?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations")
+        .fetch_one(connection)
+        .await
+}
+
+/// Counts this opening; returns its number.
+pub(crate) async fn take_epoch(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("update meta set value = value + 1 where name = 'epoch' returning value")
+        .fetch_one(connection)
+        .await
+}
+
+pub(crate) async fn folded(engine: &Engine) -> Result<i64, StoreError> {
+    Ok(
+        sqlx::query_scalar("select value from meta where name = 'folded'")
+            .fetch_one(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn sealed_until(engine: &Engine) -> Result<i64, StoreError> {
+    Ok(
+        sqlx::query_scalar("select value from meta where name = 'sealed_until'")
+            .fetch_one(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn next_incident(engine: &Engine) -> Result<i64, StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    let incident = sqlx::query_scalar(
+        "update meta set value = value + 1 where name = 'incident' returning value",
+    )
+    .fetch_one(&mut writing.connection)
+    .await?;
+    writing.commit().await?;
+    Ok(incident)
+}
+
+pub(crate) async fn ping_write(engine: &Engine) -> Result<(), StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    sqlx::query("update meta set value = value + 1 where name = 'ping'")
+        .execute(&mut writing.connection)
+        .await?;
+    writing.commit().await
+}

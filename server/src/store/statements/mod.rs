@@ -1,0 +1,114 @@
+//! The statements of the store, written once: this folder is compiled for SQLite and again for PostgreSQL,
+//! where `super` is the engine's own file, which says what differs.
+//!
+//! Values are bound, never pasted. Lists become multi-row statements, [`ROWS`] at a time.
+
+pub(crate) mod alerts;
+pub(crate) mod journal;
+pub(crate) mod meta;
+pub(crate) mod outbox;
+pub(crate) mod retention;
+pub(crate) mod slices;
+pub(crate) mod tallies;
+
+use std::borrow::Cow;
+
+use sqlx::QueryBuilder;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{BEGIN, Connection, Db, Engine, HAS_MIGRATIONS};
+use crate::store::error::StoreError;
+
+/// Rows in one statement; ten columns of them stay below SQLite's 32 766 parameters.
+const ROWS: usize = 500;
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub(super) struct Writer(Mutex<Slot>);
+
+#[derive(Debug)]
+enum Slot {
+    Ready(Connection),
+    /// In use, or dropped after an error: the next write connects anew.
+    Empty,
+    Closed,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Writer {
+        Writer(Mutex::new(Slot::Ready(connection)))
+    }
+
+    /// Refuses further writes; returns the connection after the write in progress.
+    pub(super) async fn close(&self) -> Option<Connection> {
+        match std::mem::replace(&mut *self.0.lock().await, Slot::Closed) {
+            Slot::Ready(connection) => Some(connection),
+            Slot::Empty | Slot::Closed => None,
+        }
+    }
+}
+
+/// A write transaction. Dropped without [`Writing::commit`], by an error or because its caller went away, it
+/// takes the connection with it, and the database rolls back.
+struct Writing<'a> {
+    slot: MutexGuard<'a, Slot>,
+    connection: Connection,
+}
+
+impl<'a> Writing<'a> {
+    async fn begin(engine: &'a Engine) -> Result<Writing<'a>, StoreError> {
+        let mut slot = engine.writer.0.lock().await;
+        let idle = match std::mem::replace(&mut *slot, Slot::Empty) {
+            Slot::Ready(mut connection) => sqlx::raw_sql(BEGIN)
+                .execute(&mut connection)
+                .await
+                .is_ok()
+                .then_some(connection),
+            Slot::Empty => None,
+            Slot::Closed => {
+                *slot = Slot::Closed;
+                return Err(StoreError::Closed);
+            }
+        };
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            let mut connection = engine.connect_writer().await?;
+            sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
+            connection
+        };
+        Ok(Writing { slot, connection })
+    }
+
+    async fn commit(mut self) -> Result<(), StoreError> {
+        sqlx::raw_sql("commit")
+            .execute(&mut self.connection)
+            .await?;
+        *self.slot = Slot::Ready(self.connection);
+        Ok(())
+    }
+
+    /// Ends the transaction without effect, and keeps the connection: for refusals that are no fault of it.
+    async fn rollback(mut self) -> Result<(), StoreError> {
+        sqlx::raw_sql("rollback")
+            .execute(&mut self.connection)
+            .await?;
+        *self.slot = Slot::Ready(self.connection);
+        Ok(())
+    }
+}
+
+/// Runs what a [`QueryBuilder`] built. Its text varies with the number of rows, so it is not kept prepared.
+async fn run(connection: &mut Connection, mut built: QueryBuilder<Db>) -> Result<u64, sqlx::Error> {
+    let done = built.build().persistent(false).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// Text as both databases can keep it: PostgreSQL has no NUL in text.
+fn text(value: &str) -> Cow<'_, str> {
+    if value.contains('\0') {
+        Cow::Owned(value.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(value)
+    }
+}

@@ -1,0 +1,159 @@
+//! Slices: what happened, per service and time.
+
+use sqlx::QueryBuilder;
+
+use super::{Connection, Db, Engine, ROWS, Writing, run, text};
+use crate::store::error::StoreError;
+use crate::store::rows::{Demand, SliceRow, Tier};
+
+const COLUMNS: &str = "select tier, end_s, service, requests, failed, pack from slice";
+
+type Stored = (i64, i64, String, i64, i64, Vec<u8>);
+
+/// Inserts or replaces slices, and makes their services known.
+pub(super) async fn put(
+    connection: &mut Connection,
+    slices: &[SliceRow],
+) -> Result<(), sqlx::Error> {
+    for slices in slices.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new(
+            "insert into slice (tier, end_s, service, requests, failed, pack) ",
+        );
+        built.push_values(slices, |mut row, slice| {
+            row.push_bind(slice.tier.seconds())
+                .push_bind(slice.end_s)
+                .push_bind(text(&slice.service))
+                .push_bind(slice.requests)
+                .push_bind(slice.failed)
+                .push_bind(slice.pack.as_slice());
+        });
+        built.push(
+            " on conflict (tier, end_s, service) do update \
+             set requests = excluded.requests, failed = excluded.failed, pack = excluded.pack",
+        );
+        run(connection, built).await?;
+    }
+    let mut services: Vec<_> = slices.iter().map(|slice| text(&slice.service)).collect();
+    services.sort_unstable();
+    services.dedup();
+    for services in services.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new("insert into service (name) ");
+        built.push_values(services, |mut row, name| {
+            row.push_bind(name.as_ref());
+        });
+        built.push(" on conflict (name) do nothing");
+        run(connection, built).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn slices(
+    engine: &Engine,
+    tier: Tier,
+    services: Option<&[String]>,
+    after_s: i64,
+    upto_s: i64,
+) -> Result<Vec<SliceRow>, StoreError> {
+    if services.is_some_and(<[String]>::is_empty) {
+        return Ok(Vec::new());
+    }
+    let mut built = QueryBuilder::<Db>::new(COLUMNS);
+    built.push(" where tier = ").push_bind(tier.seconds());
+    built.push(" and end_s > ").push_bind(after_s);
+    built.push(" and end_s <= ").push_bind(upto_s);
+    if let Some(services) = services {
+        built.push(" and service in (");
+        let mut list = built.separated(", ");
+        for service in services {
+            list.push_bind(text(service));
+        }
+        built.push(")");
+    }
+    built.push(" order by end_s, service");
+    fetch(engine, built).await
+}
+
+pub(crate) async fn slices_at(
+    engine: &Engine,
+    wanted: &[(Tier, i64, String)],
+) -> Result<Vec<SliceRow>, StoreError> {
+    let mut found = Vec::new();
+    for wanted in wanted.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new(COLUMNS);
+        built.push(" where (tier, end_s, service) in (");
+        built.push_values(wanted, |mut row, (tier, end_s, service)| {
+            row.push_bind(tier.seconds())
+                .push_bind(*end_s)
+                .push_bind(text(service));
+        });
+        built.push(") order by tier, end_s, service");
+        found.extend(fetch(engine, built).await?);
+    }
+    Ok(found)
+}
+
+async fn fetch(engine: &Engine, mut built: QueryBuilder<Db>) -> Result<Vec<SliceRow>, StoreError> {
+    let rows: Vec<Stored> = built
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(&engine.readers)
+        .await?;
+    rows.into_iter()
+        .map(|(tier, end_s, service, requests, failed, pack)| {
+            Ok(SliceRow {
+                tier: super::tallies::tier(tier)?,
+                end_s,
+                service,
+                requests,
+                failed,
+                pack,
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn demand(
+    engine: &Engine,
+    tier: Tier,
+    after_s: i64,
+    upto_s: i64,
+) -> Result<Vec<Demand>, StoreError> {
+    let rows: Vec<(i64, String, i64, i64)> = sqlx::query_as::<Db, _>(
+        "select end_s, service, requests, failed from slice \
+         where tier = $1 and end_s > $2 and end_s <= $3 order by end_s, service",
+    )
+    .bind(tier.seconds())
+    .bind(after_s)
+    .bind(upto_s)
+    .fetch_all(&engine.readers)
+    .await?;
+    let demand = |(end_s, service, requests, failed)| Demand {
+        end_s,
+        service,
+        requests,
+        failed,
+    };
+    Ok(rows.into_iter().map(demand).collect())
+}
+
+pub(crate) async fn services(engine: &Engine) -> Result<Vec<String>, StoreError> {
+    Ok(
+        sqlx::query_scalar::<Db, _>("select name from service order by name")
+            .fetch_all(&engine.readers)
+            .await?,
+    )
+}
+
+pub(crate) async fn seal(
+    engine: &Engine,
+    slices: &[SliceRow],
+    sealed_until_s: i64,
+) -> Result<(), StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    put(&mut writing.connection, slices).await?;
+    sqlx::query("update meta set value = $1 where name = 'sealed_until'")
+        .bind(sealed_until_s)
+        .execute(&mut writing.connection)
+        .await?;
+    writing.commit().await
+}

@@ -1,0 +1,74 @@
+//! Tallies: what the indicators made of it.
+
+use sqlx::QueryBuilder;
+
+use super::{Connection, Db, Engine, ROWS, Writing, run};
+use crate::store::error::StoreError;
+use crate::store::rows::{TallyRow, Tier};
+
+/// Inserts or replaces chunks.
+pub(super) async fn put(connection: &mut Connection, rows: &[TallyRow]) -> Result<(), sqlx::Error> {
+    for rows in rows.chunks(ROWS) {
+        let mut built =
+            QueryBuilder::<Db>::new("insert into tally (fingerprint, tier, hour_end_s, chunk) ");
+        built.push_values(rows, |mut row, tally| {
+            row.push_bind(tally.fingerprint)
+                .push_bind(tally.tier.seconds())
+                .push_bind(tally.hour_end_s)
+                .push_bind(tally.chunk.as_slice());
+        });
+        built.push(
+            " on conflict (fingerprint, tier, hour_end_s) do update set chunk = excluded.chunk",
+        );
+        run(connection, built).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn put_tallies(engine: &Engine, rows: &[TallyRow]) -> Result<(), StoreError> {
+    let mut writing = Writing::begin(engine).await?;
+    put(&mut writing.connection, rows).await?;
+    writing.commit().await
+}
+
+pub(crate) async fn tallies(
+    engine: &Engine,
+    fingerprints: &[i64],
+    after_hour_end_s: i64,
+) -> Result<Vec<TallyRow>, StoreError> {
+    let mut found = Vec::new();
+    for fingerprints in fingerprints.chunks(ROWS) {
+        let mut built = QueryBuilder::<Db>::new(
+            "select fingerprint, tier, hour_end_s, chunk from tally where hour_end_s > ",
+        );
+        built.push_bind(after_hour_end_s);
+        built.push(" and fingerprint in (");
+        let mut list = built.separated(", ");
+        for fingerprint in fingerprints {
+            list.push_bind(*fingerprint);
+        }
+        built.push(") order by fingerprint, tier, hour_end_s");
+        let rows: Vec<(i64, i64, i64, Vec<u8>)> = built
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(&engine.readers)
+            .await?;
+        for (fingerprint, seconds, hour_end_s, chunk) in rows {
+            found.push(TallyRow {
+                fingerprint,
+                tier: tier(seconds)?,
+                hour_end_s,
+                chunk,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The tier of a stored length.
+pub(super) fn tier(seconds: i64) -> Result<Tier, StoreError> {
+    Tier::of_seconds(seconds).ok_or_else(|| StoreError::Damaged {
+        what: "the seconds of a tier",
+        value: seconds.to_string(),
+    })
+}
