@@ -150,6 +150,16 @@ impl Store {
         on_engine!(self, slices::demand(tier, after_s, upto_s))
     }
 
+    /// End of the oldest slice of a tier, Unix seconds.
+    pub async fn first_end(&self, tier: Tier) -> Result<Option<i64>, StoreError> {
+        on_engine!(self, slices::first_end(tier))
+    }
+
+    /// Forgets the tallies of all other indicators: what is not kept up to date must not be found again.
+    pub async fn keep_tallies(&self, fingerprints: &[i64]) -> Result<(), StoreError> {
+        on_engine!(self, tallies::keep_tallies(fingerprints))
+    }
+
     /// Every service ever seen, by name.
     pub async fn services(&self) -> Result<Vec<String>, StoreError> {
         on_engine!(self, slices::services())

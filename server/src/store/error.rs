@@ -102,6 +102,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A stored value that cannot be decoded: which, of which row, and why.
+    pub(crate) fn damaged(
+        what: &'static str,
+        row: impl std::fmt::Display,
+        why: &dyn std::error::Error,
+    ) -> StoreError {
+        StoreError::Damaged {
+            what,
+            value: format!("row {row}: {why}"),
+        }
+    }
+
     /// True if the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {

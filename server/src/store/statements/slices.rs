@@ -136,6 +136,14 @@ pub(crate) async fn demand(
     Ok(rows.into_iter().map(demand).collect())
 }
 
+pub(crate) async fn first_end(engine: &Engine, tier: Tier) -> Result<Option<i64>, StoreError> {
+    let first = sqlx::query_scalar::<Db, Option<i64>>("select min(end_s) from slice where tier = $1")
+        .bind(tier.seconds())
+        .fetch_one(&engine.readers)
+        .await?;
+    Ok(first)
+}
+
 pub(crate) async fn services(engine: &Engine) -> Result<Vec<String>, StoreError> {
     Ok(
         sqlx::query_scalar::<Db, _>("select name from service order by name")

@@ -65,6 +65,22 @@ pub(crate) async fn tallies(
     Ok(found)
 }
 
+pub(crate) async fn keep_tallies(engine: &Engine, fingerprints: &[i64]) -> Result<(), StoreError> {
+    let stored: Vec<(i64,)> = sqlx::query_as::<Db, _>("select distinct fingerprint from tally")
+        .fetch_all(&engine.readers)
+        .await?;
+    let mut writing = Writing::begin(engine).await?;
+    for (fingerprint,) in stored {
+        if !fingerprints.contains(&fingerprint) {
+            sqlx::query::<Db>("delete from tally where fingerprint = $1")
+                .bind(fingerprint)
+                .execute(&mut *writing.connection)
+                .await?;
+        }
+    }
+    writing.commit().await
+}
+
 /// The tier of a stored length.
 pub(super) fn tier(seconds: i64) -> Result<Tier, StoreError> {
     Tier::of_seconds(seconds).ok_or_else(|| StoreError::Damaged {
