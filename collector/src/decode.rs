@@ -1,0 +1,118 @@
+//! Decoding OTLP: a visitor over the bytes of a request, in either encoding, that builds nothing but counts.
+
+use std::sync::Arc;
+
+use crate::answer::{Code, Status};
+use crate::classes::{Classes, Problems};
+use crate::delta::Entry;
+use crate::measure::Measure;
+use crate::point::Point;
+use crate::series::{Known, SeriesId, SeriesKey};
+
+mod attributes;
+mod fold;
+mod interning;
+mod protobuf;
+mod spans;
+
+/// How a request is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-protobuf`, and gRPC.
+    Protobuf,
+    /// `application/json`.
+    Json,
+}
+
+/// Which of OTLP's three export requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `ExportTraceServiceRequest`.
+    Traces,
+    /// `ExportMetricsServiceRequest`.
+    Metrics,
+    /// `ExportLogsServiceRequest`.
+    Logs,
+}
+
+/// What a request holds, measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// What its spans add, sorted by slice and series, each pair once.
+    pub entries: Vec<Entry>,
+    /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in commit order.
+    pub points: Vec<Point>,
+    /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet, sorted by id.
+    pub new_series: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// Where its spans, points or records went; points are received here and classed when absorbed.
+    pub classes: Classes,
+    /// The latest event time of all usable spans and points, also of late and future ones.
+    pub latest_event_nanos: Option<u64>,
+    /// What to tell the sender.
+    pub problems: Problems,
+}
+
+/// Why a whole request is refused. Nothing of it is counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not an OTLP request of this kind and encoding: HTTP 400, `INVALID_ARGUMENT`; never sent again.
+    #[error("malformed request: {reason}")]
+    Malformed {
+        /// What is wrong, for the sender.
+        reason: String,
+    },
+    /// More elements than one request may have: HTTP 413, `RESOURCE_EXHAUSTED` without retry; send smaller batches.
+    #[error("more than {limit} {what} in one request; send smaller batches")]
+    TooManyItems {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// The structure of a message is broken: what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken(pub(crate) &'static str);
+
+impl RequestError {
+    /// The refusal to answer.
+    pub fn status(&self) -> Status {
+        match self {
+            RequestError::Malformed { reason } => Status {
+                violation: Some(("body".to_owned(), reason.clone())),
+                ..Status::new(Code::InvalidArgument, self.to_string())
+            },
+            RequestError::TooManyItems { .. } => {
+                Status::new(Code::ResourceExhausted, self.to_string())
+            }
+        }
+    }
+}
+
+impl From<Broken> for RequestError {
+    fn from(broken: Broken) -> RequestError {
+        RequestError::Malformed {
+            reason: broken.0.to_owned(),
+        }
+    }
+}
+
+/// Decodes the decompressed body of one request and measures its spans.
+///
+/// A span that cannot be used is rejected alone, into its class. An error means that the request as a whole is refused
+/// and that nothing of it may be counted. `now_nanos` decides what is late and what is future.
+pub fn decode(
+    kind: Kind,
+    encoding: Encoding,
+    body: &[u8],
+    measure: &Measure,
+    known: &Known,
+    now_nanos: u64,
+) -> Result<Decoded, RequestError> {
+    let fold = fold::Fold::new(measure, known, now_nanos);
+    match (kind, encoding) {
+        (Kind::Traces, Encoding::Protobuf) => protobuf::traces(body, fold),
+        _ => Err(Broken("not supported yet").into()),
+    }
+}

@@ -1,0 +1,261 @@
+//! Spans become counts: one check of each, one account per series and slice.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::decode::attributes::kept;
+use crate::decode::fold::{Fold, Timing};
+use crate::delta::Entry;
+use crate::histogram::{HIGHEST_US, SparseHistogram, index_of};
+use crate::measure::{Subject, Threshold};
+use crate::measured::{Bound, Measured, Range, Scale, Steps};
+use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
+use crate::slice::Slice;
+
+/// A span as far as it is looked at; its dimensions are in the fold's own slots.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Span<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) kind: SpanKind,
+    pub(crate) status: SpanStatus,
+    pub(crate) start_nanos: u64,
+    pub(crate) end_nanos: u64,
+    pub(crate) trace_id: IdCheck,
+    pub(crate) span_id: IdCheck,
+    /// A field had a value of the wrong type (JSON only).
+    pub(crate) mistaken: bool,
+}
+
+/// Whether an id is usable; absent ones are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IdCheck(bool);
+
+/// The counts of the request under way, by position of series.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    bounds: Arc<[Bound]>,
+    /// For each bound, the longest duration in nanoseconds that it holds; −1 if none.
+    longest: Vec<i64>,
+    by_series: Vec<Vec<Account>>,
+}
+
+#[derive(Debug)]
+struct Account {
+    slice: Slice,
+    count: u64,
+    /// Spans whose shortest holding bound is this one; the last entry is for those that none holds.
+    first_held: Vec<u64>,
+    bins: Vec<u16>,
+    clamped: u64,
+}
+
+impl IdCheck {
+    /// An id of `length` bytes that are not all zero.
+    pub(crate) fn of(id: &[u8], length: usize) -> IdCheck {
+        IdCheck(id.len() == length && id.iter().any(|byte| *byte != 0))
+    }
+}
+
+impl Fold<'_> {
+    /// Counts one span, or rejects it by name.
+    pub(crate) fn span(&mut self, span: &Span<'_>) {
+        let bad = span.status == SpanStatus::Error;
+        self.classes.received.note(bad);
+        if let Some(fault) = span.fault() {
+            self.classes.invalid.note(bad);
+            let service = &self.resource.service;
+            self.problems
+                .note(fault, || format!("span `{}` of `{service}`", span.name));
+            return;
+        }
+        self.saw_event(span.end_nanos);
+        let counted_at = match self.clock.timing(span.end_nanos) {
+            Timing::Due => span.end_nanos,
+            Timing::Ahead => {
+                self.classes.clamped.note(bad);
+                self.clock.now
+            }
+            Timing::Late => {
+                self.classes.late.note(bad);
+                return self.note_timing("span ended too long ago", span);
+            }
+            Timing::Future => {
+                self.classes.future.note(bad);
+                return self.note_timing("span ends in the future", span);
+            }
+        };
+        self.classes.counted.note(bad);
+        self.build_span_key(span);
+        let position = self.interning.position(&self.key);
+        let nanos = span.end_nanos - span.start_nanos;
+        self.accounts
+            .add(position, Slice::containing(counted_at), nanos);
+    }
+
+    fn build_span_key(&mut self, span: &Span<'_>) {
+        self.key.clear();
+        let head = KeyHead {
+            signal: Signal::Spans,
+            overflow: false,
+            kind: span.kind,
+            status: span.status,
+            service: &self.resource.service,
+            name: kept(&span.name, self.measure.limits.max_value_bytes),
+            unit: "",
+        };
+        head.encode_into(&mut self.key);
+        self.put_dimensions();
+    }
+
+    fn note_timing(&mut self, kind: &'static str, span: &Span<'_>) {
+        let (now, service) = (self.clock.now, &self.resource.service);
+        self.problems.note(kind, || {
+            let seconds = span.end_nanos.abs_diff(now) / 1_000_000_000;
+            format!("span `{}` of `{service}`, by {seconds} s", span.name)
+        });
+    }
+}
+
+impl Span<'_> {
+    fn fault(&self) -> Option<&'static str> {
+        if self.trace_id != IdCheck(true) {
+            Some("invalid trace id")
+        } else if self.span_id != IdCheck(true) {
+            Some("invalid span id")
+        } else if self.mistaken {
+            Some("field of the wrong type")
+        } else if self.end_nanos == 0 {
+            Some("no end time")
+        } else if self.start_nanos == 0 {
+            Some("no start time")
+        } else if self.end_nanos < self.start_nanos {
+            Some("end before start")
+        } else {
+            None
+        }
+    }
+}
+
+impl Accounts {
+    pub(crate) fn new(thresholds: &[Threshold]) -> Accounts {
+        let of_spans = thresholds
+            .iter()
+            .filter(|threshold| threshold.subject == Subject::Spans);
+        let bounds = of_spans
+            .filter(|threshold| !threshold.bound.is_nan())
+            .map(|threshold| Bound::new(threshold.bound, threshold.inclusive));
+        let mut bounds: Vec<_> = bounds.collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let longest = bounds.iter().map(|bound| longest_held(*bound)).collect();
+        Accounts {
+            bounds: bounds.into(),
+            longest,
+            by_series: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, position: usize, slice: Slice, nanos: u64) {
+        if position >= self.by_series.len() {
+            self.by_series.resize_with(position + 1, Vec::new);
+        }
+        let accounts = &mut self.by_series[position];
+        let at = accounts.iter().rposition(|account| account.slice == slice);
+        let at = at.unwrap_or_else(|| {
+            let first_held = vec![0; self.longest.len() + 1];
+            let (bins, clamped) = (Vec::new(), 0);
+            accounts.push(Account {
+                slice,
+                count: 0,
+                first_held,
+                bins,
+                clamped,
+            });
+            accounts.len() - 1
+        });
+        let account = &mut accounts[at];
+        let duration = i64::try_from(nanos).unwrap_or(i64::MAX);
+        let first_held = self.longest.partition_point(|longest| *longest < duration);
+        account.first_held[first_held] += 1;
+        account.count += 1;
+        let micros = nanos / 1000;
+        account.clamped += u64::from(micros > HIGHEST_US);
+        account.bins.push(index_of(micros));
+    }
+
+    /// The entries by position of series; their ids are still to be set.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Vec<Entry>> {
+        let bounds = Arc::clone(&self.bounds);
+        std::mem::take(&mut self.by_series)
+            .into_iter()
+            .map(move |accounts| {
+                accounts
+                    .into_iter()
+                    .map(|account| account.into_entry(&bounds))
+                    .collect()
+            })
+    }
+}
+
+impl Account {
+    fn into_entry(mut self, bounds: &Arc<[Bound]>) -> Entry {
+        let mut held = 0;
+        let ranges = self.first_held.iter().take(bounds.len()).map(|count| {
+            held += count;
+            Range::exact(held)
+        });
+        let steps = Steps::new(Arc::clone(bounds), ranges.collect());
+        let values = SparseHistogram::of_indices(&mut self.bins, self.clamped);
+        let measured = Measured::of_values(self.count, Scale::Millis, steps, values);
+        Entry {
+            series: SeriesId::default(),
+            slice: self.slice,
+            measured,
+        }
+    }
+}
+
+/// The longest duration in nanoseconds within a bound in milliseconds; −1 if there is none.
+///
+/// Decimal fractions of a millisecond are meant as they are written: 0.3 ms is 300 000 ns although no double is 0.3.
+fn longest_held(bound: Bound) -> i64 {
+    let nanos = bound.value() * 1e6;
+    let rounded = nanos.round();
+    let whole = (nanos - rounded).abs() <= nanos.abs() * 1e-12;
+    let longest = match (whole, bound.is_inclusive()) {
+        (true, true) => rounded,
+        (true, false) => rounded - 1.0,
+        (false, _) => nanos.floor(),
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates: beyond, everything is held"
+    )]
+    let longest = longest.max(-1.0) as i64;
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_hold_durations_to_the_nanosecond() {
+        for (case, bound, inclusive, longest) in [
+            ("lte 250 ms", 250.0, true, 250_000_000),
+            ("lt 250 ms", 250.0, false, 249_999_999),
+            ("lte a decimal fraction", 0.3, true, 300_000),
+            ("lt a decimal fraction", 0.3, false, 299_999),
+            ("between two nanoseconds", 0.000_000_5, true, 0),
+            ("lt nothing", 0.0, false, -1),
+            ("negative", -5.0, true, -1),
+            ("endless", f64::INFINITY, true, i64::MAX),
+        ] {
+            assert_eq!(
+                longest_held(Bound::new(bound, inclusive)),
+                longest,
+                "{case}"
+            );
+        }
+    }
+}

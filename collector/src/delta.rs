@@ -1,0 +1,149 @@
+//! Deltas: what one group commit writes to the journal.
+
+use crate::classes::Classes;
+use crate::codec::{CodecError, CountOverflow, Reader, put_bytes, put_varint, seal, unseal};
+use crate::measured::{BoundsRead, BoundsWritten, Measured};
+use crate::point::StreamId;
+use crate::series::SeriesId;
+use crate::slice::Slice;
+
+const VERSION: u8 = 1;
+
+/// What one series measured in one slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The series.
+    pub series: SeriesId,
+    /// The slice of the events' time.
+    pub slice: Slice,
+    /// What was measured.
+    pub measured: Measured,
+}
+
+/// What a group of requests adds to the counts, and the stream states after it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// Sorted by slice and series, each pair once. [`Delta::add`] keeps it so.
+    pub entries: Vec<Entry>,
+    /// Where the requests' events went.
+    pub classes: Classes,
+    /// The state of every stream that was touched, after the last touch.
+    pub streams: Vec<(StreamId, Vec<u8>)>,
+}
+
+impl Delta {
+    /// Adds what one request measured: entries in any order. On overflow nothing is changed.
+    pub fn add(&mut self, entries: &[Entry], classes: &Classes) -> Result<(), CountOverflow> {
+        let mut sum = self.classes;
+        sum.merge(classes)?;
+        let mut all = Vec::with_capacity(self.entries.len() + entries.len());
+        all.extend(self.entries.iter().chain(entries).cloned());
+        self.entries = merged(all)?;
+        self.classes = sum;
+        Ok(())
+    }
+
+    /// Adds a later delta: counts are summed, its stream states replace earlier ones. On overflow nothing is changed.
+    pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
+        self.add(&later.entries, &later.classes)?;
+        for (id, state) in &later.streams {
+            self.set_stream(*id, state.clone());
+        }
+        Ok(())
+    }
+
+    /// Notes the state of a stream, in place of an earlier one.
+    pub fn set_stream(&mut self, id: StreamId, state: Vec<u8>) {
+        match self.streams.binary_search_by_key(&id, |(id, _)| *id) {
+            Ok(at) => self.streams[at].1 = state,
+            Err(at) => self.streams.insert(at, (id, state)),
+        }
+    }
+
+    /// The stored form: versioned, with a checksum.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bounds = BoundsWritten::default();
+        let mut body = Vec::with_capacity(self.entries.len() * 32);
+        put_varint(&mut body, self.entries.len() as u64);
+        let mut previous = 0;
+        for entry in &self.entries {
+            put_varint(
+                &mut body,
+                u64::from(entry.slice.raw().wrapping_sub(previous)),
+            );
+            previous = entry.slice.raw();
+            body.extend_from_slice(&entry.series.0.to_le_bytes());
+            entry.measured.encode_into(&mut bounds, &mut body);
+        }
+        self.classes.encode_into(&mut body);
+        put_varint(&mut body, self.streams.len() as u64);
+        for (id, state) in &self.streams {
+            body.extend_from_slice(&id.0.to_le_bytes());
+            put_bytes(&mut body, state);
+        }
+        let mut out = Vec::with_capacity(body.len() + 16);
+        bounds.encode_into(&mut out);
+        out.extend_from_slice(&body);
+        seal(VERSION, &out)
+    }
+
+    /// Reads the stored form.
+    pub fn decode(bytes: &[u8]) -> Result<Delta, CodecError> {
+        let mut reader = unseal(VERSION, bytes)?;
+        let bounds = BoundsRead::decode_from(&mut reader)?;
+        let entries = decode_entries(&bounds, &mut reader)?;
+        let classes = Classes::decode_from(&mut reader)?;
+        let length = reader.length()?;
+        let mut streams = Vec::with_capacity(length);
+        for _ in 0..length {
+            streams.push((StreamId(reader.fixed()?), reader.bytes()?.to_vec()));
+        }
+        reader.done()?;
+        if !streams.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(CodecError::Invalid("order"));
+        }
+        Ok(Delta {
+            entries,
+            classes,
+            streams,
+        })
+    }
+}
+
+fn decode_entries(bounds: &BoundsRead, reader: &mut Reader<'_>) -> Result<Vec<Entry>, CodecError> {
+    let length = reader.length()?;
+    let mut entries = Vec::with_capacity(length.min(1024));
+    let mut previous = 0_u32;
+    for _ in 0..length {
+        let slice = previous.wrapping_add(reader.small()?);
+        let series = SeriesId(reader.fixed()?);
+        let measured = Measured::decode_from(bounds, reader)?;
+        entries.push(Entry {
+            series,
+            slice: Slice::from_raw(slice),
+            measured,
+        });
+        previous = slice;
+    }
+    if !entries.is_sorted_by(|a, b| place(a) < place(b)) {
+        return Err(CodecError::Invalid("order"));
+    }
+    Ok(entries)
+}
+
+/// Entries sorted by slice and series, each pair once.
+pub(crate) fn merged(mut entries: Vec<Entry>) -> Result<Vec<Entry>, CountOverflow> {
+    entries.sort_by_key(place);
+    let mut merged: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match merged.last_mut() {
+            Some(last) if place(last) == place(&entry) => last.measured.merge(&entry.measured)?,
+            _ => merged.push(entry),
+        }
+    }
+    Ok(merged)
+}
+
+fn place(entry: &Entry) -> (Slice, SeriesId) {
+    (entry.slice, entry.series)
+}

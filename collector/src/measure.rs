@@ -1,0 +1,64 @@
+//! What the server asks to be measured: plain values, free of specs.
+
+use std::time::Duration;
+
+/// What to measure besides counts: by which attributes to split, and at which thresholds to count exactly.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measure {
+    /// Attribute keys by which series are split; sorted and unique. `service.name` needs no mention: it is always part.
+    pub dimensions: Vec<String>,
+    /// Thresholds at which values are counted exactly at record time; any order, duplicates are harmless.
+    pub thresholds: Vec<Threshold>,
+    /// How much of a request is looked at.
+    pub limits: Limits,
+}
+
+/// A bound below which (or up to which) values are counted exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// Whose values.
+    pub subject: Subject,
+    /// Milliseconds for spans; the metric's own unit for metrics. A bound that is not a number is ignored.
+    pub bound: f64,
+    /// `true`: a value equal to the bound counts (`value <= bound`).
+    pub inclusive: bool,
+}
+
+/// Whose values a threshold is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Durations of spans.
+    Spans,
+    /// Values of the metric with this name.
+    Metric(String),
+}
+
+/// Limits of one request and of what is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events older than this are rejected as late; default 2 h.
+    pub max_late: Duration,
+    /// Events further ahead than this are rejected as future; nearer ones are taken as now. Default 60 s.
+    pub max_future: Duration,
+    /// Spans, points or records in one request, and likewise resources and scopes; default 100 000.
+    pub max_items: usize,
+    /// Attributes of one span, point, scope or resource that are looked at; default 256.
+    pub max_attributes: usize,
+    /// Bytes kept of one name or attribute value; default 256.
+    pub max_value_bytes: usize,
+    /// Series beyond which events go to overflow series; default 20 000.
+    pub max_series: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_late: Duration::from_secs(2 * 60 * 60),
+            max_future: Duration::from_mins(1),
+            max_items: 100_000,
+            max_attributes: 256,
+            max_value_bytes: 256,
+            max_series: 20_000,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Metric points as decoded: still to be made counts by [`Streams`](crate::Streams), in commit order.
+
+use std::sync::Arc;
+
+use crate::measured::{Bound, Scale};
+use crate::series::SeriesId;
+
+/// Identifies one stream of points: resource, scope, metric and the point's attributes. From BLAKE3, so that it is the
+/// same on every node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// One metric point that may count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// The stream whose earlier points decide what this one adds.
+    pub stream: StreamId,
+    /// The series that takes what it adds.
+    pub series: SeriesId,
+    pub(crate) start_nanos: u64,
+    pub(crate) time_nanos: u64,
+    /// The earliest and latest time that what it adds may be counted at.
+    pub(crate) window: (u64, u64),
+    pub(crate) value: PointValue,
+    pub(crate) reading: Reading,
+}
+
+/// What is to be read off the values of a metric.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// The metric's name, for messages.
+    pub(crate) metric: Arc<str>,
+    pub(crate) scale: Scale,
+    /// Declared bounds, sorted and unique.
+    pub(crate) bounds: Arc<[Bound]>,
+}
+
+/// The value of a point.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PointValue {
+    /// What a sum was or grew by.
+    Sum(Temporality, Number),
+    /// One observation.
+    Level(f64),
+    /// What a distribution was or grew by.
+    Buckets(Temporality, Buckets),
+}
+
+/// Whether a value is since the stream's start or since the last point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Temporality {
+    Delta,
+    Cumulative,
+}
+
+/// A number as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    Int(i64),
+    Double(f64),
+}
+
+/// Counts by buckets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Buckets {
+    pub(crate) layout: Layout,
+    /// Bucket number and count, sorted, no zeros. Exponential: see [`Layout::Exponential`].
+    pub(crate) counts: Vec<(i64, u64)>,
+    /// Lowest and highest value, where the sender says.
+    pub(crate) min: Option<f64>,
+    pub(crate) max: Option<f64>,
+}
+
+/// What the bucket numbers mean.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Layout {
+    /// Bucket `i` holds `(bounds[i − 1], bounds[i]]`.
+    Explicit(Arc<[f64]>),
+    /// Number 0 holds `[−zero_threshold, zero_threshold]`; `i + POSITIVE` holds `(base^i, base^(i+1)]` with
+    /// `base = 2^(2^−scale)`, and `−(i + POSITIVE)` the same below zero. Numbers rise with the values.
+    Exponential { scale: i32, zero_threshold: f64 },
+}
+
+/// Puts every index of 32 bits above zero.
+pub(crate) const POSITIVE: i64 = 1 << 32;

@@ -1,0 +1,127 @@
+//! Streams: the state that makes running totals and deltas into counts, each once.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::classes::{Classes, Problems};
+use crate::codec::CodecError;
+use crate::delta::Entry;
+use crate::point::{Point, StreamId};
+
+mod state;
+mod work;
+
+/// What is known about the time before a stream's first point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Counts from `observing_since_nanos` on: a running total that began earlier may have been counted elsewhere, so
+    /// that its first point is only a base.
+    Live {
+        /// Unix nanoseconds since when this installation observes.
+        observing_since_nanos: u64,
+    },
+    /// Trusts start times: the first point of a running total counts from zero at its start.
+    Replay,
+}
+
+/// The state of all metric streams.
+#[derive(Debug)]
+pub struct Streams {
+    origin: Origin,
+    states: HashMap<StreamId, state::State, RandomState>,
+    undo: Option<HashMap<StreamId, Option<state::State>, RandomState>>,
+}
+
+/// What points added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Absorbed {
+    /// The counts, sorted by slice and series, each pair once.
+    pub entries: Vec<Entry>,
+    /// Where the points went; nothing is `received` here, as decoding said that already.
+    pub classes: Classes,
+    /// What to tell the sender.
+    pub problems: Problems,
+    /// Streams whose state changed, sorted.
+    pub touched: Vec<StreamId>,
+}
+
+impl Streams {
+    /// No streams yet.
+    pub fn new(origin: Origin) -> Streams {
+        Streams {
+            origin,
+            states: HashMap::default(),
+            undo: None,
+        }
+    }
+
+    /// Takes points in commit order and says what they add.
+    pub fn absorb(&mut self, points: &[Point]) -> Absorbed {
+        let mut work = work::Work::default();
+        for point in points {
+            let state = self.states.entry(point.stream).or_default();
+            if let Some(undo) = &mut self.undo {
+                undo.entry(point.stream)
+                    .or_insert_with(|| Some(state.clone()));
+            }
+            work.observe(state, point);
+        }
+        work.finish()
+    }
+
+    /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is forgotten.
+    pub fn checkpoint(&mut self) {
+        self.undo = Some(HashMap::default());
+    }
+
+    /// Undoes everything since the checkpoint: the commit failed.
+    pub fn rollback(&mut self) {
+        for (id, state) in self.undo.take().unwrap_or_default() {
+            match state {
+                Some(state) => self.states.insert(id, state),
+                None => self.states.remove(&id),
+            };
+        }
+    }
+
+    /// Keeps everything since the checkpoint: the commit succeeded.
+    pub fn keep(&mut self) {
+        self.undo = None;
+    }
+
+    /// The stored form of a stream's state; `None` if there is no such stream.
+    pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
+        self.states.get(&id).map(state::State::encode)
+    }
+
+    /// Takes back a state that [`Streams::encode_state`] gave.
+    pub fn restore(&mut self, id: StreamId, bytes: &[u8]) -> Result<(), CodecError> {
+        self.states.insert(id, state::State::decode(bytes)?);
+        Ok(())
+    }
+
+    /// Forgets streams without a point since `older_than_nanos`, and says which.
+    pub fn trim(&mut self, older_than_nanos: u64) -> Vec<StreamId> {
+        let old = self
+            .states
+            .iter()
+            .filter(|(_, state)| state.latest() < older_than_nanos);
+        let mut old: Vec<_> = old.map(|(id, _)| *id).collect();
+        old.sort_unstable();
+        for id in &old {
+            self.states.remove(id);
+        }
+        old
+    }
+
+    /// Number of streams.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+}
