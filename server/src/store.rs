@@ -13,6 +13,7 @@ mod rows;
 mod sqlite;
 
 #[cfg(test)]
+mod contract;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -57,9 +57,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) async fn open(url: &SecretString) -> Result<Engine, OpenError> {
-        // The error may quote the URL, and with it a password.
-        let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| OpenError::Url)?;
-        let options = options
+        let options = parse(url)?
             .application_name("sloburn")
             .options(SESSION)
             .disable_statement_logging();
@@ -115,6 +113,19 @@ impl Engine {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
         }
     }
+}
+
+fn parse(url: &SecretString) -> Result<PgConnectOptions, OpenError> {
+    let url = url.expose_secret();
+    // The driver takes any scheme.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(OpenError::Url);
+    }
+    // Its error may quote the URL, and with it a password.
+    url.parse().map_err(|_| OpenError::Url)
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {

@@ -1,0 +1,130 @@
+//! What a store promises, checked on SQLite and on a real PostgreSQL.
+
+use std::time::Duration;
+
+use super::testing::Place;
+use super::{
+    AlertChange, AlertRow, Attempted, Demand, Fold, Group, History, Kind, Next, OpenError,
+    OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
+};
+
+mod incoming;
+mod opening;
+mod paging;
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract() {
+    let place = async || Place::sqlite();
+    contract(place).await;
+}
+
+#[tokio::test]
+async fn postgres_keeps_the_contract() {
+    contract(Place::postgres).await;
+}
+
+/// Each promise on an empty store of its own.
+async fn contract(place: impl AsyncFn() -> Place) {
+    incoming::a_resend_gets_the_stored_answer(&place().await.open().await).await;
+    incoming::a_counted_request_fails_its_whole_group(&place().await.open().await).await;
+    incoming::large_groups_are_stored_whole(&place().await.open().await).await;
+    incoming::the_journal_outlives_a_process_that_ends_without_closing(&place().await).await;
+    incoming::a_seq_is_never_used_again(&place().await).await;
+    incoming::a_fold_replaces_rows_and_ends_the_journal(&place().await.open().await).await;
+    incoming::a_fold_given_up_half_way_leaves_no_trace(&place().await.open().await).await;
+    incoming::slices_are_found_by_tier_time_and_service(&place().await.open().await).await;
+    incoming::any_service_name_can_be_stored(&place().await.open().await).await;
+    incoming::retention_deletes_what_is_older_and_nothing_else(&place().await.open().await).await;
+    paging::a_transition_is_all_or_nothing(&place().await.open().await).await;
+    paging::incidents_have_numbers_of_their_own_and_a_history(&place().await).await;
+    paging::pages_of_one_incident_wait_for_each_other(&place().await.open().await).await;
+    paging::a_page_is_owed_once(&place().await.open().await).await;
+    paging::a_resolve_goes_where_its_fire_went(&place().await.open().await).await;
+    paging::an_abandoned_fire_takes_its_resolve_along(&place().await.open().await).await;
+    paging::an_interrupted_attempt_is_due_again_after_a_restart(&place().await).await;
+    opening::a_second_process_is_refused(&place().await).await;
+    opening::a_newer_schema_is_refused_and_left_alone(&place().await).await;
+    opening::a_closed_store_refuses_writes(&place().await.open().await).await;
+}
+
+fn hash(number: u8) -> [u8; 16] {
+    [number; 16]
+}
+
+fn group(hashes: &[u8]) -> Group {
+    Group {
+        received_s: 1_700_000_000,
+        requests: hashes
+            .iter()
+            .map(|&number| (hash(number), vec![number]))
+            .collect(),
+        series: vec![(-5, b"series".to_vec())],
+        delta: hashes.to_vec(),
+    }
+}
+
+fn slice(tier: Tier, end_s: i64, service: &str, requests: i64) -> SliceRow {
+    SliceRow {
+        tier,
+        end_s,
+        service: service.to_owned(),
+        requests,
+        failed: 1,
+        pack: vec![0, 159, 146, 150],
+    }
+}
+
+fn tally(fingerprint: i64, tier: Tier, hour_end_s: i64) -> TallyRow {
+    TallyRow {
+        fingerprint,
+        tier,
+        hour_end_s,
+        chunk: vec![1, 2, 3],
+    }
+}
+
+fn change(objective: &str, expected_version: i64, incident: i64) -> AlertChange {
+    AlertChange {
+        objective: objective.to_owned(),
+        rule: "page-fast".to_owned(),
+        expected_version,
+        state: format!("{{\"version\":{expected_version}}}"),
+        incident,
+        history: None,
+    }
+}
+
+fn page(incident: i64, kind: Kind, receivers: &[&str]) -> OutboxRow {
+    OutboxRow {
+        receivers: receivers.iter().map(|&name| name.to_owned()).collect(),
+        incident,
+        objective: "checkout".to_owned(),
+        rule: "page-fast".to_owned(),
+        kind,
+        notice: format!("{{\"incident\":{incident}}}"),
+        created_ms: 1_000,
+    }
+}
+
+/// What a receiver is owed: incident and kind.
+async fn owed(store: &Store, receiver: &str) -> Vec<(i64, Kind)> {
+    let owed = store.owed(receiver, 100).await.unwrap();
+    owed.into_iter()
+        .map(|page| (page.incident, page.kind))
+        .collect()
+}
+
+/// Makes one attempt at the page a receiver is owed first.
+async fn attempt(store: &Store, receiver: &str, next: Next) {
+    let page = store.owed(receiver, 1).await.unwrap().remove(0);
+    let attempt = store.begin_attempt(page.id, 2_000, 22_000).await.unwrap();
+    let ended = Attempted {
+        attempt,
+        outbox: page.id,
+        ended_ms: 3_000,
+        status: Some(200),
+        detail: None,
+        next,
+    };
+    store.end_attempt(&ended).await.unwrap();
+}

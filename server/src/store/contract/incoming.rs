@@ -1,0 +1,222 @@
+//! What comes in, its fold, and its end.
+
+use super::*;
+
+pub(super) async fn a_resend_gets_the_stored_answer(store: &Store) {
+    store.commit(&group(&[1, 2])).await.unwrap();
+
+    let mut answers = store.answers(&[hash(1), hash(2), hash(3)]).await.unwrap();
+    answers.sort();
+    assert_eq!(answers, [(hash(1), vec![1]), (hash(2), vec![2])]);
+    assert_eq!(store.answers(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn a_counted_request_fails_its_whole_group(store: &Store) {
+    store.commit(&group(&[1])).await.unwrap();
+
+    let refused = store.commit(&group(&[2, 1])).await.unwrap_err();
+    assert!(matches!(refused, StoreError::DuplicateRequest), "{refused}");
+    assert_eq!(store.answers(&[hash(2)]).await.unwrap(), []);
+    assert_eq!(store.journal_after(0).await.unwrap().len(), 1);
+    store.commit(&group(&[2])).await.unwrap();
+    assert_eq!(store.series().await.unwrap(), [(-5, b"series".to_vec())]);
+}
+
+pub(super) async fn large_groups_are_stored_whole(store: &Store) {
+    let mut large = group(&[]);
+    let hashes: Vec<[u8; 16]> = (0..1_234_u128).map(u128::to_be_bytes).collect();
+    large.requests = hashes.iter().map(|&hash| (hash, Vec::new())).collect();
+    large.series = (0..1_234).map(|id| (id, vec![7; 300])).collect();
+    large.delta = vec![9; 3_000_000];
+    let seq = store.commit(&large).await.unwrap();
+
+    assert_eq!(store.answers(&hashes).await.unwrap().len(), 1_234);
+    assert_eq!(store.series().await.unwrap(), large.series);
+    let tail = store.journal_after(seq - 1).await.unwrap();
+    assert_eq!(tail, [(seq, large.delta)]);
+}
+
+pub(super) async fn the_journal_outlives_a_process_that_ends_without_closing(place: &Place) {
+    let store = place.open().await;
+    let first = store.commit(&group(&[1])).await.unwrap();
+    let second = store.commit(&group(&[2])).await.unwrap();
+    drop(store);
+
+    let store = place.open().await;
+    assert_eq!(
+        store.journal_after(0).await.unwrap(),
+        [(first, vec![1]), (second, vec![2])]
+    );
+    assert_eq!(store.journal_after(second).await.unwrap(), []);
+    assert_eq!(store.answers(&[hash(1)]).await.unwrap().len(), 1);
+}
+
+pub(super) async fn a_seq_is_never_used_again(place: &Place) {
+    let store = place.open().await;
+    let seq = store.commit(&group(&[1])).await.unwrap();
+    let fold = Fold {
+        upto: seq,
+        ..Fold::default()
+    };
+    store.fold(&fold).await.unwrap();
+    store.close().await;
+
+    let store = place.open().await;
+    assert!(store.commit(&group(&[2])).await.unwrap() > seq);
+}
+
+pub(super) async fn a_fold_replaces_rows_and_ends_the_journal(store: &Store) {
+    let first = store.commit(&group(&[1])).await.unwrap();
+    let second = store.commit(&group(&[2])).await.unwrap();
+    let fold = |upto, requests| Fold {
+        upto,
+        slices: vec![slice(Tier::Ten, 10, "cart", requests)],
+        tallies: vec![tally(-7, Tier::Minute, 3600)],
+        streams: vec![(1, vec![1]), (2, vec![2])],
+        counters: vec![("received".to_owned(), requests)],
+    };
+    store.fold(&fold(first, 5)).await.unwrap();
+    let gone = Fold {
+        streams: vec![(1, Vec::new()), (2, vec![3])],
+        ..fold(first, 6)
+    };
+    store.fold(&gone).await.unwrap();
+
+    assert_eq!(store.folded().await.unwrap(), first);
+    assert_eq!(store.journal_after(0).await.unwrap(), [(second, vec![2])]);
+    let ten = store.slices(Tier::Ten, None, 0, 10).await.unwrap();
+    assert_eq!(ten, [slice(Tier::Ten, 10, "cart", 6)]);
+    let tallies = store.tallies(&[-7, 8], 0).await.unwrap();
+    assert_eq!(tallies, [tally(-7, Tier::Minute, 3600)]);
+    assert_eq!(store.tallies(&[-7], 3600).await.unwrap(), []);
+    assert_eq!(store.streams().await.unwrap(), [(2, vec![3])]);
+    let counters = store.counters().await.unwrap();
+    assert_eq!(counters, [("received".to_owned(), 6)]);
+}
+
+pub(super) async fn a_fold_given_up_half_way_leaves_no_trace(store: &Store) {
+    let mut done = 0;
+    for round in 1..=40_u64 {
+        let number = u8::try_from(round).unwrap();
+        let seq = store.commit(&group(&[number])).await.unwrap();
+        let fold = Fold {
+            upto: seq,
+            slices: vec![slice(Tier::Ten, 10, "cart", seq)],
+            counters: vec![("received".to_owned(), seq)],
+            ..Fold::default()
+        };
+        let patience = Duration::from_micros(round * 50);
+        let finished = tokio::time::timeout(patience, store.fold(&fold)).await;
+        if let Ok(finished) = finished {
+            finished.unwrap();
+            done = seq;
+        }
+        // The next write waits for the end of the one given up, so that this is what it left.
+        store.ping_write().await.unwrap();
+
+        let folded = store.folded().await.unwrap();
+        assert!(folded == done || folded == seq, "{folded} {done} {seq}");
+        done = folded;
+        let counters = store.counters().await.unwrap();
+        let slices = store.slices(Tier::Ten, None, 0, 10).await.unwrap();
+        let tail = store.journal_after(0).await.unwrap();
+        if folded > 0 {
+            assert_eq!(counters, [("received".to_owned(), folded)]);
+            assert_eq!(slices, [slice(Tier::Ten, 10, "cart", folded)]);
+        }
+        assert!(tail.iter().all(|(seq, _)| *seq > folded));
+        assert_eq!(
+            tail.last().map(|(last, _)| *last == seq),
+            (folded < seq).then_some(true)
+        );
+    }
+}
+
+pub(super) async fn slices_are_found_by_tier_time_and_service(store: &Store) {
+    let rows = [
+        slice(Tier::Minute, 60, "cart", 1),
+        slice(Tier::Minute, 60, "shop", 2),
+        slice(Tier::Minute, 120, "cart", 3),
+        slice(Tier::Hour, 3600, "cart", 4),
+    ];
+    store.seal(&rows, 3600).await.unwrap();
+    assert_eq!(store.sealed_until().await.unwrap(), 3600);
+
+    let minutes = store.slices(Tier::Minute, None, 0, 120).await.unwrap();
+    assert_eq!(minutes, rows[..3]);
+    let after = store.slices(Tier::Minute, None, 60, 120).await.unwrap();
+    assert_eq!(after, rows[2..3]);
+    let shop = Some(&["shop".to_owned()][..]);
+    let shop = store.slices(Tier::Minute, shop, 0, 120).await.unwrap();
+    assert_eq!(shop, rows[1..2]);
+    let nobody = store.slices(Tier::Minute, Some(&[]), 0, 120).await.unwrap();
+    assert_eq!(nobody, []);
+    let at = [
+        (Tier::Hour, 3600, "cart".to_owned()),
+        (Tier::Minute, 60, "shop".to_owned()),
+        (Tier::Ten, 60, "shop".to_owned()),
+    ];
+    let at = store.slices_at(&at).await.unwrap();
+    assert_eq!(at, [rows[1].clone(), rows[3].clone()]);
+    let demand = store.demand(Tier::Minute, 60, 120).await.unwrap();
+    let expected = Demand {
+        end_s: 120,
+        service: "cart".to_owned(),
+        requests: 3,
+        failed: 1,
+    };
+    assert_eq!(demand, [expected]);
+    assert_eq!(store.services().await.unwrap(), ["cart", "shop"]);
+}
+
+pub(super) async fn any_service_name_can_be_stored(store: &Store) {
+    let names = ["", "'; drop table slice; --", "Ä\u{0}ö", "\u{10ffff}"];
+    let rows: Vec<SliceRow> = names
+        .iter()
+        .map(|name| slice(Tier::Ten, 10, name, 1))
+        .collect();
+    store.seal(&rows, 0).await.unwrap();
+
+    let wanted = names.map(|name| (Tier::Ten, 10, name.to_owned()));
+    assert_eq!(store.slices_at(&wanted).await.unwrap().len(), 4);
+    let services = store.services().await.unwrap();
+    assert_eq!(services, [names[0], names[1], "Ä\u{fffd}ö", names[3]]);
+}
+
+pub(super) async fn retention_deletes_what_is_older_and_nothing_else(store: &Store) {
+    let mut rows: Vec<SliceRow> = (1..=1_200)
+        .map(|n| slice(Tier::Ten, n * 10, "cart", n))
+        .collect();
+    rows.push(slice(Tier::Minute, 60, "cart", 1));
+    rows.push(slice(Tier::Hour, 3600, "cart", 1));
+    store.seal(&rows, 0).await.unwrap();
+    let hours = [tally(1, Tier::Ten, 3600), tally(1, Tier::Ten, 7200)];
+    store.put_tallies(&hours).await.unwrap();
+    store
+        .put_tallies(&[tally(1, Tier::Hour, 3600)])
+        .await
+        .unwrap();
+    store.commit(&group(&[1])).await.unwrap();
+
+    assert_eq!(store.trim(&Trim::default()).await.unwrap(), 0);
+    let trim = Trim {
+        ten_before_s: 11_000,
+        minute_before_s: 60,
+        tally_ten_before_s: 7200,
+        request_before_s: 1_700_000_001,
+        ..Trim::default()
+    };
+    assert_eq!(store.trim(&trim).await.unwrap(), 1_099 + 1 + 1);
+
+    let tens = store.slices(Tier::Ten, None, 0, 20_000).await.unwrap();
+    assert_eq!(tens.len(), 101);
+    assert_eq!(tens[0].end_s, 11_000);
+    let minutes = store.slices(Tier::Minute, None, 0, 60).await.unwrap();
+    assert_eq!(minutes.len(), 1);
+    let tallies = store.tallies(&[1], 0).await.unwrap();
+    assert_eq!(
+        tallies,
+        [tally(1, Tier::Ten, 7200), tally(1, Tier::Hour, 3600)]
+    );
+    assert_eq!(store.answers(&[hash(1)]).await.unwrap(), []);
+}
