@@ -35,6 +35,7 @@ async fn contract(place: impl AsyncFn() -> Place) {
     incoming::slices_are_found_by_tier_time_and_service(&place().await.open().await).await;
     incoming::any_service_name_can_be_stored(&place().await.open().await).await;
     incoming::retention_deletes_what_is_older_and_nothing_else(&place().await.open().await).await;
+    incoming::tallies_of_other_indicators_are_forgotten(&place().await.open().await).await;
     paging::a_transition_is_all_or_nothing(&place().await.open().await).await;
     paging::incidents_have_numbers_of_their_own_and_a_history(&place().await).await;
     paging::pages_of_one_incident_wait_for_each_other(&place().await.open().await).await;

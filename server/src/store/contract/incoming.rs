@@ -151,6 +151,9 @@ pub(super) async fn slices_are_found_by_tier_time_and_service(store: &Store) {
     assert_eq!(shop, rows[1..2]);
     let nobody = store.slices(Tier::Minute, Some(&[]), 0, 120).await.unwrap();
     assert_eq!(nobody, []);
+    let first = store.first_end(Tier::Minute).await.unwrap();
+    assert_eq!(first, Some(60));
+    assert_eq!(store.first_end(Tier::Ten).await.unwrap(), None);
     let at = [
         (Tier::Hour, 3600, "cart".to_owned()),
         (Tier::Minute, 60, "shop".to_owned()),
@@ -219,4 +222,11 @@ pub(super) async fn retention_deletes_what_is_older_and_nothing_else(store: &Sto
         [tally(1, Tier::Ten, 7200), tally(1, Tier::Hour, 3600)]
     );
     assert_eq!(store.answers(&[hash(1)]).await.unwrap(), []);
+}
+
+pub(super) async fn tallies_of_other_indicators_are_forgotten(store: &Store) {
+    let rows = [1, 2, 3].map(|fingerprint| tally(fingerprint, Tier::Hour, 3600));
+    store.put_tallies(&rows).await.unwrap();
+    store.keep_tallies(&[2, 4]).await.unwrap();
+    assert_eq!(store.tallies(&[1, 2, 3], 0).await.unwrap(), rows[1..2]);
 }

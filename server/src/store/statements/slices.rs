@@ -137,10 +137,11 @@ pub(crate) async fn demand(
 }
 
 pub(crate) async fn first_end(engine: &Engine, tier: Tier) -> Result<Option<i64>, StoreError> {
-    let first = sqlx::query_scalar::<Db, Option<i64>>("select min(end_s) from slice where tier = $1")
-        .bind(tier.seconds())
-        .fetch_one(&engine.readers)
-        .await?;
+    let first =
+        sqlx::query_scalar::<Db, Option<i64>>("select min(end_s) from slice where tier = $1")
+            .bind(tier.seconds())
+            .fetch_one(&engine.readers)
+            .await?;
     Ok(first)
 }
 

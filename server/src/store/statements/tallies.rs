@@ -74,7 +74,7 @@ pub(crate) async fn keep_tallies(engine: &Engine, fingerprints: &[i64]) -> Resul
         if !fingerprints.contains(&fingerprint) {
             sqlx::query::<Db>("delete from tally where fingerprint = $1")
                 .bind(fingerprint)
-                .execute(&mut *writing.connection)
+                .execute(&mut writing.connection)
                 .await?;
         }
     }
