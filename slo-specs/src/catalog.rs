@@ -39,6 +39,8 @@ pub struct Objective {
     pub runbook: Option<String>,
     /// Attribute keys by which the objective is also shown apart.
     pub segments: Vec<String>,
+    /// `sloburn.dev/tier` of the SLO, or else of its service, such as `tier-1`.
+    pub tier: Option<String>,
     /// Labels of the SLO; a label may have several values.
     pub labels: BTreeMap<String, Vec<String>>,
     /// Where it is written.

@@ -1,6 +1,46 @@
 //! Spec files → catalog: documents as written, then resolved; every problem of every file at once.
 
-use crate::{Catalog, Problem};
+mod alerting;
+mod library;
+mod matching;
+mod meta;
+mod objective;
+mod report;
+mod sli;
+mod slo;
+mod source;
+mod yaml;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use alerting::{CONDITION_ANNOTATIONS, Condition, POLICY_ANNOTATIONS, Policy};
+use library::Library;
+use meta::Meta;
+use report::{Fields, Known, Report};
+use sli::Sli;
+use yaml::{Document, Node};
+
+use crate::{Catalog, Objective, Problem, Service};
+
+const OPENSLO: &str = "openslo/v1";
+const OURS: &str = "sloburn/v1";
+const DOCUMENT: Known = Known {
+    fields: &["apiVersion", "kind", "metadata", "spec"],
+    planned: &[],
+};
+
+/// Policies that every catalog has; a policy of the same name in the catalog takes their place.
+const BUILT_IN: [(&str, &str); 2] = [
+    (
+        "policies/default.yaml",
+        include_str!("../policies/default.yaml"),
+    ),
+    (
+        "policies/sustained.yaml",
+        include_str!("../policies/sustained.yaml"),
+    ),
+];
 
 /// A spec file that somebody read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +60,339 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
 }
 
+/// Kinds of objects, in the order in which they can be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    DataSource,
+    AlertNotificationTarget,
+    Service,
+    AlertCondition,
+    Sli,
+    AlertPolicy,
+    BurnPolicy,
+    Slo,
+}
+
+/// One document whose head is sound.
+struct Object {
+    /// Index of its file.
+    file: usize,
+    kind: Kind,
+    meta: Meta,
+    spec: Node,
+    text: String,
+}
+
 /// Loads spec files: all of them together are one catalog.
+///
+/// A document with anything wrong in it, or that refers to one, is not in the catalog; the others
+/// are. Nothing in a document is ever ignored.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let _ = files;
-    Loaded::default()
+    let problems = RefCell::new(Vec::new());
+    let library = Library::new(built_in(&problems));
+    let catalog = resolve(files, &problems, library).0;
+    let mut problems = problems.into_inner();
+    problems.sort_by(|a, b| {
+        (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
+    });
+    problems.dedup();
+    Loaded { catalog, problems }
+}
+
+/// The built-in policies, by the same code as everybody's.
+fn built_in(problems: &RefCell<Vec<Problem>>) -> BTreeMap<String, Policy> {
+    let files = BUILT_IN.map(|(path, text)| SourceFile {
+        path: path.into(),
+        text: text.into(),
+    });
+    let (_, library) = resolve(&files, problems, Library::new(BTreeMap::new()));
+    library.policies.into_objects()
+}
+
+fn resolve(
+    files: &[SourceFile],
+    problems: &RefCell<Vec<Problem>>,
+    mut library: Library,
+) -> (Catalog, Library) {
+    let report = |file: usize| Report {
+        file: files.get(file).map_or("", |file| file.path.as_str()),
+        problems,
+    };
+    let mut objects: Vec<Object> = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        read_file(report(index), index, &file.text, &mut objects);
+    }
+    objects.sort_by_key(|object| object.kind);
+    declare(&objects, files, problems, &mut library);
+    let mut catalog = Catalog::default();
+    for object in &objects {
+        resolve_object(report(object.file), object, &mut library, &mut catalog);
+    }
+    finish(&mut catalog);
+    (catalog, library)
+}
+
+fn read_file(report: Report<'_>, index: usize, text: &str, objects: &mut Vec<Object>) {
+    let documents = yaml::read(text);
+    if documents.is_empty() {
+        let start = yaml::Position { line: 1, column: 1 };
+        report.warn(start, "file has no documents", "remove it, or write an SLO");
+    }
+    for document in documents {
+        match document {
+            Ok(document) => objects.extend(read_document(report, index, document)),
+            Err(error) => report.error_with(
+                error.at,
+                error.message,
+                "this is not YAML as we take it; the rest of the document was not looked at",
+            ),
+        }
+    }
+}
+
+fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<Object> {
+    let Document { root, text } = document;
+    let fields = Fields::of(report, &root, "document", DOCUMENT)?;
+    let help = "write `apiVersion: openslo/v1`";
+    let version = fields.require("apiVersion", help);
+    let version = version.and_then(|node| report.word(node, "apiVersion", &[OPENSLO, OURS]));
+    let kind_node = fields.require("kind", "such as `kind: SLO`");
+    let kind = match (version.as_deref(), kind_node) {
+        (Some(OURS), Some(node)) => report
+            .word(node, "kind", &["BurnPolicy"])
+            .map(|_| Kind::BurnPolicy),
+        (Some(_), Some(node)) => openslo_kind(report, node),
+        _ => None,
+    };
+    let metadata = fields.require("metadata", "write `metadata: { name: … }`");
+    let meta = metadata.and_then(|node| Meta::read(report, node, annotations(kind)));
+    let spec = fields.require("spec", "say what it is");
+    Some(Object {
+        file,
+        kind: kind?,
+        meta: meta?,
+        spec: spec?.clone(),
+        text,
+    })
+}
+
+fn openslo_kind(report: Report<'_>, node: &Node) -> Option<Kind> {
+    let kinds = [
+        ("SLO", Kind::Slo),
+        ("SLI", Kind::Sli),
+        ("Service", Kind::Service),
+        ("DataSource", Kind::DataSource),
+        ("AlertPolicy", Kind::AlertPolicy),
+        ("AlertCondition", Kind::AlertCondition),
+        ("AlertNotificationTarget", Kind::AlertNotificationTarget),
+    ];
+    let word = report.word(node, "kind", &kinds.map(|(word, _)| word))?;
+    kinds
+        .into_iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, kind)| kind)
+}
+
+/// Annotations of ours that a kind has.
+fn annotations(kind: Option<Kind>) -> &'static [&'static str] {
+    match kind {
+        Some(Kind::Slo) | None => slo::ANNOTATIONS,
+        Some(Kind::Service) => &["tier"],
+        Some(Kind::AlertCondition) => CONDITION_ANNOTATIONS,
+        Some(Kind::AlertPolicy) => POLICY_ANNOTATIONS,
+        Some(Kind::Sli | Kind::DataSource | Kind::AlertNotificationTarget | Kind::BurnPolicy) => {
+            &[]
+        }
+    }
+}
+
+/// Makes every name known, and tells of those that are taken.
+fn declare(
+    objects: &[Object],
+    files: &[SourceFile],
+    problems: &RefCell<Vec<Problem>>,
+    library: &mut Library,
+) {
+    let mut first: BTreeMap<(Kind, &str), &Object> = BTreeMap::new();
+    let path = |object: &Object| files.get(object.file).map_or("", |file| file.path.as_str());
+    for object in objects {
+        let name = object.meta.name.as_str();
+        // Alert policies and burn policies are referred to alike, so they share names.
+        let space = if object.kind == Kind::BurnPolicy {
+            Kind::AlertPolicy
+        } else {
+            object.kind
+        };
+        if let Some(known) = first.get(&(space, name)) {
+            let message = format!("{} `{name}` is declared twice", space.name());
+            let at = known.meta.at;
+            let help = format!("the other is at {}:{}:{}", path(known), at.line, at.column);
+            Report {
+                file: path(object),
+                problems,
+            }
+            .error_with(object.meta.at, message, help);
+            continue;
+        }
+        first.insert((space, name), object);
+        match object.kind {
+            Kind::DataSource => library.data_sources.declare(name),
+            Kind::AlertNotificationTarget => library.targets.declare(name),
+            Kind::AlertCondition => library.conditions.declare(name),
+            Kind::Sli => library.indicators.declare(name),
+            Kind::AlertPolicy | Kind::BurnPolicy => library.policies.declare(name),
+            Kind::Service | Kind::Slo => {}
+        }
+    }
+}
+
+fn resolve_object(
+    report: Report<'_>,
+    object: &Object,
+    library: &mut Library,
+    catalog: &mut Catalog,
+) {
+    let Object {
+        kind,
+        meta,
+        spec,
+        text,
+        ..
+    } = object;
+    let name = meta.name.as_str();
+    let errors_before = report.errors();
+    match kind {
+        Kind::DataSource => library
+            .data_sources
+            .put(name, data_source(report, meta, spec)),
+        Kind::AlertNotificationTarget => {
+            library.targets.put(name, alerting::target(report, spec));
+        }
+        Kind::AlertCondition => {
+            let condition = Condition::read(report, meta, spec);
+            library
+                .conditions
+                .put(name, condition.filter(|_| report.errors() == errors_before));
+        }
+        Kind::Sli => {
+            let sli = Sli::read(report, spec, library);
+            library
+                .indicators
+                .put(name, sli.filter(|_| report.errors() == errors_before));
+        }
+        Kind::AlertPolicy => {
+            let policy = Policy::read(report, meta, spec, library);
+            library
+                .policies
+                .put(name, policy.filter(|_| report.errors() == errors_before));
+        }
+        Kind::BurnPolicy => {
+            let policy = Policy::read_burn_policy(report, meta, spec, library);
+            library
+                .policies
+                .put(name, policy.filter(|_| report.errors() == errors_before));
+        }
+        Kind::Service => catalog.services.extend(service(report, meta, spec)),
+        Kind::Slo => {
+            let objectives = slo::read(report, meta, spec, library, text);
+            catalog.objectives.extend(objectives);
+            check_unique(report, meta, &catalog.objectives);
+        }
+    }
+}
+
+/// Two SLOs may make the same id in two ways: `a.b` alone, and objective `b` of `a`.
+fn check_unique(report: Report<'_>, meta: &Meta, objectives: &[Objective]) {
+    let mut known = BTreeSet::new();
+    for objective in objectives {
+        if !known.insert(objective.id.as_str()) {
+            let message = format!("objective `{}` is declared twice", objective.id);
+            report.error_with(meta.at, message, "give one of the SLOs another name");
+        }
+    }
+}
+
+/// Reads a DataSource: its type. OTLP is sent to us, so there is nothing to connect to.
+fn data_source(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<String> {
+    const SPEC: Known = Known {
+        fields: &["description", "type", "connectionDetails"],
+        planned: &[],
+    };
+    let what = format!("data source `{}`", meta.name);
+    let fields = Fields::of(report, spec, &what, SPEC)?;
+    fields.text("description");
+    let node = fields.require("type", "the only type so far is `otlp`")?;
+    let kind = report.text(node, "type")?;
+    if kind != "otlp" {
+        source::unknown_type(report, node.at, &kind);
+        return Some(kind);
+    }
+    if let Some(details) = fields.get("connectionDetails")
+        && !matches!(&details.value, yaml::Value::Map(entries) if entries.is_empty())
+    {
+        let message = "an otlp data source has no `connectionDetails`";
+        let help = "remove them: telemetry is sent here, nothing is connected to";
+        report.error_with(fields.place("connectionDetails"), message, help);
+    }
+    Some(kind)
+}
+
+fn service(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Service> {
+    const SPEC: Known = Known {
+        fields: &["description"],
+        planned: &[],
+    };
+    let what = format!("service `{}`", meta.name);
+    let fields = Fields::of(report, spec, &what, SPEC)?;
+    Some(Service {
+        name: meta.name.clone(),
+        title: meta.title.clone().unwrap_or_else(|| meta.name.clone()),
+        description: fields.text("description").unwrap_or_default(),
+        tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
+        labels: meta.labels.clone(),
+    })
+}
+
+/// Sorts, adds the services that are only named, and hands their tier down.
+fn finish(catalog: &mut Catalog) {
+    let Catalog {
+        objectives,
+        services,
+    } = catalog;
+    for Objective { service, .. } in objectives.iter() {
+        if !services.iter().any(|known| known.name == *service) {
+            services.push(Service {
+                name: service.clone(),
+                title: service.clone(),
+                description: String::new(),
+                tier: None,
+                labels: BTreeMap::new(),
+            });
+        }
+    }
+    for objective in objectives.iter_mut() {
+        let service = services
+            .iter()
+            .find(|service| service.name == objective.service);
+        let tier = || service.and_then(|service| service.tier.clone());
+        objective.tier = objective.tier.take().or_else(tier);
+    }
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+    services.dedup_by(|a, b| a.name == b.name);
+    objectives.sort_by(|a, b| a.id.cmp(&b.id));
+    objectives.dedup_by(|a, b| a.id == b.id);
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::DataSource => "DataSource",
+            Self::AlertNotificationTarget => "AlertNotificationTarget",
+            Self::Service => "Service",
+            Self::AlertCondition => "AlertCondition",
+            Self::Sli => "SLI",
+            Self::AlertPolicy | Self::BurnPolicy => "alert policy",
+            Self::Slo => "SLO",
+        }
+    }
 }

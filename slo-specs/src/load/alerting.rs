@@ -1,0 +1,471 @@
+//! Alert conditions and policies, ours and OpenSLO's.
+
+use std::time::Duration;
+
+use super::library::Library;
+use super::meta::Meta;
+use super::report::{Fields, Known, Report};
+use super::yaml::{Node, Value};
+use crate::{Bound, BurnRate, NumberError, Ratio, Severity};
+
+/// Annotations of ours on an `AlertCondition`.
+pub(super) const CONDITION_ANNOTATIONS: &[&str] = &["short-window", "minimum-bad-events"];
+/// Annotations of ours on an `AlertPolicy`.
+pub(super) const POLICY_ANNOTATIONS: &[&str] = &["minimum-bad-events"];
+
+/// Seconds of the grid that windows are cut at.
+const GRID_S: u64 = 10;
+/// A long window is this many times its short one, unless said otherwise.
+const SHORT_PART: u64 = 12;
+
+const SEVERITIES: &[&str] = &["page", "ticket"];
+const CONDITION_SPEC: Known = Known {
+    fields: &["description", "severity", "condition"],
+    planned: &[],
+};
+const CONDITION: Known = Known {
+    fields: &["kind", "op", "threshold", "lookbackWindow", "alertAfter"],
+    planned: &[],
+};
+const POLICY_SPEC: Known = Known {
+    fields: &[
+        "description",
+        "alertWhenNoData",
+        "alertWhenResolved",
+        "alertWhenBreaching",
+        "conditions",
+        "notificationTargets",
+    ],
+    planned: &[],
+};
+const BURN_POLICY_SPEC: Known = Known {
+    fields: &["description", "source", "rules", "notificationTargets"],
+    planned: &[],
+};
+const RULE: Known = Known {
+    fields: &[
+        "name",
+        "severity",
+        "budgetShare",
+        "burnRate",
+        "long",
+        "short",
+        "hold",
+        "minimumBadEvents",
+    ],
+    planned: &[],
+};
+const CONDITION_REF: Known = Known {
+    fields: &["conditionRef"],
+    planned: &[],
+};
+const TARGET_REF: Known = Known {
+    fields: &["targetRef"],
+    planned: &[],
+};
+pub(super) const INLINE: Known = Known {
+    fields: &["apiVersion", "kind", "metadata", "spec"],
+    planned: &[],
+};
+
+/// A rule before it knows the target and the window of its SLO.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    pub(super) name: String,
+    pub(super) severity: Severity,
+    pub(super) spend: Spend,
+    pub(super) bound: Bound,
+    pub(super) long: Duration,
+    pub(super) short: Duration,
+    pub(super) hold: Duration,
+    pub(super) minimum_bad: u64,
+}
+
+/// What a rule holds spending against.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spend {
+    /// Share of the SLO window's budget within the long window.
+    Share(Ratio),
+    /// A burn rate, whatever the SLO's window.
+    Rate(BurnRate),
+}
+
+/// Several rules, and who hears of them.
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) rules: Vec<Condition>,
+    pub(super) receivers: Vec<String>,
+}
+
+impl Condition {
+    /// Reads `spec` of an `AlertCondition`.
+    ///
+    /// OpenSLO gives a condition one look-back window and does not say when the alert is over.
+    /// Ours is a rule of two windows like any other: `lookbackWindow` is the long one, and a
+    /// twelfth of it (or `sloburn.dev/short-window`) the short one, which must be over the
+    /// threshold as well. While errors go on it burns at least as fast as the long one, so the
+    /// alert fires when OpenSLO's would; it resolves soon after they end, not a window later.
+    pub(super) fn read(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Self> {
+        let what = format!("alert condition `{}`", meta.name);
+        let fields = Fields::of(report, spec, &what, CONDITION_SPEC)?;
+        fields.text("description");
+        let severity = severity(&fields);
+        let condition = fields.require("condition", "add `condition: { kind: burnrate, … }`")?;
+        let what = format!("condition of `{}`", meta.name);
+        let fields = Fields::of(report, condition, &what, CONDITION)?;
+        if let Some(kind) = fields.require("kind", "the only kind is `burnrate`") {
+            report.word(kind, "kind", &["burnrate"]);
+        }
+        let bound = bound(&fields);
+        let spend = fields
+            .require(
+                "threshold",
+                "say how many times too fast, such as `threshold: 2`",
+            )
+            .and_then(|node| burn_rate(report, node, "threshold"));
+        let long = fields
+            .require(
+                "lookbackWindow",
+                "say how far to look back, such as `lookbackWindow: 1h`",
+            )
+            .and_then(|node| report.window(node, "lookbackWindow"));
+        let hold = hold(&fields, "alertAfter");
+        let minimum_bad = meta.minimum_bad(report);
+        let (severity, long) = (severity?, long?);
+        Some(Self {
+            name: meta.name.clone(),
+            severity,
+            spend: spend?,
+            bound: bound?,
+            long,
+            short: short_of_annotation(report, meta, long)?,
+            hold,
+            minimum_bad: minimum_bad.unwrap_or(severity.default_minimum_bad()),
+        })
+    }
+
+    /// Reads one of a burn policy's `rules`.
+    fn read_rule(report: Report<'_>, node: &Node) -> Option<Self> {
+        let fields = Fields::of(report, node, "rule", RULE)?;
+        let name = fields
+            .require("name", "give it a name, such as `name: page-fast`")
+            .and_then(|node| report.text(node, "name"));
+        let severity = severity(&fields);
+        let spend = spend(&fields);
+        let long = fields
+            .require("long", "say how far to look back, such as `long: 1h`")
+            .and_then(|node| report.window(node, "long"));
+        let short = match fields.get("short") {
+            Some(node) => report.window(node, "short").map(|short| (short, node.at)),
+            None => long.map(|long| (twelfth(long), fields.at)),
+        };
+        let hold = hold(&fields, "hold");
+        let minimum_bad = fields
+            .get("minimumBadEvents")
+            .and_then(|node| count(report, node));
+        let (long, (short, short_at), severity) = (long?, short?, severity?);
+        check_short(report, short_at, short, long);
+        Some(Self {
+            name: name?,
+            severity,
+            spend: spend?,
+            bound: Bound::Above,
+            long,
+            short,
+            hold,
+            minimum_bad: minimum_bad.unwrap_or(severity.default_minimum_bad()),
+        })
+    }
+}
+
+impl Policy {
+    /// Reads `spec` of an OpenSLO `AlertPolicy`.
+    pub(super) fn read(
+        report: Report<'_>,
+        meta: &Meta,
+        spec: &Node,
+        library: &Library,
+    ) -> Option<Self> {
+        let what = format!("alert policy `{}`", meta.name);
+        let fields = Fields::of(report, spec, &what, POLICY_SPEC)?;
+        fields.text("description");
+        check_when(&fields);
+        let node = fields.require("conditions", "list at least one condition")?;
+        let items = report.list(node, "conditions");
+        let mut rules: Vec<Condition> = items
+            .iter()
+            .filter_map(|item| condition(report, item, library))
+            .collect();
+        if items.is_empty() {
+            report.error(node.at, format!("{what} has no conditions"));
+        }
+        if let Some(minimum_bad) = meta.minimum_bad(report) {
+            rules
+                .iter_mut()
+                .for_each(|rule| rule.minimum_bad = minimum_bad);
+        }
+        let receivers = receivers(&fields, library);
+        (!rules.is_empty()).then_some(Self { rules, receivers })
+    }
+
+    /// Reads `spec` of a `BurnPolicy`, our own kind.
+    pub(super) fn read_burn_policy(
+        report: Report<'_>,
+        meta: &Meta,
+        spec: &Node,
+        library: &Library,
+    ) -> Option<Self> {
+        let what = format!("burn policy `{}`", meta.name);
+        let fields = Fields::of(report, spec, &what, BURN_POLICY_SPEC)?;
+        fields.text("description");
+        fields.text("source");
+        let node = fields.require("rules", "list at least one rule")?;
+        let items = report.list(node, "rules");
+        if items.is_empty() {
+            report.error(node.at, format!("{what} has no rules"));
+        }
+        let rules: Vec<Condition> = items
+            .iter()
+            .filter_map(|item| Condition::read_rule(report, item))
+            .collect();
+        let receivers = receivers(&fields, library);
+        (!rules.is_empty()).then_some(Self { rules, receivers })
+    }
+}
+
+/// A condition of a policy: `{ conditionRef: name }` or the whole object.
+fn condition(report: Report<'_>, node: &Node, library: &Library) -> Option<Condition> {
+    if has_key(node, "conditionRef") {
+        let fields = Fields::of(report, node, "condition", CONDITION_REF)?;
+        let name = report.text(fields.get("conditionRef")?, "conditionRef")?;
+        return library
+            .conditions
+            .find(report, fields.get("conditionRef")?.at, &name)
+            .cloned();
+    }
+    let fields = Fields::of(report, node, "condition", INLINE)?;
+    if let Some(kind) = fields.get("kind") {
+        report.word(kind, "kind", &["AlertCondition"]);
+    }
+    let help = "write `conditionRef: name`, or the whole AlertCondition with metadata and spec";
+    let meta = Meta::read(
+        report,
+        fields.require("metadata", help)?,
+        CONDITION_ANNOTATIONS,
+    )?;
+    Condition::read(report, &meta, fields.require("spec", help)?)
+}
+
+/// Receivers of `notificationTargets`.
+fn receivers(fields: &Fields<'_>, library: &Library) -> Vec<String> {
+    let report = fields.report;
+    let Some(node) = fields.get("notificationTargets") else {
+        return Vec::new();
+    };
+    let receivers = report
+        .list(node, "notificationTargets")
+        .iter()
+        .filter_map(|item| {
+            if has_key(item, "targetRef") {
+                let fields = Fields::of(report, item, "notification target", TARGET_REF)?;
+                let node = fields.get("targetRef")?;
+                return library
+                    .targets
+                    .find(report, node.at, &report.text(node, "targetRef")?)
+                    .cloned();
+            }
+            let fields = Fields::of(report, item, "notification target", INLINE)?;
+            if let Some(kind) = fields.get("kind") {
+                report.word(kind, "kind", &["AlertNotificationTarget"]);
+            }
+            let help = "write `targetRef: name`, or the whole AlertNotificationTarget";
+            Meta::read(report, fields.require("metadata", help)?, &[])?;
+            target(report, fields.require("spec", help)?)
+        });
+    receivers.collect()
+}
+
+/// Reads `spec` of an `AlertNotificationTarget`: `target` is a receiver of the configuration.
+pub(super) fn target(report: Report<'_>, spec: &Node) -> Option<String> {
+    const SPEC: Known = Known {
+        fields: &["description", "target"],
+        planned: &[],
+    };
+    let fields = Fields::of(report, spec, "spec of the notification target", SPEC)?;
+    fields.text("description");
+    let node = fields.require("target", "name a receiver of the configuration")?;
+    report.text(node, "target")
+}
+
+/// The three switches of a policy, of which only one setting each is built.
+fn check_when(fields: &Fields<'_>) {
+    let built = [
+        (
+            "alertWhenBreaching",
+            true,
+            "a policy without alerts on breaches",
+        ),
+        (
+            "alertWhenResolved",
+            true,
+            "every page that was sent is resolved",
+        ),
+        (
+            "alertWhenNoData",
+            false,
+            "a firing alert stays when data stops, but silence fires none",
+        ),
+    ];
+    for (name, setting, why) in built {
+        let Some(node) = fields.get(name) else {
+            continue;
+        };
+        if fields
+            .report
+            .bool(node, name)
+            .is_some_and(|value| value != setting)
+        {
+            let thing = format!("`{name}: {}`", !setting);
+            let help = format!("write `{name}: {setting}` or leave it out ({why})");
+            fields.report.not_built(node.at, &thing, help);
+        }
+    }
+}
+
+fn bound(fields: &Fields<'_>) -> Option<Bound> {
+    let node = fields.require("op", "write `op: gt`")?;
+    let op = fields
+        .report
+        .word(node, "op", &["gt", "gte", "lt", "lte"])?;
+    match op.as_str() {
+        "gt" => Some(Bound::Above),
+        "gte" => Some(Bound::AtLeast),
+        _ => {
+            let message = format!("`op` is `{op}`, which alerts while the burn rate is low");
+            fields
+                .report
+                .error_with(node.at, message, "write `op: gt` or `op: gte`");
+            None
+        }
+    }
+}
+
+fn severity(fields: &Fields<'_>) -> Option<Severity> {
+    let node = fields.require("severity", "it is one of page, ticket")?;
+    let word = fields.report.word(node, "severity", SEVERITIES)?;
+    Some(if word == "page" {
+        Severity::Page
+    } else {
+        Severity::Ticket
+    })
+}
+
+fn spend(fields: &Fields<'_>) -> Option<Spend> {
+    let report = fields.report;
+    match (fields.get("budgetShare"), fields.get("burnRate")) {
+        (Some(node), None) => share(report, node),
+        (None, Some(node)) => burn_rate(report, node, "burnRate"),
+        (Some(_), Some(_)) => {
+            let message = "rule has both `budgetShare` and `burnRate`";
+            report.error_with(fields.place("burnRate"), message, "keep one of them");
+            None
+        }
+        (None, None) => {
+            let help = "write `budgetShare: 0.02` (of the SLO window's budget) or `burnRate: 2`";
+            report.error_with(
+                fields.at,
+                "rule has neither `budgetShare` nor `burnRate`",
+                help,
+            );
+            None
+        }
+    }
+}
+
+fn share(report: Report<'_>, node: &Node) -> Option<Spend> {
+    let text = report.text(node, "budgetShare")?;
+    match text.parse() {
+        Ok(share) => Some(Spend::Share(share)),
+        Err(why) => {
+            let why: NumberError = why;
+            let message = format!("`budgetShare` is {text}, {why}");
+            report.error_with(node.at, message, "2 % of the budget is `0.02`");
+            None
+        }
+    }
+}
+
+fn burn_rate(report: Report<'_>, node: &Node, name: &str) -> Option<Spend> {
+    let text = report.text(node, name)?;
+    let zero = BurnRate::new(0, 1);
+    match text.parse::<BurnRate>() {
+        Ok(rate) if Some(rate) != zero => Some(Spend::Rate(rate)),
+        Ok(_) => {
+            report.error(
+                node.at,
+                format!("`{name}` is {text}; a burn rate to alert on is above 0"),
+            );
+            None
+        }
+        Err(why) => {
+            report.error(node.at, format!("`{name}` is {text}, {why}"));
+            None
+        }
+    }
+}
+
+fn count(report: Report<'_>, node: &Node) -> Option<u64> {
+    let text = report.text(node, "minimumBadEvents")?;
+    let count = text.parse().ok().filter(|count| *count > 0);
+    if count.is_none() {
+        let message = format!("`minimumBadEvents` is {text}, not a whole number above 0");
+        report.error(node.at, message);
+    }
+    count
+}
+
+/// A hold; `0m` is none, as OpenSLO writes it.
+fn hold(fields: &Fields<'_>, name: &str) -> Duration {
+    let zero = |node: &&Node| {
+        matches!(&node.value, Value::Text(text)
+            if text.strip_suffix(['m', 'h', 'd', 'w']).is_some_and(|n| n == "0"))
+    };
+    if fields.get(name).as_ref().is_some_and(zero) {
+        return Duration::ZERO;
+    }
+    fields.window(name).unwrap_or_default()
+}
+
+fn short_of_annotation(report: Report<'_>, meta: &Meta, long: Duration) -> Option<Duration> {
+    let Some((text, at)) = meta.annotation("short-window") else {
+        return Some(twelfth(long));
+    };
+    let node = Node {
+        value: Value::Text(text.to_owned()),
+        at,
+    };
+    let short = report.window(&node, "short-window")?;
+    check_short(report, at, short, long);
+    Some(short)
+}
+
+fn check_short(report: Report<'_>, at: super::yaml::Position, short: Duration, long: Duration) {
+    if short > long {
+        let (short, long) = (crate::window_name(short), crate::window_name(long));
+        report.error(
+            at,
+            format!("short window {short} is longer than the long window {long}"),
+        );
+    }
+}
+
+/// A twelfth, up to the grid.
+fn twelfth(long: Duration) -> Duration {
+    Duration::from_secs(long.as_secs().div_ceil(SHORT_PART).next_multiple_of(GRID_S))
+}
+
+/// Whether a node is a map with that key.
+pub(super) fn has_key(node: &Node, name: &str) -> bool {
+    matches!(&node.value, Value::Map(entries) if entries.iter()
+        .any(|(key, _)| matches!(&key.value, Value::Text(text) if text == name)))
+}

@@ -1,0 +1,171 @@
+//! `metadata`: names, labels, and the annotations that say what OpenSLO cannot.
+
+use std::collections::BTreeMap;
+
+use super::report::{Fields, Known, Report, closest};
+use super::yaml::{Node, Position, Value};
+
+/// Annotations of ours begin with this; the others are somebody else's.
+const PREFIX: &str = "sloburn.dev/";
+/// Longest name.
+const MAX_NAME: usize = 100;
+
+const METADATA: Known = Known {
+    fields: &["name", "displayName", "labels", "annotations"],
+    planned: &[],
+};
+
+/// `metadata` of one object.
+#[derive(Clone, Debug)]
+pub(super) struct Meta {
+    pub(super) name: String,
+    pub(super) at: Position,
+    pub(super) title: Option<String>,
+    pub(super) labels: BTreeMap<String, Vec<String>>,
+    /// Ours only, without the prefix.
+    annotations: BTreeMap<String, (String, Position)>,
+}
+
+impl Meta {
+    /// Reads `metadata`; `allowed` are the annotations of ours that this kind has.
+    pub(super) fn read(report: Report<'_>, node: &Node, allowed: &[&str]) -> Option<Self> {
+        let fields = Fields::of(report, node, "metadata", METADATA)?;
+        let name_node = fields.require("name", "give it a name, such as `name: checkout`")?;
+        let name = report.text(name_node, "name")?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !name.chars().all(fits) || name.len() > MAX_NAME {
+            let help =
+                "use at most 100 letters, digits, `-`, `_` and `.`; put the rest in displayName";
+            report.error_with(
+                name_node.at,
+                format!("name `{name}` cannot stand in an address"),
+                help,
+            );
+            return None;
+        }
+        Some(Self {
+            name,
+            at: name_node.at,
+            title: fields.text("displayName"),
+            labels: fields
+                .get("labels")
+                .map(|node| labels(report, node))
+                .unwrap_or_default(),
+            annotations: fields
+                .get("annotations")
+                .map(|node| annotations(report, node, allowed))
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Text and place of an annotation of ours.
+    pub(super) fn annotation(&self, name: &str) -> Option<(&str, Position)> {
+        self.annotations
+            .get(name)
+            .map(|(text, at)| (text.as_str(), *at))
+    }
+
+    /// Address of the runbook.
+    pub(super) fn runbook(&self, report: Report<'_>) -> Option<String> {
+        let (text, at) = self.annotation("runbook")?;
+        if !(text.starts_with("https://") || text.starts_with("http://")) {
+            report.error(
+                at,
+                format!("runbook `{text}` is not an http or https address"),
+            );
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// Attribute keys, separated by commas.
+    pub(super) fn segments(&self, report: Report<'_>) -> Vec<String> {
+        let Some((text, at)) = self.annotation("segments") else {
+            return Vec::new();
+        };
+        let mut keys: Vec<String> = Vec::new();
+        for key in text.split(',').map(str::trim) {
+            if key.is_empty() {
+                report.error(at, format!("segments `{text}` has an empty attribute key"));
+            } else if keys.iter().any(|known| known == key) {
+                report.error(at, format!("segments name `{key}` twice"));
+            } else {
+                keys.push(key.to_owned());
+            }
+        }
+        keys
+    }
+
+    /// Bad events that a long window needs.
+    pub(super) fn minimum_bad(&self, report: Report<'_>) -> Option<u64> {
+        let (text, at) = self.annotation("minimum-bad-events")?;
+        match text.parse() {
+            Ok(0) | Err(_) => {
+                let message = format!("minimum-bad-events is `{text}`, not a whole number above 0");
+                report.error(at, message);
+                None
+            }
+            Ok(count) => Some(count),
+        }
+    }
+}
+
+fn labels(report: Report<'_>, node: &Node) -> BTreeMap<String, Vec<String>> {
+    let mut labels = BTreeMap::new();
+    for (key, value) in entries(report, node, "labels") {
+        let values = match &value.value {
+            Value::List(items) => items
+                .iter()
+                .filter_map(|item| scalar(report, item, &key))
+                .collect(),
+            _ => scalar(report, value, &key).into_iter().collect(),
+        };
+        labels.insert(key, values);
+    }
+    labels
+}
+
+fn annotations(
+    report: Report<'_>,
+    node: &Node,
+    allowed: &[&str],
+) -> BTreeMap<String, (String, Position)> {
+    let mut ours = BTreeMap::new();
+    for (key, value) in entries(report, node, "annotations") {
+        let Some(name) = key.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if !allowed.contains(&name) {
+            let help = match closest(name, allowed) {
+                Some(word) => format!("did you mean `{PREFIX}{word}`?"),
+                None if allowed.is_empty() => format!("this kind has none of `{PREFIX}`"),
+                None => format!("this kind has {}", allowed.join(", ")),
+            };
+            report.error_with(value.at, format!("unknown annotation `{key}`"), help);
+        } else if let Some(text) = scalar(report, value, &key) {
+            ours.insert(name.to_owned(), (text, value.at));
+        }
+    }
+    ours
+}
+
+fn entries<'n>(report: Report<'_>, node: &'n Node, name: &str) -> Vec<(String, &'n Node)> {
+    let Value::Map(entries) = &node.value else {
+        report.error(
+            node.at,
+            format!("`{name}` must be a map, not {}", node.value.kind()),
+        );
+        return Vec::new();
+    };
+    entries
+        .iter()
+        .filter_map(|(key, value)| Some((report.text(key, name)?, value)))
+        .collect()
+}
+
+fn scalar(report: Report<'_>, node: &Node, name: &str) -> Option<String> {
+    match node.value {
+        Value::Bool(value) => Some(value.to_string()),
+        _ => report.text(node, name),
+    }
+}

@@ -1,0 +1,181 @@
+//! `objectives` of an SLO: targets and bounds.
+
+use super::meta::Meta;
+use super::report::{Fields, Known, Report};
+use super::sli::Sli;
+use super::yaml::{Node, Position, Value};
+use crate::{NumberError, Op, Ratio};
+
+const OBJECTIVE: Known = Known {
+    fields: &["displayName", "op", "value", "target", "targetPercent"],
+    planned: &[
+        "timeSliceTarget",
+        "timeSliceWindow",
+        "indicator",
+        "indicatorRef",
+        "compositeWeight",
+    ],
+};
+
+/// One of an SLO's objectives.
+#[derive(Clone, Debug)]
+pub(super) struct Goal {
+    pub(super) id: String,
+    pub(super) title: Option<String>,
+    /// `None` when it is wrong, and told of.
+    pub(super) target: Option<Ratio>,
+    /// Of a threshold.
+    pub(super) bound: Option<(Op, f64)>,
+    pub(super) at: Position,
+    pub(super) one_of_several: bool,
+}
+
+/// Reads `objectives`. A single one is named as the SLO, several as `slo.slug`, where the slug is
+/// of the display name, or else of the target: not of the place in the list, so that history stays
+/// with its objective when the list is sorted otherwise.
+pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<Goal> {
+    let report = fields.report;
+    let help = "write `objectives: [{ target: 0.999 }]`";
+    let Some(node) = fields.require("objectives", help) else {
+        return Vec::new();
+    };
+    let items = report.list(node, "objectives");
+    if items.is_empty() && matches!(node.value, Value::List(_)) {
+        report.error_with(node.at, "`objectives` is empty", help);
+    }
+    let several = items.len() > 1;
+    let mut goals: Vec<Goal> = items
+        .iter()
+        .filter_map(|item| goal(report, item, meta, sli, several))
+        .collect();
+    goals.sort_by(|a, b| a.id.cmp(&b.id));
+    for pair in goals.windows(2) {
+        if let [first, second] = pair
+            && first.id == second.id
+        {
+            let message = format!("two objectives are named `{}`", first.id);
+            let help = "give each its own displayName";
+            report.error_with(second.at, message, help);
+        }
+    }
+    goals
+}
+
+fn goal(
+    report: Report<'_>,
+    node: &Node,
+    meta: &Meta,
+    sli: Option<&Sli>,
+    several: bool,
+) -> Option<Goal> {
+    let what = format!("objective of SLO `{}`", meta.name);
+    let fields = Fields::of(report, node, &what, OBJECTIVE)?;
+    let title = fields.text("displayName");
+    let target = target(&fields, meta);
+    let bound = bound(&fields, sli);
+    let id = if several {
+        let slug = title.as_deref().map(slug).filter(|slug| !slug.is_empty());
+        let slug = slug.unwrap_or_else(|| plain_slug(target, bound));
+        format!("{}.{slug}", meta.name)
+    } else {
+        meta.name.clone()
+    };
+    Some(Goal {
+        id,
+        title,
+        target,
+        bound,
+        at: node.at,
+        one_of_several: several,
+    })
+}
+
+fn target(fields: &Fields<'_>, meta: &Meta) -> Option<Ratio> {
+    let report = fields.report;
+    let (name, node) = match (fields.get("target"), fields.get("targetPercent")) {
+        (Some(node), None) => ("target", node),
+        (None, Some(node)) => ("targetPercent", node),
+        (Some(_), Some(_)) => {
+            let message = format!("{} has both `target` and `targetPercent`", fields.what);
+            report.error_with(fields.place("targetPercent"), message, "keep one of them");
+            return None;
+        }
+        (None, None) => {
+            fields.require("target", "write `target: 0.999`");
+            return None;
+        }
+    };
+    let text = report.text(node, name)?;
+    let parsed = if name == "target" {
+        text.parse()
+    } else {
+        Ratio::from_percent(&text)
+    };
+    let why: NumberError = match parsed {
+        Ok(target) => return Some(target),
+        Err(why) => why,
+    };
+    let whole = if name == "target" { "1" } else { "100" };
+    let below_zero = text.starts_with('-') || matches!(text.parse(), Ok(0.0_f64));
+    let rule = match why {
+        _ if below_zero => "must be above 0".to_owned(),
+        NumberError::OutOfRange | NumberError::TooLarge => format!("must be below {whole}"),
+        NumberError::NotDecimal | NumberError::TooPrecise => format!("is a plain decimal: {why}"),
+    };
+    let message = format!(
+        "objective `{}` has {name} {text}; a {name} {rule}",
+        meta.name
+    );
+    let help = "99.9 % is `target: 0.999` or `targetPercent: 99.9`";
+    report.error_with(node.at, message, help);
+    None
+}
+
+/// `op` and `value`, which a threshold needs and a ratio must not have.
+fn bound(fields: &Fields<'_>, sli: Option<&Sli>) -> Option<(Op, f64)> {
+    let report = fields.report;
+    match sli {
+        None => None,
+        Some(Sli::Ratio { .. }) => {
+            for name in ["op", "value"] {
+                if fields.has(name) {
+                    let message = format!("`{name}` belongs to a `thresholdMetric`");
+                    let help = "a ratio's good and bad events are told apart by its indicator";
+                    report.error_with(fields.place(name), message, help);
+                }
+            }
+            None
+        }
+        Some(Sli::Threshold { .. }) => {
+            let op = fields.require("op", "write `op: lte`: values up to `value` are good");
+            let op = op.and_then(|node| report.word(node, "op", &["lt", "lte", "gt", "gte"]));
+            let value = fields.require("value", "write the bound, such as `value: 250`");
+            let value = value.and_then(|node| report.number(node, "value"));
+            let op = match op?.as_str() {
+                "lt" => Op::Lt,
+                "lte" => Op::Lte,
+                "gt" => Op::Gt,
+                _ => Op::Gte,
+            };
+            Some((op, value?))
+        }
+    }
+}
+
+fn plain_slug(target: Option<Ratio>, bound: Option<(Op, f64)>) -> String {
+    let target = target.map_or_else(String::new, |target| target.to_string());
+    match bound {
+        Some((op, value)) => slug(&format!("{target}-{}-{value}", op.name())),
+        None => slug(&target),
+    }
+}
+
+/// Lower-case letters, digits and single hyphens.
+fn slug(text: &str) -> String {
+    let words = text.to_lowercase();
+    let words: Vec<&str> = words
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join("-")
+}

@@ -1,0 +1,341 @@
+//! SLOs → objectives.
+
+use std::time::Duration;
+
+use super::alerting::{self, Condition, POLICY_ANNOTATIONS, Policy, Spend};
+use super::library::Library;
+use super::meta::Meta;
+use super::objective::{Goal, goals};
+use super::report::{Fields, Known, Report};
+use super::sli::Sli;
+use super::yaml::{Node, Position, Value};
+use crate::{BurnRate, BurnRule, Indicator, Objective, Ratio, Source};
+
+/// Annotations of ours on an SLO.
+pub(super) const ANNOTATIONS: &[&str] = &["runbook", "segments", "minimum-bad-events", "tier"];
+/// The policy of an SLO that names none.
+const DEFAULT_POLICY: &str = "default";
+
+const SPEC: Known = Known {
+    fields: &[
+        "description",
+        "service",
+        "indicator",
+        "indicatorRef",
+        "timeWindow",
+        "budgetingMethod",
+        "objectives",
+        "alertPolicies",
+    ],
+    planned: &[],
+};
+const TIME_WINDOW: Known = Known {
+    fields: &["duration", "isRolling"],
+    planned: &["calendar"],
+};
+const INDICATOR: Known = Known {
+    fields: &["metadata", "spec", "apiVersion", "kind"],
+    planned: &[],
+};
+const POLICY_REF: Known = Known {
+    fields: &["alertPolicyRef"],
+    planned: &[],
+};
+
+/// A rule of an attached policy, and where it was attached.
+struct Attached {
+    condition: Condition,
+    receivers: Vec<String>,
+    at: Position,
+}
+
+/// Reads the SLO's objectives; none if anything in it is wrong.
+pub(super) fn read(
+    report: Report<'_>,
+    meta: &Meta,
+    spec: &Node,
+    library: &Library,
+    text: &str,
+) -> Vec<Objective> {
+    let errors_before = report.errors();
+    let objectives = objectives(report, meta, spec, library, text);
+    if report.errors() > errors_before {
+        Vec::new()
+    } else {
+        objectives.unwrap_or_default()
+    }
+}
+
+fn objectives(
+    report: Report<'_>,
+    meta: &Meta,
+    spec: &Node,
+    library: &Library,
+    text: &str,
+) -> Option<Vec<Objective>> {
+    let what = format!("SLO `{}`", meta.name);
+    let fields = Fields::of(report, spec, &what, SPEC)?;
+    let description = fields.text("description").unwrap_or_default();
+    let service = fields
+        .require(
+            "service",
+            "name the service it belongs to, such as `service: checkout`",
+        )
+        .and_then(|node| report.text(node, "service"));
+    let window = time_window(&fields);
+    check_budgeting(&fields);
+    let sli = indicator(&fields, library);
+    let goals = goals(&fields, meta, sli.as_ref());
+    let attached = policies(&fields, library);
+    let minimum_bad = meta.minimum_bad(report);
+    let (runbook, segments) = (meta.runbook(report), meta.segments(report));
+    let (service, window, sli, attached) = (service?, window?, sli?, attached?);
+    let objectives = goals.into_iter().filter_map(|goal| {
+        Some(Objective {
+            title: title(meta, &goal),
+            description: description.clone(),
+            service: service.clone(),
+            window,
+            rules: rules(report, &goal, window, &attached, minimum_bad),
+            runbook: runbook.clone(),
+            segments: segments.clone(),
+            tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
+            labels: meta.labels.clone(),
+            source: Source {
+                file: report.file.to_owned(),
+                line: goal.at.line,
+                text: text.to_owned(),
+            },
+            indicator: with_bound(&sli, &goal)?,
+            target: goal.target?,
+            id: goal.id,
+        })
+    });
+    Some(objectives.collect())
+}
+
+/// The SLO's title, and with several objectives the objective's own beside it.
+fn title(meta: &Meta, goal: &Goal) -> String {
+    let slo = meta.title.clone().unwrap_or_else(|| meta.name.clone());
+    match &goal.title {
+        Some(own) if goal.one_of_several => format!("{slo}: {own}"),
+        _ if goal.one_of_several && meta.title.is_none() => goal.id.clone(),
+        _ => slo,
+    }
+}
+
+fn with_bound(sli: &Sli, goal: &Goal) -> Option<Indicator> {
+    Some(match sli {
+        Sli::Ratio { part, total } => Indicator::Ratio {
+            part: part.clone(),
+            total: total.clone(),
+        },
+        Sli::Threshold { of } => {
+            let (op, bound) = goal.bound?;
+            Indicator::Threshold {
+                of: of.clone(),
+                op,
+                bound,
+            }
+        }
+    })
+}
+
+fn indicator(fields: &Fields<'_>, library: &Library) -> Option<Sli> {
+    let report = fields.report;
+    match (fields.get("indicator"), fields.get("indicatorRef")) {
+        (Some(node), None) => {
+            let what = format!("indicator of {}", fields.what);
+            let fields = Fields::of(report, node, &what, INDICATOR)?;
+            if let Some(metadata) = fields.get("metadata") {
+                Meta::read(report, metadata, &[]);
+            }
+            if let Some(kind) = fields.get("kind") {
+                report.word(kind, "kind", &["SLI"]);
+            }
+            Sli::read(
+                report,
+                fields.require("spec", "add a ratioMetric or thresholdMetric")?,
+                library,
+            )
+        }
+        (None, Some(node)) => {
+            let name = report.text(node, "indicatorRef")?;
+            library.indicators.find(report, node.at, &name).cloned()
+        }
+        (Some(_), Some(_)) => {
+            let message = format!("{} has both `indicator` and `indicatorRef`", fields.what);
+            report.error_with(fields.place("indicatorRef"), message, "keep one of them");
+            None
+        }
+        (None, None) => {
+            let message = format!("{} has neither `indicator` nor `indicatorRef`", fields.what);
+            report.error_with(fields.at, message, "add one of them");
+            None
+        }
+    }
+}
+
+fn time_window(fields: &Fields<'_>) -> Option<Duration> {
+    let report = fields.report;
+    let help = "write `timeWindow: [{ duration: 30d, isRolling: true }]`";
+    let node = fields.require("timeWindow", help)?;
+    let items = report.list(node, "timeWindow");
+    let [item] = items else {
+        if let Some(second) = items.get(1) {
+            report.not_built(second.at, "a second `timeWindow`", "an SLO has exactly one");
+        } else if matches!(node.value, Value::List(_)) {
+            report.error_with(node.at, "`timeWindow` is empty", help);
+        }
+        return None;
+    };
+    let window = Fields::of(report, item, "timeWindow", TIME_WINDOW)?;
+    if let Some(rolling) = window.get("isRolling") {
+        if report.bool(rolling, "isRolling") == Some(false) && !window.has("calendar") {
+            let help = "write `isRolling: true`: calendar windows are not built yet";
+            report.not_built(rolling.at, "`isRolling: false` of OpenSLO v1", help);
+        }
+    } else if !window.has("calendar") {
+        window.require("isRolling", "write `isRolling: true`");
+    }
+    report.window(
+        window.require("duration", "such as `duration: 30d`")?,
+        "duration",
+    )
+}
+
+fn check_budgeting(fields: &Fields<'_>) {
+    let report = fields.report;
+    let Some(node) = fields.require("budgetingMethod", "write `budgetingMethod: Occurrences`")
+    else {
+        return;
+    };
+    let words = &["Occurrences", "Timeslices", "RatioTimeslices"];
+    match report.word(node, "budgetingMethod", words).as_deref() {
+        None | Some("Occurrences") => {}
+        Some(other) => {
+            let thing = format!("budgetingMethod `{other}`");
+            report.not_built(node.at, &thing, "write `budgetingMethod: Occurrences`");
+        }
+    }
+}
+
+/// The rules of every attached policy; without `alertPolicies` those of the default one, with an
+/// empty list none.
+fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
+    let report = fields.report;
+    let mut attached = Vec::new();
+    let Some(node) = fields.get("alertPolicies") else {
+        let policy = library.policies.find(report, fields.at, DEFAULT_POLICY)?;
+        attach(&mut attached, policy, fields.at);
+        return Some(attached);
+    };
+    let mut sound = true;
+    for item in report.list(node, "alertPolicies") {
+        match policy(report, item, library) {
+            Some(policy) => attach(&mut attached, &policy, item.at),
+            None => sound = false,
+        }
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for Attached { condition, at, .. } in &attached {
+        if !names.insert(condition.name.as_str()) {
+            let message = format!("{} has two rules named `{}`", fields.what, condition.name);
+            report.error_with(
+                *at,
+                message,
+                "name the conditions apart, or attach the policy once",
+            );
+        }
+    }
+    attached.sort_by_key(|attached| attached.condition.severity);
+    sound.then_some(attached)
+}
+
+fn attach(attached: &mut Vec<Attached>, policy: &Policy, at: Position) {
+    attached.extend(policy.rules.iter().map(|condition| Attached {
+        condition: condition.clone(),
+        receivers: policy.receivers.clone(),
+        at,
+    }));
+}
+
+/// A policy by name, as `{ alertPolicyRef: name }`, or the whole object.
+fn policy(report: Report<'_>, node: &Node, library: &Library) -> Option<Policy> {
+    if let Value::Text(name) = &node.value {
+        return library.policies.find(report, node.at, name).cloned();
+    }
+    if alerting::has_key(node, "alertPolicyRef") {
+        let fields = Fields::of(report, node, "alert policy", POLICY_REF)?;
+        let node = fields.require("alertPolicyRef", "name a policy")?;
+        let name = report.text(node, "alertPolicyRef")?;
+        return library.policies.find(report, node.at, &name).cloned();
+    }
+    let fields = Fields::of(report, node, "alert policy", alerting::INLINE)?;
+    let help = "write `alertPolicyRef: name`, or the whole AlertPolicy with kind and spec";
+    let kind = fields.require("kind", help)?;
+    let kind = report.word(kind, "kind", &["AlertPolicy", "BurnPolicy"])?;
+    let meta = Meta::read(
+        report,
+        fields.require("metadata", help)?,
+        POLICY_ANNOTATIONS,
+    )?;
+    let spec = fields.require("spec", help)?;
+    if kind == "AlertPolicy" {
+        Policy::read(report, &meta, spec, library)
+    } else {
+        Policy::read_burn_policy(report, &meta, spec, library)
+    }
+}
+
+/// The rules of one objective: thresholds follow from its target and window.
+fn rules(
+    report: Report<'_>,
+    goal: &Goal,
+    window: Duration,
+    attached: &[Attached],
+    minimum_bad: Option<u64>,
+) -> Vec<BurnRule> {
+    let rule = |Attached {
+                    condition,
+                    receivers,
+                    at,
+                }: &Attached| {
+        let threshold = match condition.spend {
+            Spend::Rate(rate) => rate,
+            Spend::Share(share) => {
+                BurnRate::from_share(share, window.as_secs(), condition.long.as_secs())
+            }
+        };
+        let rule = BurnRule {
+            name: condition.name.clone(),
+            severity: condition.severity,
+            long: condition.long,
+            short: condition.short,
+            threshold,
+            bound: condition.bound,
+            hold: condition.hold,
+            minimum_bad: minimum_bad.unwrap_or(condition.minimum_bad),
+            receivers: receivers.clone(),
+        };
+        if let Some(target) = goal.target {
+            check_can_fire(report, *at, &rule, goal, target);
+        }
+        rule
+    };
+    attached.iter().map(rule).collect()
+}
+
+/// A rule whose threshold even total failure does not pass would be silent for ever.
+fn check_can_fire(report: Report<'_>, at: Position, rule: &BurnRule, goal: &Goal, target: Ratio) {
+    let ceiling = BurnRate::ceiling(target);
+    if !rule.is_over(ceiling) {
+        let message = format!(
+            "rule `{}` of objective `{}` can never fire: its threshold is {}, and with target \
+             {target} nothing burns faster than {ceiling}",
+            rule.name, goal.id, rule.threshold,
+        );
+        let help = "attach a policy with a lower burn rate or budget share, or raise the target";
+        report.error_with(at, message, help);
+    }
+}

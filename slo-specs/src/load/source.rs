@@ -1,0 +1,177 @@
+//! `metricSource` of type `otlp` → selector.
+
+use super::library::Library;
+use super::matching;
+use super::report::{Fields, Known, Report};
+use super::yaml::{Node, Position};
+use crate::{Selector, Signal};
+
+const HOLDER: Known = Known {
+    fields: &["metricSource"],
+    planned: &[],
+};
+const METRIC_SOURCE: Known = Known {
+    fields: &["metricSourceRef", "type", "spec"],
+    planned: &[],
+};
+const OTLP: Known = Known {
+    fields: &[
+        "signal", "match", "spanKind", "spanName", "status", "value", "metric",
+    ],
+    planned: &[],
+};
+const SPAN_KINDS: &[&str] = &["server", "client", "producer", "consumer", "internal"];
+const STATUSES: &[&str] = &["error", "ok", "unset"];
+/// What OTLP's metric source is called.
+const OTLP_TYPE: &str = "otlp";
+
+/// What a source is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Its events are counted: a part of a ratio.
+    Count,
+    /// Its events' values are held against a bound.
+    Value,
+}
+
+/// Reads `{ metricSource: … }`.
+pub(super) fn selector(
+    report: Report<'_>,
+    node: &Node,
+    what: &str,
+    role: Role,
+    library: &Library,
+) -> Option<Selector> {
+    let holder = Fields::of(report, node, what, HOLDER)?;
+    let help = "write `metricSource: { type: otlp, spec: { … } }`";
+    let node = holder.require("metricSource", help)?;
+    let what = format!("metricSource of {what}");
+    let fields = Fields::of(report, node, &what, METRIC_SOURCE)?;
+    if !is_otlp(&fields, library)? {
+        return None;
+    }
+    let spec = fields.require("spec", "say which events: `signal`, `match` and so on")?;
+    otlp(report, spec, role)
+}
+
+/// Whether the source is OTLP; other types are told of. `None` when that cannot be known.
+fn is_otlp(fields: &Fields<'_>, library: &Library) -> Option<bool> {
+    let report = fields.report;
+    let referred = match fields.get("metricSourceRef") {
+        None => None,
+        Some(node) => {
+            let name = report.text(node, "metricSourceRef")?;
+            Some(library.data_sources.find(report, node.at, &name)?.clone())
+        }
+    };
+    let named = match fields.get("type") {
+        None => None,
+        Some(node) => Some((report.text(node, "type")?, node.at)),
+    };
+    match (named, referred) {
+        (None, None) => {
+            fields.require("type", "the only type so far is `otlp`")?;
+            None
+        }
+        (Some((kind, at)), Some(referred)) if kind != referred => {
+            let message = format!("type is `{kind}`, but its DataSource has type `{referred}`");
+            report.error(at, message);
+            None
+        }
+        (Some((kind, at)), None) if kind != OTLP_TYPE => {
+            unknown_type(report, at, &kind);
+            Some(false)
+        }
+        // Another type of a DataSource has been told of where it is declared.
+        (_, Some(kind)) | (Some((kind, _)), None) => Some(kind == OTLP_TYPE),
+    }
+}
+
+/// Tells that only OTLP is measured.
+pub(super) fn unknown_type(report: Report<'_>, at: Position, kind: &str) {
+    let thing = format!("metric source type `{kind}`");
+    let help = if kind.eq_ignore_ascii_case(OTLP_TYPE) {
+        "write it in lower case: `otlp`"
+    } else {
+        "the only type so far is `otlp`: send the service's OpenTelemetry spans or metrics here"
+    };
+    report.not_built(at, &thing, help);
+}
+
+fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {
+    let fields = Fields::of(report, node, "spec of the otlp source", OTLP)?;
+    let signal = fields.require("signal", "it is one of traces, metrics")?;
+    let signal = match report
+        .word(signal, "signal", &["traces", "metrics"])?
+        .as_str()
+    {
+        "traces" => Signal::Traces,
+        _ => Signal::Metrics,
+    };
+    check_applicable(&fields, signal, role);
+    let word = |name: &str, words: &[&'static str]| {
+        fields
+            .get(name)
+            .and_then(|node| report.word(node, name, words))
+    };
+    let selector = Selector {
+        signal,
+        span_kind: word("spanKind", SPAN_KINDS),
+        span_name: fields
+            .get("spanName")
+            .map(|node| matching::tests(report, node, "spanName"))
+            .unwrap_or_default(),
+        status: word("status", STATUSES),
+        metric: fields.text("metric"),
+        matchers: fields
+            .get("match")
+            .map(|node| matching::matchers(report, node))
+            .unwrap_or_default(),
+    };
+    let selects_all = selector.span_kind.is_none()
+        && selector.span_name.is_empty()
+        && selector.status.is_none()
+        && selector.matchers.is_empty();
+    if signal == Signal::Traces && selects_all && fields.get("match").is_none() {
+        let help = "add a `match`, such as `match: { service.name: checkout }`";
+        report.error_with(
+            fields.at,
+            "the otlp source selects every span there is",
+            help,
+        );
+    }
+    Some(selector)
+}
+
+/// Fields that the signal or the role does not have, or needs.
+fn check_applicable(fields: &Fields<'_>, signal: Signal, role: Role) {
+    let (foreign, other): (&[&str], _) = match signal {
+        Signal::Traces => (&["metric"], "metrics"),
+        Signal::Metrics => (&["spanKind", "spanName", "status"], "traces"),
+    };
+    for name in foreign {
+        if fields.get(name).is_some() {
+            let message = format!("`{name}` belongs to `signal: {other}`");
+            fields.report.error(fields.place(name), message);
+        }
+    }
+    if signal == Signal::Metrics {
+        fields.require(
+            "metric",
+            "name the metric, such as `metric: http.server.request.duration`",
+        );
+    }
+    match (signal, role) {
+        (Signal::Traces, Role::Value) => {
+            if let Some(node) = fields.require("value", "write `value: duration_ms`") {
+                fields.report.word(node, "value", &["duration_ms"]);
+            }
+        }
+        (Signal::Metrics, _) | (Signal::Traces, Role::Count) => {
+            if fields.get("value").is_some() {
+                let message = "`value` belongs to spans under `thresholdMetric`";
+                fields.report.error(fields.place("value"), message);
+            }
+        }
+    }
+}
