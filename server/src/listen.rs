@@ -1,0 +1,168 @@
+//! Serving a router on a listener: HTTP/1 and HTTP/2 on one port, with a bound on everything a client may hold.
+
+mod preface;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use preface::PrefaceDeadline;
+
+/// How long accepting pauses when the system has no more file descriptors.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bounds on connections. The defaults are the product's; the configuration may change them.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimits {
+    /// Connections served at once; the next ones wait in the listener's backlog. Default 1024.
+    pub connections: usize,
+    /// Time for a request's head to arrive, counted from the connection or from the answer before: an HTTP/1
+    /// connection that is idle for longer is closed. Default 10 s.
+    pub header_time: Duration,
+    /// Most bytes of a request's head. Default 16 KiB.
+    pub header_bytes: u32,
+    /// Requests at once on one HTTP/2 connection. Default 128.
+    pub streams: u32,
+    /// Time after which a silent HTTP/2 peer is pinged; one that does not answer in as long again is gone.
+    /// Default 30 s.
+    pub ping_every: Duration,
+    /// Time in which open requests are finished when the server stops. Default 10 s.
+    pub drain_time: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> ConnectionLimits {
+        ConnectionLimits {
+            connections: 1024,
+            header_time: Duration::from_secs(10),
+            header_bytes: 16 << 10,
+            streams: 128,
+            ping_every: Duration::from_secs(30),
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `stop`; then accepts no more, finishes what is in flight, and returns after
+/// at most `limits.drain_time`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let builder = builder(&limits);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_ended) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, slot)) => {
+                let io = PrefaceDeadline::new(stream, limits.header_time);
+                let connection = Connection {
+                    io,
+                    slot,
+                    builder: builder.clone(),
+                    router: router.clone(),
+                    stop: stop.clone(),
+                };
+                connections.spawn(connection.run());
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "a connection could not be accepted");
+                sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let drained = timeout(limits.drain_time, async {
+        while connections.join_next().await.is_some() {}
+    });
+    if drained.await.is_err() {
+        let left = connections.len();
+        tracing::warn!(connections = left, "connections were cut off at shutdown");
+    }
+}
+
+/// One more connection, when there is a slot for it.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, _peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, slot))
+}
+
+/// One connection and what it needs.
+struct Connection {
+    io: PrefaceDeadline<TcpStream>,
+    slot: OwnedSemaphorePermit,
+    builder: auto::Builder<TokioExecutor>,
+    router: Router,
+    stop: CancellationToken,
+}
+
+impl Connection {
+    /// Serves it to its end. Its errors are the client's affair: a reset, a timeout, a breach of the protocol.
+    async fn run(self) {
+        let service = TowerToHyperService::new(self.router);
+        let served = self
+            .builder
+            .serve_connection(TokioIo::new(self.io), service);
+        let mut served = pin!(served);
+        let ended = tokio::select! {
+            ended = served.as_mut() => ended,
+            () = self.stop.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = %error, "a connection ended early");
+        }
+        drop(self.slot);
+    }
+}
+
+fn builder(limits: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        // Bounds the head too (431), but bodies are read through it: a small one would cost system calls.
+        .max_buf_size(head.max(64 << 10));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.header_bytes)
+        .max_concurrent_streams(limits.streams)
+        // The rapid-reset attack: streams opened and reset faster than they are accepted.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(64)
+        .keep_alive_interval(limits.ping_every)
+        .keep_alive_timeout(limits.ping_every);
+    builder
+}

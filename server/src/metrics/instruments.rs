@@ -1,0 +1,234 @@
+//! The instruments behind `/metrics`, with their names, units and help.
+
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::{
+    DeliveryLabels, ItemLabels, ReceiverLabels, RemarkLabels, RequestLabels, SignalLabels,
+    SloLabels, WindowLabels,
+};
+
+/// Bounds of latencies, in seconds: a commit takes some milliseconds, a held request up to 8 s.
+const SECONDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// A gauge of a real number.
+type Real = Gauge<f64, AtomicU64>;
+
+/// A family of latencies.
+type Latencies = Family<SignalLabels, Histogram, fn() -> Histogram>;
+
+pub(super) struct Receive {
+    pub(super) requests: Family<RequestLabels, Counter>,
+    pub(super) items: Family<ItemLabels, Counter>,
+    pub(super) remarks: Family<RemarkLabels, Counter>,
+    pub(super) wire_bytes: Family<SignalLabels, Counter>,
+    pub(super) payload_bytes: Family<SignalLabels, Counter>,
+    pub(super) ack: Latencies,
+}
+
+pub(super) struct Journal {
+    pub(super) queued: Gauge,
+    pub(super) committed: Counter,
+    pub(super) failed: Counter,
+    pub(super) commit: Histogram,
+    pub(super) series: Gauge,
+}
+
+pub(super) struct Evaluation {
+    pub(super) took: Histogram,
+    pub(super) lag: Real,
+}
+
+pub(super) struct Outbox {
+    pub(super) pending: Family<ReceiverLabels, Gauge>,
+    pub(super) deliveries: Family<DeliveryLabels, Counter>,
+}
+
+pub(super) struct Slos {
+    pub(super) sli: Family<SloLabels, Real>,
+    pub(super) budget_remaining: Family<SloLabels, Real>,
+    pub(super) burn_rate: Family<WindowLabels, Real>,
+}
+
+impl Receive {
+    pub(super) fn register(registry: &mut Registry) -> Receive {
+        let receive = Receive {
+            requests: Family::default(),
+            items: Family::default(),
+            remarks: Family::default(),
+            wire_bytes: Family::default(),
+            payload_bytes: Family::default(),
+            ack: Family::new_with_constructor(latency),
+        };
+        registry.register(
+            "receive_requests",
+            "OTLP requests by signal, transport and how they ended",
+            receive.requests.clone(),
+        );
+        registry.register(
+            "receive_items",
+            "Spans, metric points and log records by what became of them",
+            receive.items.clone(),
+        );
+        registry.register(
+            "receive_remarks",
+            "Counted items with a remark: clamped to now, in an overflow series, or a baseline",
+            receive.remarks.clone(),
+        );
+        registry.register_with_unit(
+            "receive_wire",
+            "Request bodies read, as sent",
+            Unit::Bytes,
+            receive.wire_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "receive_payload",
+            "Request bodies read, decompressed",
+            Unit::Bytes,
+            receive.payload_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "receive_ack_duration",
+            "Time from a request's head to its acknowledgement, which is after its commit",
+            Unit::Seconds,
+            receive.ack.clone(),
+        );
+        receive
+    }
+}
+
+impl Journal {
+    pub(super) fn register(registry: &mut Registry) -> Journal {
+        let journal = Journal {
+            queued: Gauge::default(),
+            committed: Counter::default(),
+            failed: Counter::default(),
+            commit: latency(),
+            series: Gauge::default(),
+        };
+        registry.register(
+            "journal_queue_requests",
+            "Requests that wait for their commit",
+            journal.queued.clone(),
+        );
+        registry.register(
+            "journal_committed_requests",
+            "Requests made durable",
+            journal.committed.clone(),
+        );
+        registry.register(
+            "journal_commit_failures",
+            "Group commits that the store refused",
+            journal.failed.clone(),
+        );
+        registry.register_with_unit(
+            "journal_commit_duration",
+            "Time of one group commit",
+            Unit::Seconds,
+            journal.commit.clone(),
+        );
+        registry.register("series", "Series known", journal.series.clone());
+        journal
+    }
+}
+
+impl Evaluation {
+    pub(super) fn register(registry: &mut Registry) -> Evaluation {
+        let evaluation = Evaluation {
+            took: latency(),
+            lag: Real::default(),
+        };
+        registry.register_with_unit(
+            "evaluation_duration",
+            "Time of one evaluation of all SLOs",
+            Unit::Seconds,
+            evaluation.took.clone(),
+        );
+        registry.register_with_unit(
+            "evaluation_lag",
+            "Time between the last tick and the end of its evaluation",
+            Unit::Seconds,
+            evaluation.lag.clone(),
+        );
+        evaluation
+    }
+}
+
+impl Outbox {
+    pub(super) fn register(registry: &mut Registry) -> Outbox {
+        let outbox = Outbox {
+            pending: Family::default(),
+            deliveries: Family::default(),
+        };
+        registry.register(
+            "outbox_pending",
+            "Deliveries owed to a receiver",
+            outbox.pending.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Attempts to deliver, by how they ended",
+            outbox.deliveries.clone(),
+        );
+        outbox
+    }
+}
+
+impl Slos {
+    pub(super) fn register(registry: &mut Registry) -> Slos {
+        let slos = Slos {
+            sli: Family::default(),
+            budget_remaining: Family::default(),
+            burn_rate: Family::default(),
+        };
+        registry.register_with_unit(
+            "slo_sli",
+            "Good events over all events in the SLO's window; absent without data",
+            Unit::Other("ratio".to_owned()),
+            slos.sli.clone(),
+        );
+        registry.register_with_unit(
+            "slo_budget_remaining",
+            "Error budget left in the SLO's window, negative when overspent; absent without data",
+            Unit::Other("ratio".to_owned()),
+            slos.budget_remaining.clone(),
+        );
+        registry.register(
+            "slo_burn_rate",
+            "Error ratio over the window divided by the budget; 1 spends it exactly; absent without data",
+            slos.burn_rate.clone(),
+        );
+        slos
+    }
+
+    /// Makes every value absent.
+    pub(super) fn clear(&self) {
+        self.sli.clear();
+        self.budget_remaining.clear();
+        self.burn_rate.clear();
+    }
+}
+
+/// Registers what is said of a process by convention, under names of its own.
+pub(super) fn register_process(registry: &mut Registry, started: Timestamp) {
+    let start = Real::default();
+    start.set(started.as_duration().as_secs_f64());
+    registry.register_with_unit(
+        "process_start_time",
+        "When the process started, in Unix time",
+        Unit::Seconds,
+        start,
+    );
+}
+
+fn latency() -> Histogram {
+    Histogram::new(SECONDS)
+}

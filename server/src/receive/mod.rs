@@ -1,0 +1,239 @@
+//! Receiving OTLP: the three signals over gRPC and HTTP, on one router for both ports.
+//!
+//! A request is read and decompressed within bounds ([`ReceiveLimits`]), decoded by the collector, handed to the
+//! journal, and acknowledged when it is durable.
+//!
+//! gRPC's frames are read here and not by tonic's codec: that one reserves the length a frame claims before it has
+//! come, inflates a bomb up to the whole size limit, answers an over-long frame with OUT_OF_RANGE, which senders
+//! repeat for ever, and a missing one with INTERNAL. Its status codes and their headers are tonic's.
+
+mod body;
+mod grpc;
+mod http;
+mod inflate;
+mod limits;
+mod refusal;
+mod room;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use collector::{Answer, Decoded, Encoding, Kind, Known, Measure};
+use futures_util::FutureExt;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use crate::clock::SystemClock;
+use crate::journal::queue::{JournalHandle, Submission};
+use crate::metrics::{Metrics, Outcome, RequestSeen, Transport};
+use crate::ring::{Received, Ring};
+
+pub use limits::ReceiveLimits;
+
+use inflate::Coding;
+use refusal::Refusal;
+use room::Room;
+
+/// What receiving needs from the rest of the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    /// Where requests become durable.
+    pub(crate) journal: JournalHandle,
+    /// What to measure; replaced when the specs change.
+    pub(crate) measure: Arc<ArcSwap<Measure>>,
+    /// The series known so far.
+    pub(crate) known: Arc<Known>,
+    /// Where acknowledged requests are kept for a while.
+    pub(crate) ring: Ring,
+    /// Where requests are counted.
+    pub(crate) metrics: Metrics,
+    /// When a request came.
+    pub(crate) clock: SystemClock,
+    /// What a sender may cost.
+    pub(crate) limits: ReceiveLimits,
+}
+
+/// The receiver: a cheap handle that every route has.
+#[derive(Clone, Debug)]
+struct Receive {
+    parts: Arc<Parts>,
+    room: Room,
+}
+
+/// What a request says about its body before that is read.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    kind: Kind,
+    transport: Transport,
+    coding: Coding,
+}
+
+/// Sizes of a body, as far as they became known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    wire: usize,
+    payload: usize,
+}
+
+/// The routes of OTLP over gRPC and HTTP. Both ports serve all of them.
+pub(crate) fn router(parts: Parts) -> Router {
+    let most = parts.limits.request_bytes.saturating_mul(2);
+    let room = Room::new(
+        parts.limits.in_flight_bytes.max(most) + room::STEP * 2,
+        parts.limits.hold,
+    );
+    let receive = Receive {
+        parts: Arc::new(parts),
+        room,
+    };
+    http::routes(&receive)
+        .merge(grpc::routes(&receive))
+        .method_not_allowed_fallback(http::method_not_allowed)
+        .fallback(http::not_found)
+}
+
+impl Receive {
+    /// Takes one request to its answer, and counts it. A panic on the way is a passing trouble to the sender.
+    async fn export(&self, call: Call, body: &mut Body) -> Result<Answer, Refusal> {
+        let mut watch = Watch::new(self, call);
+        let answer = AssertUnwindSafe(self.take(call, body, &mut watch.sizes))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                tracing::error!(request.signal = ?call.kind, "receiving a request panicked");
+                Err(Refusal::Panicked)
+            });
+        watch.outcome = match &answer {
+            Ok(answer) if answer.rejected > 0 => Outcome::Partial,
+            Ok(_) => Outcome::Accepted,
+            Err(refusal) => refusal.outcome(),
+        };
+        drop(watch);
+        if answer.is_err() {
+            body::drain(body, &self.parts.limits).await;
+        }
+        answer
+    }
+
+    async fn take(
+        &self,
+        call: Call,
+        body: &mut Body,
+        sizes: &mut Sizes,
+    ) -> Result<Answer, Refusal> {
+        let limits = &self.parts.limits;
+        let mut share = self.room.share();
+        let (coding, wire) = match call.transport {
+            Transport::Grpc => grpc::read(call.coding, body, limits, &mut share).await?,
+            Transport::HttpProtobuf | Transport::HttpJson => {
+                let accept = |_: &[u8]| Ok(());
+                let most = limits.request_bytes;
+                let wire = body::read(body, most, limits, &mut share, accept).await?;
+                (call.coding, Bytes::from(wire))
+            }
+        };
+        sizes.wire = wire.len();
+        let payload = inflate::inflate(coding, wire, limits, &mut share).await?;
+        sizes.payload = payload.len();
+        self.admit(call, payload).await
+    }
+
+    /// Decodes a payload and makes it durable. Logs are only kept for a while: there is nothing of them to count.
+    async fn admit(&self, call: Call, payload: Bytes) -> Result<Answer, Refusal> {
+        let received = Received {
+            kind: call.kind,
+            encoding: call.transport.encoding(),
+            at: self.parts.clock.now(),
+            payload,
+        };
+        let (hash, decoded) = self.decode(&received).await?;
+        let answer = if call.kind == Kind::Logs {
+            Answer::new(&decoded.classes, &decoded.problems)
+        } else {
+            let submission = Submission {
+                hash,
+                kind: call.kind,
+                bytes: received.payload.len(),
+                decoded,
+            };
+            self.parts.journal.submit(submission).await?
+        };
+        self.parts.ring.push(received);
+        Ok(answer)
+    }
+
+    async fn decode(&self, received: &Received) -> Result<([u8; 16], Decoded), Refusal> {
+        if received.payload.len() <= self.parts.limits.inline_bytes {
+            return decode(&self.parts, received);
+        }
+        let (parts, received) = (Arc::clone(&self.parts), received.clone());
+        spawn_blocking(move || decode(&parts, &received))
+            .await
+            .unwrap_or(Err(Refusal::Panicked))
+    }
+}
+
+fn decode(parts: &Parts, received: &Received) -> Result<([u8; 16], Decoded), Refusal> {
+    let hash = collector::request_hash(received.kind, &received.payload);
+    let now = u64::try_from(received.at.as_nanosecond()).unwrap_or(0);
+    let measure = parts.measure.load();
+    let decoded = collector::decode(
+        received.kind,
+        received.encoding,
+        &received.payload,
+        &measure,
+        &parts.known,
+        now,
+    )?;
+    Ok((hash, decoded))
+}
+
+/// Counts a request when it ends, be it that its sender hung up.
+struct Watch<'a> {
+    receive: &'a Receive,
+    call: Call,
+    started: Instant,
+    sizes: Sizes,
+    outcome: Outcome,
+}
+
+impl<'a> Watch<'a> {
+    fn new(receive: &'a Receive, call: Call) -> Watch<'a> {
+        Watch {
+            receive,
+            call,
+            started: Instant::now(),
+            sizes: Sizes::default(),
+            outcome: Outcome::Abandoned,
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let parts = &self.receive.parts;
+        parts.metrics.queue_depth(parts.journal.depth());
+        parts.metrics.request(&RequestSeen {
+            kind: self.call.kind,
+            transport: self.call.transport,
+            outcome: self.outcome,
+            took: self.started.elapsed(),
+            wire_bytes: self.sizes.wire,
+            payload_bytes: self.sizes.payload,
+        });
+    }
+}
+
+impl Transport {
+    /// How payloads that come this way are encoded.
+    fn encoding(self) -> Encoding {
+        match self {
+            Transport::Grpc | Transport::HttpProtobuf => Encoding::Protobuf,
+            Transport::HttpJson => Encoding::Json,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The recent past as it was received: whole request bodies in a ring bounded by bytes. Exemplar spans and logs are
+//! lifted out of it later, so that keeping them costs the receiving path one push.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use collector::{Encoding, Kind};
+
+/// Bytes of bodies kept unless configured otherwise: 64 MiB.
+pub(crate) const DEFAULT_BYTES: usize = 64 << 20;
+
+/// What an entry costs beside its payload, in bytes, so that a flood of empty requests stays within the bound too.
+const ENTRY_BYTES: usize = 128;
+
+/// One request as it was received and acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    /// The signal it carries.
+    pub(crate) kind: Kind,
+    /// How its payload is encoded.
+    pub(crate) encoding: Encoding,
+    /// When it came.
+    pub(crate) at: Timestamp,
+    /// The decompressed payload.
+    pub(crate) payload: Bytes,
+}
+
+/// The ring. Clones share one; the oldest entries leave first.
+#[derive(Clone)]
+pub(crate) struct Ring {
+    shelf: Arc<Mutex<Shelf>>,
+    capacity_bytes: usize,
+}
+
+#[derive(Default)]
+struct Shelf {
+    entries: VecDeque<Received>,
+    bytes: usize,
+}
+
+impl Ring {
+    /// A ring that keeps at most `capacity_bytes`; 0 keeps nothing.
+    pub(crate) fn new(capacity_bytes: usize) -> Ring {
+        Ring {
+            shelf: Arc::default(),
+            capacity_bytes,
+        }
+    }
+
+    /// Keeps a request, and lets go of the oldest until it fits. One larger than the ring is not kept.
+    pub(crate) fn push(&self, received: Received) {
+        let cost = cost(&received);
+        if cost > self.capacity_bytes {
+            return;
+        }
+        let mut shelf = self.shelf();
+        while shelf.bytes + cost > self.capacity_bytes {
+            let Some(oldest) = shelf.entries.pop_front() else {
+                break;
+            };
+            shelf.bytes -= self::cost(&oldest);
+        }
+        shelf.bytes += cost;
+        shelf.entries.push_back(received);
+    }
+
+    /// What is kept of a signal, oldest first. The payloads are shared, not copied.
+    pub(crate) fn recent(&self, kind: Kind) -> Vec<Received> {
+        let shelf = self.shelf();
+        let of_kind = shelf.entries.iter().filter(|entry| entry.kind == kind);
+        of_kind.cloned().collect()
+    }
+
+    /// Bytes kept now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shelf().bytes
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shelf = self.shelf();
+        f.debug_struct("Ring")
+            .field("entries", &shelf.entries.len())
+            .field("bytes", &shelf.bytes)
+            .field("capacity_bytes", &self.capacity_bytes)
+            .finish()
+    }
+}
+
+fn cost(received: &Received) -> usize {
+    received.payload.len() + ENTRY_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(kind: Kind, second: i64, len: usize) -> Received {
+        Received {
+            kind,
+            encoding: Encoding::Protobuf,
+            at: Timestamp::from_second(second).unwrap(),
+            payload: Bytes::from(vec![0; len]),
+        }
+    }
+
+    fn seconds(ring: &Ring, kind: Kind) -> Vec<i64> {
+        let recent = ring.recent(kind);
+        recent.iter().map(|entry| entry.at.as_second()).collect()
+    }
+
+    #[test]
+    fn the_oldest_leave_first_and_the_bound_holds() {
+        let ring = Ring::new(3 * (1000 + ENTRY_BYTES));
+        for second in 0..5 {
+            ring.push(received(Kind::Traces, second, 1000));
+        }
+        assert_eq!(seconds(&ring, Kind::Traces), [2, 3, 4]);
+        assert_eq!(ring.bytes(), 3 * (1000 + ENTRY_BYTES));
+
+        ring.push(received(Kind::Logs, 5, 2000));
+        assert_eq!(seconds(&ring, Kind::Traces), [4]);
+        assert_eq!(seconds(&ring, Kind::Logs), [5]);
+    }
+
+    #[test]
+    fn a_request_larger_than_the_ring_costs_the_others_nothing() {
+        let ring = Ring::new(2000);
+        ring.push(received(Kind::Traces, 1, 1000));
+        ring.push(received(Kind::Traces, 2, 2000));
+        assert_eq!(seconds(&ring, Kind::Traces), [1]);
+    }
+
+    #[test]
+    fn empty_requests_are_bounded_too() {
+        let ring = Ring::new(10 * ENTRY_BYTES);
+        for second in 0..100 {
+            ring.push(received(Kind::Metrics, second, 0));
+        }
+        assert_eq!(ring.recent(Kind::Metrics).len(), 10);
+    }
+}
