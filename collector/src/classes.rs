@@ -97,6 +97,16 @@ impl Classes {
         ]
     }
 
+    /// The inverse of [`named`](Classes::named): asks for each class by its name.
+    pub fn from_named(class: impl Fn(&str) -> Class) -> Classes {
+        let mut classes = Classes::default();
+        let names = classes.named().map(|(name, _)| name);
+        for (place, name) in classes.each_mut().into_iter().zip(names) {
+            *place = class(name);
+        }
+        classes
+    }
+
     /// Adds the other's counts. On overflow nothing is changed.
     pub fn merge(&mut self, other: &Classes) -> Result<(), CountOverflow> {
         let mut sum = *self;

@@ -97,8 +97,8 @@ impl SparseHistogram {
         SparseHistogram { bins, clamped }
     }
 
-    /// Adds the other's counts. The caller has checked that the totals' sum fits.
-    pub(crate) fn merge(&mut self, other: &SparseHistogram) {
+    /// Adds the other's counts. Their sum must fit in a `u64`: [`Measured`](crate::Measured) checks it before.
+    pub fn merge(&mut self, other: &SparseHistogram) {
         self.clamped += other.clamped;
         if self.bins.is_empty() {
             self.bins.clone_from(&other.bins);

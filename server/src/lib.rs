@@ -1,11 +1,29 @@
-//! server
+//! Remembers and acts: everything of the binary `sloburn` that knows a database, a configuration or
+//! the process.
 
+mod catalog;
+pub mod check;
+pub mod cli;
 pub mod clock;
+pub mod config;
+mod fold;
+mod history;
 mod journal;
+mod judge;
 pub mod listen;
+mod live;
 mod metrics;
+mod page;
 mod probes;
 pub mod receive;
+mod reload;
+pub mod replay;
+mod resume;
 mod ring;
+pub mod serve;
+mod sli;
+mod snapshot;
 pub mod store;
 pub mod telemetry;
+mod tick;
+mod web;

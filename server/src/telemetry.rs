@@ -32,7 +32,8 @@ const SILENCED: [&str; 6] = ["h2", "hyper", "tonic", "tower", "reqwest", "opente
 const EXPORT_TIME: Duration = Duration::from_secs(5);
 
 /// How logs are written.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// A line for people.
     #[default]

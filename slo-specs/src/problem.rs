@@ -31,6 +31,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether the document does not hold.
+    pub fn is_error(&self) -> bool {
+        self.severity == Level::Error
+    }
+
     /// The problem and, on an indented line of its own, the help.
     pub fn with_help(&self) -> String {
         match &self.help {

@@ -1,3 +1,4 @@
 //! The journal: what makes a request durable before it is acknowledged.
 
 pub(crate) mod queue;
+pub(crate) mod writer;

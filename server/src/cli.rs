@@ -1,0 +1,144 @@
+//! The command line as written: subcommands and options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::LogFormat;
+
+/// SLO and error-budget observability: OTLP in, budgets, burn rates and pages out.
+#[derive(Debug, Parser)]
+#[command(name = "sloburn", version, about, long_about = None)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service: receive OTLP, judge objectives, show dashboards, page.
+    Serve(ServeArgs),
+    /// Run the service with a small shop that sends live traffic, faults that come and go, and an
+    /// inbox that shows the pages.
+    Demo(DemoArgs),
+    /// Check spec files and folders; prints every problem as `file:line:column: problem`.
+    Check(CheckArgs),
+    /// Judge recorded telemetry offline, with a simulated clock.
+    Replay(ReplayArgs),
+}
+
+/// Options of `serve`. An option wins over its environment variable, which wins over the file.
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long, env = "SLOBURN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder with the SLO specs (YAML); read again on SIGHUP and when files change.
+    #[arg(long, env = "SLOBURN_SPECS", value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+    /// Folder of the embedded SQLite store; made if absent [default: ./data].
+    #[arg(
+        long,
+        env = "SLOBURN_DATA",
+        value_name = "DIR",
+        conflicts_with = "database_url"
+    )]
+    pub data: Option<PathBuf>,
+    /// PostgreSQL to use in place of SQLite: postgres://user:password@host/database.
+    #[arg(
+        long,
+        env = "SLOBURN_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// Where to receive OTLP over gRPC [default: 127.0.0.1:4317].
+    #[arg(long, env = "SLOBURN_OTLP_GRPC_LISTEN", value_name = "ADDRESS")]
+    pub otlp_grpc_listen: Option<SocketAddr>,
+    /// Where to receive OTLP over HTTP [default: 127.0.0.1:4318].
+    #[arg(long, env = "SLOBURN_OTLP_HTTP_LISTEN", value_name = "ADDRESS")]
+    pub otlp_http_listen: Option<SocketAddr>,
+    /// Where to serve dashboards, API, probes and metrics [default: 127.0.0.1:8080].
+    #[arg(long, env = "SLOBURN_WEB_LISTEN", value_name = "ADDRESS")]
+    pub web_listen: Option<SocketAddr>,
+    /// Address under which people reach the dashboards; links in pages start with it.
+    #[arg(long, env = "SLOBURN_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+    /// How log lines are written to standard error.
+    #[arg(long, env = "SLOBURN_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Which log lines are written, e.g. `info` or `info,server::page=debug`.
+    #[arg(long, env = "SLOBURN_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Where sloburn sends its own traces and metrics, by OTLP over gRPC; off unless given.
+    #[arg(long, env = "SLOBURN_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder with SLO specs to use in place of the demo's own.
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+    /// Folder of the store; a temporary one unless given.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where to receive OTLP over gRPC.
+    #[arg(long, default_value = "127.0.0.1:4317", value_name = "ADDRESS")]
+    pub otlp_grpc_listen: SocketAddr,
+    /// Where to receive OTLP over HTTP.
+    #[arg(long, default_value = "127.0.0.1:4318", value_name = "ADDRESS")]
+    pub otlp_http_listen: SocketAddr,
+    /// Where to serve the dashboards.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub web_listen: SocketAddr,
+    /// Where to serve the inbox that receives the pages.
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    pub inbox_listen: SocketAddr,
+    /// Stop by itself after this long, e.g. `3m`; runs until Ctrl-C unless given.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub run_for: Option<std::time::Duration>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Spec files, or folders that are searched for `*.yaml` and `*.yml`.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder with the SLO specs.
+    #[arg(long, value_name = "DIR")]
+    pub specs: PathBuf,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+    /// Recorded telemetry: JSON lines as the OpenTelemetry Collector's file exporter writes them.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// How `replay` prints its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error| format!("`{text}` is not a duration such as `90s` or `3m`: {error}"))?;
+    span.try_into()
+        .map_err(|_| format!("`{text}` is negative; a run lasts longer than zero"))
+}

@@ -1,0 +1,335 @@
+//! Live state: what is counted and not yet in the store's slices, and every indicator's tallies.
+//!
+//! The journal writer applies committed deltas; every tick takes a cut for the store and judges.
+//! All of it is plain data behind one mutex, held for microseconds and never across an await.
+
+mod latency;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use collector::{
+    Classes, CountOverflow, Delta, Entry, Known, Pack, Signal, Slice, SpanKind, SpanStatus,
+    StreamId,
+};
+use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
+
+use self::latency::Latency;
+pub(crate) use self::latency::Quantiles;
+use crate::sli::Index;
+
+/// One service's slice, gathered since the last cut.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Gathered {
+    /// Requests the service served: spans of kind server and consumer.
+    pub(crate) requests: u64,
+    /// Those of them whose status is error.
+    pub(crate) failed: u64,
+    /// Every series.
+    pub(crate) pack: Pack,
+}
+
+/// What a fold writes: everything applied up to and with a journal row, exactly.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    /// Number of the last journal row that is part of this.
+    pub(crate) upto: i64,
+    pub(crate) slices: BTreeMap<(Slice, Arc<str>), Gathered>,
+    pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
+    pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
+    pub(crate) classes: Classes,
+}
+
+impl Cut {
+    /// Adds a later cut, after a fold that failed.
+    pub(crate) fn add(&mut self, later: Cut) {
+        self.upto = later.upto;
+        for (key, gathered) in later.slices {
+            self.slices.entry(key).or_default().add(gathered);
+        }
+        self.chunks.extend(later.chunks);
+        self.streams.extend(later.streams);
+        self.classes = later.classes;
+    }
+
+    /// Nothing was committed since the last fold.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slices.is_empty() && self.chunks.is_empty() && self.streams.is_empty()
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, other: Gathered) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        sum(self.pack.merge(&other.pack), "a slice");
+    }
+}
+
+/// The live state. See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Live {
+    catalog: Arc<Catalog>,
+    objectives: Vec<Arc<Objective>>,
+    known: Arc<Known>,
+    index: Index,
+    timelines: BTreeMap<Fingerprint, Timeline>,
+    latencies: BTreeMap<Fingerprint, Latency>,
+    slices: BTreeMap<(Slice, Arc<str>), Gathered>,
+    streams: BTreeMap<StreamId, Vec<u8>>,
+    classes: Classes,
+    applied: i64,
+    /// Per indicator the earliest slice end that changed since the last tick.
+    touched: BTreeMap<Fingerprint, i64>,
+}
+
+impl Live {
+    pub(crate) fn new(catalog: Arc<Catalog>, known: Arc<Known>) -> Live {
+        let index = Index::new(&catalog);
+        let timelines = index
+            .indicators()
+            .iter()
+            .map(|(fingerprint, indicator)| (*fingerprint, Timeline::counting(indicator.counted())))
+            .collect();
+        Live {
+            objectives: shared(&catalog),
+            catalog,
+            known,
+            index,
+            timelines,
+            latencies: BTreeMap::new(),
+            slices: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            classes: Classes::default(),
+            applied: 0,
+            touched: BTreeMap::new(),
+        }
+    }
+
+    /// Starts from what the store holds: journal rows up to `folded` are in it already.
+    pub(crate) fn resume(&mut self, folded: i64, classes: Classes) {
+        self.applied = folded;
+        self.classes = classes;
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Number of the last journal row that is counted.
+    pub(crate) fn applied(&self) -> i64 {
+        self.applied
+    }
+
+    /// Every span and point received, by class, since the store was made.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Tallies of an indicator; none if no objective of the catalog has it.
+    pub(crate) fn timeline(&self, indicator: Fingerprint) -> Option<&Timeline> {
+        self.timelines.get(&indicator)
+    }
+
+    /// As [`Live::timeline`], to restore chunks into.
+    pub(crate) fn timeline_mut(&mut self, indicator: Fingerprint) -> Option<&mut Timeline> {
+        self.timelines.get_mut(&indicator)
+    }
+
+    /// The objectives of the catalog, each to be kept as long as needed.
+    pub(crate) fn objectives(&self) -> Vec<Arc<Objective>> {
+        self.objectives.clone()
+    }
+
+    /// Every indicator of the catalog.
+    pub(crate) fn indicators(&self) -> Vec<Fingerprint> {
+        self.timelines.keys().copied().collect()
+    }
+
+    /// Percentiles of an objective's events over its window, as of a tick.
+    pub(crate) fn quantiles(&self, objective: &Objective, now: i64) -> Option<Quantiles> {
+        let latency = self.latencies.get(&objective.indicator.fingerprint())?;
+        latency.quantiles(now - window_s(objective), now)
+    }
+
+    /// Counts a committed delta.
+    pub(crate) fn apply(&mut self, seq: i64, delta: Delta) {
+        self.applied = seq;
+        sum(self.classes.merge(&delta.classes), "classes");
+        self.streams.extend(delta.streams);
+        for entry in delta.entries {
+            self.count(&entry);
+            self.gather(entry);
+        }
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let end = entry.slice.end_seconds();
+        for role in self.index.roles(entry.series, &self.known).to_vec() {
+            let (fingerprint, _) = self.index.indicators()[role.indicator];
+            let tally = self.index.tally(role, &entry.measured);
+            self.add(fingerprint, end, tally);
+        }
+    }
+
+    fn add(&mut self, indicator: Fingerprint, end: i64, tally: Tally) {
+        if let Some(timeline) = self.timelines.get_mut(&indicator) {
+            timeline.add(end, tally);
+            let earliest = self.touched.entry(indicator).or_insert(end);
+            *earliest = end.min(*earliest);
+        }
+    }
+
+    fn gather(&mut self, entry: Entry) {
+        let Some(key) = self.known.get(entry.series) else {
+            return;
+        };
+        let gathered = self
+            .slices
+            .entry((entry.slice, Arc::clone(&key.service)))
+            .or_default();
+        let serves = matches!(key.kind, SpanKind::Server | SpanKind::Consumer);
+        if key.signal == Signal::Spans && serves {
+            gathered.requests += entry.measured.count();
+            if key.status == SpanStatus::Error {
+                gathered.failed += entry.measured.count();
+            }
+        }
+        sum(gathered.pack.add(entry.series, &entry.measured), "a slice");
+    }
+
+    /// Counts a stored slice again, for an indicator that was not judged before.
+    pub(crate) fn recount(&mut self, only: &[Fingerprint], end: i64, pack: &Pack) {
+        for (series, measured) in &pack.series {
+            for role in self.index.roles(*series, &self.known).to_vec() {
+                let (fingerprint, _) = self.index.indicators()[role.indicator];
+                if only.contains(&fingerprint)
+                    && let Some(timeline) = self.timelines.get_mut(&fingerprint)
+                {
+                    timeline.add(end, self.index.tally(role, measured));
+                }
+            }
+        }
+    }
+
+    /// Adds the latencies of a slice (10 s, minute or hour, named by its end).
+    pub(crate) fn record_latencies(
+        &mut self,
+        only: Option<&[Fingerprint]>,
+        end: i64,
+        length_s: i64,
+        pack: &Pack,
+    ) {
+        for (series, measured) in &pack.series {
+            for role in self.index.roles(*series, &self.known).to_vec() {
+                let (fingerprint, _) = self.index.indicators()[role.indicator];
+                if role.is_total() && only.is_none_or(|only| only.contains(&fingerprint)) {
+                    self.latencies.entry(fingerprint).or_default().add(
+                        end,
+                        length_s,
+                        measured.histogram(),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Empties the tallies and latencies of indicators whose history is about to be counted.
+    pub(crate) fn forget(&mut self, indicators: &[Fingerprint]) {
+        for (fingerprint, indicator) in self.index.indicators() {
+            if indicators.contains(fingerprint) {
+                let empty = Timeline::counting(indicator.counted());
+                self.timelines.insert(*fingerprint, empty);
+                self.latencies.remove(fingerprint);
+            }
+        }
+    }
+
+    /// Takes what was counted since the last cut. `now` seals and drops what is old.
+    pub(crate) fn cut(&mut self, now: i64) -> Cut {
+        let slices = std::mem::take(&mut self.slices);
+        for ((slice, _), gathered) in &slices {
+            self.record_latencies(None, slice.end_seconds(), 10, &gathered.pack);
+        }
+        let longest = self.longest_windows();
+        for (fingerprint, latency) in &mut self.latencies {
+            latency.advance(now, longest.get(fingerprint).copied().unwrap_or_default());
+        }
+        let mut chunks = BTreeMap::new();
+        for (fingerprint, timeline) in &mut self.timelines {
+            timeline.advance(now);
+            for chunk in timeline.take_dirty() {
+                chunks.insert((*fingerprint, chunk.hour_end), chunk);
+            }
+        }
+        Cut {
+            upto: self.applied,
+            slices,
+            chunks,
+            streams: std::mem::take(&mut self.streams),
+            classes: self.classes,
+        }
+    }
+
+    /// The longest window of any objective, in seconds.
+    pub(crate) fn longest_window_s(&self) -> i64 {
+        self.catalog
+            .objectives
+            .iter()
+            .map(window_s)
+            .max()
+            .unwrap_or_default()
+    }
+
+    fn longest_windows(&self) -> BTreeMap<Fingerprint, i64> {
+        let mut longest = BTreeMap::new();
+        for objective in &self.catalog.objectives {
+            let window = window_s(objective);
+            let entry = longest
+                .entry(objective.indicator.fingerprint())
+                .or_insert(window);
+            *entry = window.max(*entry);
+        }
+        longest
+    }
+
+    /// Takes, per indicator, the earliest slice end that changed since this was last called.
+    pub(crate) fn take_touched(&mut self) -> BTreeMap<Fingerprint, i64> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Judges another catalog from now on; returns the indicators that have no history yet.
+    pub(crate) fn change_catalog(&mut self, catalog: Arc<Catalog>) -> Vec<Fingerprint> {
+        self.index = Index::new(&catalog);
+        self.objectives = shared(&catalog);
+        self.catalog = catalog;
+        let mut kept = std::mem::take(&mut self.timelines);
+        let mut added = Vec::new();
+        for (fingerprint, indicator) in self.index.indicators() {
+            let timeline = kept.remove(fingerprint).unwrap_or_else(|| {
+                added.push(*fingerprint);
+                Timeline::counting(indicator.counted())
+            });
+            self.timelines.insert(*fingerprint, timeline);
+        }
+        let timelines = &self.timelines;
+        self.latencies
+            .retain(|fingerprint, _| timelines.contains_key(fingerprint));
+        added
+    }
+}
+
+fn shared(catalog: &Catalog) -> Vec<Arc<Objective>> {
+    catalog.objectives.iter().cloned().map(Arc::new).collect()
+}
+
+fn window_s(objective: &Objective) -> i64 {
+    i64::try_from(objective.window.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A count beyond 2⁶⁴ cannot be kept; it can only come from a hostile counter, and is told.
+pub(crate) fn sum(outcome: Result<(), CountOverflow>, what: &str) {
+    if let Err(error) = outcome {
+        tracing::error!(error = %error, "counts of {what} are too large to add; they are left out");
+    }
+}

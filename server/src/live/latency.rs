@@ -1,0 +1,82 @@
+//! Latencies of one indicator over time, so that percentiles of any window are a merge away.
+//!
+//! 10-second histograms for a quarter of an hour, minutes for six hours, hours beyond: the far edge
+//! of a window is exact to its resolution there.
+
+use std::collections::BTreeMap;
+
+use collector::SparseHistogram;
+use hdrhistogram::Histogram;
+
+/// How far back 10-second histograms are kept, in seconds.
+const TENS_S: i64 = 15 * 60;
+/// How far back minute histograms are kept, in seconds.
+const MINUTES_S: i64 = 6 * 3600;
+
+/// Percentiles in microseconds, by nearest rank over merged histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quantiles {
+    pub(crate) p50_us: u64,
+    pub(crate) p95_us: u64,
+    pub(crate) p99_us: u64,
+}
+
+/// Histograms by (end, length in seconds).
+#[derive(Debug, Default)]
+pub(crate) struct Latency {
+    slices: BTreeMap<(i64, i64), SparseHistogram>,
+}
+
+impl Latency {
+    /// Adds a histogram of a slice named by its end, in Unix seconds.
+    pub(crate) fn add(&mut self, end: i64, length_s: i64, histogram: &SparseHistogram) {
+        if !histogram.is_empty() {
+            self.slices
+                .entry((end, length_s))
+                .or_default()
+                .merge(histogram);
+        }
+    }
+
+    /// Merges what is old into longer slices and drops what no window reaches.
+    pub(crate) fn advance(&mut self, now: i64, longest_window_s: i64) {
+        self.coarsen(now - TENS_S, 10, 60);
+        self.coarsen(now - MINUTES_S, 60, 3600);
+        let oldest = now - longest_window_s.max(MINUTES_S);
+        self.slices.retain(|(end, _), _| *end > oldest);
+    }
+
+    fn coarsen(&mut self, before: i64, from_s: i64, to_s: i64) {
+        let old: Vec<(i64, i64)> = self
+            .slices
+            .range(..=(before, i64::MAX))
+            .map(|(key, _)| *key)
+            .filter(|(end, length)| *length == from_s && ceil(*end, to_s) <= before)
+            .collect();
+        for key in old {
+            if let Some(histogram) = self.slices.remove(&key) {
+                self.add(ceil(key.0, to_s), to_s, &histogram);
+            }
+        }
+    }
+
+    /// Percentiles over `(from, upto]`; none without events.
+    pub(crate) fn quantiles(&self, from: i64, upto: i64) -> Option<Quantiles> {
+        let mut merged = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).ok()?;
+        for ((end, _), histogram) in self.slices.range((from + 1, 0)..) {
+            if *end <= upto {
+                histogram.add_into(&mut merged);
+            }
+        }
+        (!merged.is_empty()).then(|| Quantiles {
+            p50_us: merged.value_at_quantile(0.50),
+            p95_us: merged.value_at_quantile(0.95),
+            p99_us: merged.value_at_quantile(0.99),
+        })
+    }
+}
+
+/// The end of the longer slice that a time belongs to.
+fn ceil(end: i64, length_s: i64) -> i64 {
+    -(-end).div_euclid(length_s) * length_s
+}

@@ -1,0 +1,33 @@
+//! The binary `sloburn`: reads the command line and runs one subcommand.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use server::cli::{Cli, Command};
+
+/// Exit status of a bad configuration (`EX_CONFIG` of sysexits).
+const EX_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => server::serve::main(args),
+        Command::Demo(_) => Ok(ExitCode::FAILURE),
+        Command::Check(args) => server::check::main(&args),
+        Command::Replay(args) => server::replay::main(&args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) if error.is::<server::config::Problems>() => fail(&error, EX_CONFIG),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// Prints an error with its causes, once, on standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a process that could not run"
+)]
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("sloburn: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,319 @@
+//! `sloburn replay`: recorded telemetry through the same pipeline, with a clock that follows it.
+//!
+//! A line arrives at the latest event time in it, or at the clock if that is later. Before it is
+//! taken, every 10-second tick up to then is evaluated without it; the end of input is one last tick.
+
+mod report;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector::{Delta, Encoding, Kind, Known, Limits, Measure, Origin, Streams};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use slo_specs::Catalog;
+
+pub(crate) use self::report::{AlertReport, Report, SloReport, slo_report};
+use crate::catalog;
+use crate::cli::{ReplayArgs, ReplayFormat};
+use crate::judge::{Judge, Step};
+use crate::live::{Live, sum};
+
+/// Seconds between ticks.
+const TICK_S: i64 = 10;
+/// Longest line, in bytes: the size limit of a request.
+const LINE_BYTES: u64 = 64 << 20;
+/// A line that is further ahead of the clock than this is taken for a mistake, not for a gap.
+const LARGEST_GAP_S: i64 = 400 * 86_400;
+
+/// Why recorded telemetry could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A file could not be read.
+    #[error("cannot read `{file}`: {source}")]
+    Read {
+        /// Path as given.
+        file: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A line is not what the file exporter writes.
+    #[error("{file}:{line}: {message}")]
+    Line {
+        /// Path as given.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// Runs the subcommand; exit status 1 if the specs have errors.
+pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let loaded = catalog::load(&args.specs)?;
+    if loaded.problems.iter().any(slo_specs::Problem::is_error) {
+        crate::check::print_problems(&loaded.problems, &mut std::io::stderr().lock())?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut replay = Replay::new(loaded.catalog);
+    for file in &args.files {
+        replay.file(file)?;
+    }
+    let report = replay.finish();
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        ReplayFormat::Json => serde_json::to_writer(&mut out, &report)?,
+        ReplayFormat::Text => out.write_all(report.to_text().as_bytes())?,
+    }
+    writeln!(out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The pipeline with a simulated clock.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    live: Live,
+    known: Arc<Known>,
+    streams: Streams,
+    measure: Measure,
+    judge: Judge,
+    seen: HashSet<[u8; 16]>,
+    /// Nanoseconds since the epoch; none before the first line.
+    clock: Option<u64>,
+    next_tick: i64,
+    applied: i64,
+    alerts: Vec<AlertReport>,
+}
+
+/// Which request a line holds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    resource_spans: Option<IgnoredAny>,
+    resource_metrics: Option<IgnoredAny>,
+    resource_logs: Option<IgnoredAny>,
+}
+
+impl Replay {
+    pub(crate) fn new(catalog: Catalog) -> Replay {
+        let measure = catalog::measure(&catalog, &Limits::default());
+        let known = Arc::new(Known::default());
+        Replay {
+            live: Live::new(Arc::new(catalog), Arc::clone(&known)),
+            known,
+            streams: Streams::new(Origin::Replay),
+            measure,
+            judge: Judge::default(),
+            seen: HashSet::new(),
+            clock: None,
+            next_tick: 0,
+            applied: 0,
+            alerts: Vec::new(),
+        }
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), ReplayError> {
+        let file = path.display().to_string();
+        let read = |source| ReplayError::Read {
+            file: file.clone(),
+            source,
+        };
+        let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(read)?);
+        let mut line = Vec::new();
+        let mut number = 0;
+        loop {
+            line.clear();
+            let mut bounded = reader.by_ref().take(LINE_BYTES + 1);
+            if bounded.read_until(b'\n', &mut line).map_err(read)? == 0 {
+                return Ok(());
+            }
+            number += 1;
+            let outcome = if line.len() as u64 > LINE_BYTES {
+                Err("the line is longer than 64 MiB".to_owned())
+            } else {
+                self.line(line.trim_ascii())
+            };
+            outcome.map_err(|message| ReplayError::Line {
+                file: file.clone(),
+                line: number,
+                message,
+            })?;
+        }
+    }
+
+    /// Takes one line, already trimmed; an empty one is nothing.
+    pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), String> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let Some(kind) = kind_of(line)? else {
+            return Ok(());
+        };
+        if !self.seen.insert(collector::request_hash(kind, line)) {
+            return Ok(());
+        }
+        // Only the times are wanted yet: nothing is late and nothing ahead of this clock.
+        let unbounded = Measure {
+            limits: Limits {
+                max_late: Duration::MAX,
+                ..self.measure.limits.clone()
+            },
+            ..self.measure.clone()
+        };
+        let first = collector::decode(
+            kind,
+            Encoding::Json,
+            line,
+            &unbounded,
+            &self.known,
+            u64::MAX,
+        )
+        .map_err(|error| error.to_string())?;
+        let Some(latest) = first.latest_event_nanos else {
+            return Ok(());
+        };
+        let arrival = self.clock.map_or(latest, |clock| clock.max(latest));
+        self.tick_until(arrival)?;
+        self.take(kind, line, arrival)
+    }
+
+    /// Evaluates every tick up to and with an arrival, and moves the clock there.
+    fn tick_until(&mut self, arrival: u64) -> Result<(), String> {
+        let arrival_s = seconds(arrival);
+        if self.clock.is_none() {
+            self.next_tick = (arrival_s.div_euclid(TICK_S) + 1) * TICK_S;
+        } else if arrival_s - self.next_tick > LARGEST_GAP_S {
+            return Err(format!(
+                "its latest event is at {}, more than 400 days after what came before; is its clock right?",
+                timestamp(arrival_s)
+            ));
+        }
+        while self.next_tick <= arrival_s {
+            self.tick();
+        }
+        self.clock = Some(arrival);
+        Ok(())
+    }
+
+    fn take(&mut self, kind: Kind, line: &[u8], arrival: u64) -> Result<(), String> {
+        let decoded = collector::decode(
+            kind,
+            Encoding::Json,
+            line,
+            &self.measure,
+            &self.known,
+            arrival,
+        )
+        .map_err(|error| error.to_string())?;
+        for (id, key) in decoded.new_series {
+            self.known.insert(id, key);
+        }
+        let absorbed = self.streams.absorb(&decoded.points);
+        let mut classes = decoded.classes;
+        sum(classes.merge(&absorbed.classes), "classes");
+        let mut entries = decoded.entries;
+        entries.extend(absorbed.entries);
+        let mut delta = Delta::default();
+        sum(delta.add(&entries, &classes), "a line");
+        self.applied += 1;
+        self.live.apply(self.applied, delta);
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Step {
+        let now = timestamp(self.next_tick);
+        self.next_tick += TICK_S;
+        let cut = self.live.cut(now.as_second());
+        drop(cut);
+        let step = self.judge.propose(&mut self.live, now);
+        self.judge.accept(&step.changes);
+        for change in &step.changes {
+            if let Some(event) = &change.event {
+                self.record(event, &change.key.objective, &change.key.rule, now);
+            }
+        }
+        step
+    }
+
+    fn record(&mut self, event: &crate::judge::Event, slo: &str, rule: &str, now: Timestamp) {
+        if event.fired() {
+            self.alerts.push(AlertReport {
+                slo: slo.to_owned(),
+                severity: event.severity().name(),
+                rule: rule.to_owned(),
+                fired_at: now,
+                resolved_at: None,
+            });
+        } else if let Some(alert) = self
+            .alerts
+            .iter_mut()
+            .rev()
+            .find(|alert| alert.slo == slo && alert.rule == rule)
+        {
+            alert.resolved_at = Some(now);
+        }
+    }
+
+    /// The last tick, and what stands then.
+    pub(crate) fn finish(mut self) -> Report {
+        let slos = if self.clock.is_some() {
+            let step = self.tick();
+            let live = &self.live;
+            step.evaluations
+                .iter()
+                .map(|(objective, evaluation)| reported(objective, evaluation, live))
+                .collect()
+        } else {
+            let live = &mut self.live;
+            let step = self.judge.propose(live, Timestamp::UNIX_EPOCH);
+            step.evaluations
+                .iter()
+                .map(|(objective, evaluation)| reported(objective, evaluation, &self.live))
+                .collect()
+        };
+        let mut alerts = self.alerts;
+        alerts.sort_by(|a, b| (a.fired_at, &a.slo, &a.rule).cmp(&(b.fired_at, &b.slo, &b.rule)));
+        Report { alerts, slos }
+    }
+}
+
+fn reported(
+    objective: &slo_specs::Objective,
+    evaluation: &slo_specs::Evaluation,
+    live: &Live,
+) -> SloReport {
+    let latency = live.quantiles(objective, evaluation.at.as_second());
+    slo_report(objective, evaluation, live, latency)
+}
+
+fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {
+    let head: Head =
+        serde_json::from_slice(line).map_err(|error| format!("not OTLP/JSON: {error}"))?;
+    let kinds = [
+        (head.resource_spans, Kind::Traces),
+        (head.resource_metrics, Kind::Metrics),
+        (head.resource_logs, Kind::Logs),
+    ];
+    let mut present = kinds.into_iter().filter(|(field, _)| field.is_some());
+    let kind = present.next().map(|(_, kind)| kind);
+    if present.next().is_some() {
+        return Err("one line holds one request, but this has more than one of resourceSpans, resourceMetrics and resourceLogs".to_owned());
+    }
+    Ok(kind)
+}
+
+fn seconds(nanos: u64) -> i64 {
+    i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+/// A tick as a time; beyond the calendar it is the calendar's end.
+fn timestamp(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,191 @@
+//! What a replay found, as JSON and as text. The JSON of an SLO is also what the API answers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use slo_specs::{Evaluation, Objective, window_name};
+
+use crate::live::{Live, Quantiles};
+
+/// Windows that every SLO is reported over, beside its own.
+const WINDOWS: [Duration; 3] = [
+    Duration::from_mins(5),
+    Duration::from_hours(1),
+    Duration::from_hours(6),
+];
+
+/// Everything a replay found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Report {
+    /// By the time they fired.
+    pub(crate) alerts: Vec<AlertReport>,
+    /// By name.
+    pub(crate) slos: Vec<SloReport>,
+}
+
+/// One alert from its firing to its resolve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct AlertReport {
+    pub(crate) slo: String,
+    pub(crate) severity: &'static str,
+    pub(crate) rule: String,
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) fired_at: Timestamp,
+    #[serde(serialize_with = "whole_seconds_or_null")]
+    pub(crate) resolved_at: Option<Timestamp>,
+}
+
+/// One SLO as of a tick.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct SloReport {
+    pub(crate) name: String,
+    /// Events within the SLO's window.
+    pub(crate) total: u64,
+    /// Those that count against it.
+    pub(crate) bad: u64,
+    /// The part of `bad` that could be good, as a histogram's bounds miss the threshold.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) uncertain: u64,
+    /// Signed share of the budget that is left; null without events.
+    pub(crate) budget_remaining: Option<f64>,
+    /// Error ratio by window; null without events.
+    pub(crate) windows: Windows,
+    /// Over the SLO's window; null without events that have a duration.
+    pub(crate) latency: LatencyReport,
+}
+
+/// Error ratios, shortest window first.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Windows(pub(crate) Vec<(String, Option<f64>)>);
+
+/// Percentiles in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct LatencyReport {
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p95_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+}
+
+impl Serialize for Windows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, ratio)| (name, ratio)))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde calls")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+fn whole_seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at))
+}
+
+#[expect(clippy::ref_option, reason = "the form serde calls")]
+fn whole_seconds_or_null<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => whole_seconds(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// RFC 3339 in UTC, to the second: ticks are on whole seconds.
+fn rfc3339(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// An SLO as of the tick of its evaluation.
+pub(crate) fn slo_report(
+    objective: &Objective,
+    evaluation: &Evaluation,
+    live: &Live,
+    latency: Option<Quantiles>,
+) -> SloReport {
+    let now = evaluation.at.as_second();
+    let timeline = live.timeline(objective.indicator.fingerprint());
+    let mut lengths: BTreeMap<Duration, ()> = WINDOWS.map(|window| (window, ())).into();
+    lengths.insert(objective.window, ());
+    let windows = lengths
+        .into_keys()
+        .map(|length| {
+            let tally = timeline
+                .map(|timeline| timeline.tally(now, length))
+                .unwrap_or_default();
+            (window_name(length), tally.error_ratio())
+        })
+        .collect();
+    SloReport {
+        name: objective.id.clone(),
+        total: evaluation.window.total,
+        bad: evaluation.window.bad,
+        uncertain: evaluation.window.uncertain,
+        budget_remaining: evaluation.budget.remaining(),
+        windows: Windows(windows),
+        latency: LatencyReport::from(latency),
+    }
+}
+
+impl From<Option<Quantiles>> for LatencyReport {
+    fn from(quantiles: Option<Quantiles>) -> LatencyReport {
+        let milliseconds = |us: u64| Duration::from_micros(us).as_secs_f64() * 1e3;
+        LatencyReport {
+            p50_ms: quantiles.map(|quantiles| milliseconds(quantiles.p50_us)),
+            p95_ms: quantiles.map(|quantiles| milliseconds(quantiles.p95_us)),
+            p99_ms: quantiles.map(|quantiles| milliseconds(quantiles.p99_us)),
+        }
+    }
+}
+
+impl Report {
+    /// For people: an SLO a line, then the alerts in the order they fired.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        for slo in &self.slos {
+            let left = slo.budget_remaining.map_or("no data".to_owned(), |left| {
+                format!("{:.1} % of budget left", left * 100.0)
+            });
+            let p99 = slo
+                .latency
+                .p99_ms
+                .map_or(String::new(), |p99| format!(", p99 {p99:.1} ms"));
+            push(
+                &mut text,
+                format_args!(
+                    "{}: {} bad of {}, {left}{p99}",
+                    slo.name, slo.bad, slo.total
+                ),
+            );
+        }
+        if self.alerts.is_empty() {
+            push(&mut text, format_args!("no alert would have fired"));
+        }
+        for alert in &self.alerts {
+            let until = alert.resolved_at.map_or("still firing".to_owned(), |at| {
+                format!("resolved {}", rfc3339(at))
+            });
+            let fired = rfc3339(alert.fired_at);
+            push(
+                &mut text,
+                format_args!(
+                    "{fired} {} {} {}, {until}",
+                    alert.severity, alert.slo, alert.rule
+                ),
+            );
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+/// Adds a line; writing to a string cannot fail.
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    if writeln!(text, "{line}").is_err() {
+        text.push('\n');
+    }
+}

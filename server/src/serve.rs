@@ -1,0 +1,323 @@
+//! `sloburn serve`: puts the parts together, in the order that loses nothing, and takes them apart.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use slo_specs::Problem;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog;
+use crate::cli::ServeArgs;
+use crate::clock::SystemClock;
+use crate::config::{Config, Listen};
+use crate::fold::Folder;
+use crate::journal::queue::{JournalHandle, Queued};
+use crate::journal::writer::Writer;
+use crate::listen::{self, ConnectionLimits};
+use crate::metrics::Metrics;
+use crate::page;
+use crate::probes::{self, Health};
+use crate::receive;
+use crate::reload::{Reloader, SpecProblems};
+use crate::resume::{Resumed, resume};
+use crate::ring::Ring;
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::tick::{Ticker, floor_tick, stored_alerts};
+use crate::web;
+
+/// Requests that may wait for the journal's writer: a few group commits.
+const QUEUE_REQUESTS: usize = 1024;
+/// Longest time that tasks have to end after the listeners are closed.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// Runs the subcommand until SIGINT or SIGTERM.
+pub fn main(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::resolve(args)?;
+    let runtime = runtime()?;
+    let telemetry = runtime.block_on(async {
+        let telemetry = Telemetry::start(&config.telemetry)?;
+        let server = Server::start(config).await?;
+        telemetry.export(server.metrics());
+        server.announce()?;
+        stop_requested().await?;
+        server.stop().await;
+        anyhow::Ok(telemetry)
+    })?;
+    // Off the runtime's threads, which it needs to send what is left.
+    telemetry.shutdown();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime of every long-running subcommand; TLS is set up before anything connects.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // A second call finds it installed, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Returns when the process is asked to stop.
+pub(crate) async fn stop_requested() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Listen,
+    /// Stops the listeners.
+    accepting: CancellationToken,
+    /// Stops everything else.
+    working: CancellationToken,
+    listeners: JoinSet<()>,
+    tasks: JoinSet<()>,
+    store: Store,
+    health: Health,
+    metrics: Metrics,
+}
+
+/// Open sockets, before anything is served on them.
+struct Sockets {
+    otlp_grpc: TcpListener,
+    otlp_http: TcpListener,
+    web: TcpListener,
+}
+
+impl Server {
+    /// Starts all parts; returns when requests are accepted.
+    pub async fn start(config: Config) -> anyhow::Result<Server> {
+        let clock = SystemClock;
+        let loaded = catalog::load(&config.specs)?;
+        refuse_bad_specs(&loaded.problems)?;
+        let catalog = Arc::new(loaded.catalog);
+        // The sockets are open before the state is loaded: senders wait in the backlog meanwhile.
+        let sockets = Sockets::open(config.listen).await?;
+        let store = Store::open(&config.location).await?;
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
+        let health = Health::new();
+        let now = clock.now();
+        let resumed = resume(&store, Arc::clone(&catalog), now.as_second()).await?;
+        let measure = Arc::new(ArcSwap::from_pointee(catalog::measure(
+            &catalog,
+            &config.counting,
+        )));
+        let (journal, queue) = JournalHandle::new(QUEUE_REQUESTS);
+        let snapshots = Snapshots::new(Snapshot::empty(Arc::clone(&catalog), floor_tick(now)));
+        let parts = receive::Parts {
+            journal,
+            measure: Arc::clone(&measure),
+            known: Arc::clone(&resumed.known),
+            ring: Ring::new(config.ring_bytes),
+            metrics: metrics.clone(),
+            clock,
+            limits: config.receive.clone(),
+        };
+        let mut server = Server {
+            addresses: sockets.addresses()?,
+            accepting: CancellationToken::new(),
+            working: CancellationToken::new(),
+            listeners: JoinSet::new(),
+            tasks: JoinSet::new(),
+            store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        };
+        let live = Arc::clone(&resumed.live);
+        let wired = Wired {
+            store,
+            live,
+            snapshots,
+            metrics,
+            health,
+            measure,
+            problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
+        };
+        server.start_tasks(&config, &wired, resumed, queue).await?;
+        server.listen(sockets, parts, wired, &config);
+        Ok(server)
+    }
+
+    async fn start_tasks(
+        &mut self,
+        config: &Config,
+        wired: &Wired,
+        resumed: Resumed,
+        queue: mpsc::Receiver<Queued>,
+    ) -> anyhow::Result<()> {
+        let owed = Arc::new(Notify::new());
+        let (propose, proposed) = mpsc::channel(1);
+        let receivers = Arc::new(config.receivers.clone());
+        let writer = Writer::new(wired, resumed.known, resumed.streams);
+        self.tasks.spawn(writer.run(queue));
+        let folder = Folder::new(
+            wired.store.clone(),
+            Arc::clone(&wired.live),
+            config.retention,
+            i64::try_from(config.counting.max_late.as_secs()).unwrap_or(i64::MAX),
+        );
+        let mut ticker = Ticker {
+            store: wired.store.clone(),
+            live: Arc::clone(&wired.live),
+            folder,
+            judge: stored_alerts(&wired.store).await?,
+            snapshots: wired.snapshots.clone(),
+            receivers: Arc::clone(&receivers),
+            base_url: config.base_url.clone(),
+            owed: Arc::clone(&owed),
+            problems: Arc::clone(&wired.problems),
+            proposed,
+            measure: Arc::clone(&wired.measure),
+            counting: config.counting.clone(),
+            metrics: wired.metrics.clone(),
+            health: wired.health.clone(),
+            clock: SystemClock,
+        };
+        // The first tick is now: pages show the state of the store, not of an empty process.
+        ticker.tick(floor_tick(SystemClock.now())).await;
+        self.tasks.spawn(ticker.run(self.working.clone()));
+        let deliveries = page::Workers::new(
+            wired.store.clone(),
+            receivers,
+            owed,
+            wired.metrics.clone(),
+            SystemClock,
+        )?;
+        self.tasks.spawn(deliveries.run(self.working.clone()));
+        let reloader = Reloader::new(config.specs.clone(), propose, Arc::clone(&wired.problems));
+        self.tasks.spawn(reloader.run(self.working.clone()));
+        Ok(())
+    }
+
+    fn listen(&mut self, sockets: Sockets, parts: receive::Parts, wired: Wired, config: &Config) {
+        let limits = ConnectionLimits::default();
+        let otlp = receive::router(parts);
+        let web = web::router(web::State {
+            store: wired.store,
+            live: wired.live,
+            snapshots: wired.snapshots,
+            base_url: config.base_url.clone(),
+            clock: SystemClock,
+            stop: self.accepting.clone(),
+        })
+        .merge(probes::router(wired.health, wired.metrics));
+        for (listener, router) in [
+            (sockets.otlp_grpc, otlp.clone()),
+            (sockets.otlp_http, otlp),
+            (sockets.web, web),
+        ] {
+            let stop = self.accepting.clone();
+            self.listeners
+                .spawn(listen::serve(listener, router, limits.clone(), stop));
+        }
+    }
+
+    /// The addresses that are listened on, with the ports that were given out for port 0.
+    pub fn addresses(&self) -> Listen {
+        self.addresses
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Tells on standard output where the server listens, for people and for scripts.
+    pub fn announce(&self) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let Listen {
+            otlp_grpc,
+            otlp_http,
+            web,
+        } = self.addresses;
+        let mut out = std::io::stdout().lock();
+        writeln!(
+            out,
+            "listening otlp-grpc={otlp_grpc} otlp-http={otlp_http} web={web}"
+        )?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Stops accepting, finishes what is in flight, commits, folds, and ends.
+    pub async fn stop(mut self) {
+        self.health.stopping();
+        self.accepting.cancel();
+        while self.listeners.join_next().await.is_some() {}
+        self.working.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_TIME, ended).await.is_err() {
+            tracing::warn!("some tasks did not end in time; the journal has what they left");
+        }
+        self.store.close().await;
+    }
+}
+
+/// What several tasks share.
+#[derive(Debug, Clone)]
+pub(crate) struct Wired {
+    pub(crate) store: Store,
+    pub(crate) live: Arc<Mutex<crate::live::Live>>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+    pub(crate) measure: Arc<ArcSwap<collector::Measure>>,
+    /// What the last reload found wrong, shown on every page.
+    pub(crate) problems: SpecProblems,
+}
+
+impl Sockets {
+    async fn open(listen: Listen) -> anyhow::Result<Sockets> {
+        Ok(Sockets {
+            otlp_grpc: open(listen.otlp_grpc, "OTLP over gRPC").await?,
+            otlp_http: open(listen.otlp_http, "OTLP over HTTP").await?,
+            web: open(listen.web, "the dashboards").await?,
+        })
+    }
+
+    fn addresses(&self) -> anyhow::Result<Listen> {
+        Ok(Listen {
+            otlp_grpc: self.otlp_grpc.local_addr()?,
+            otlp_http: self.otlp_http.local_addr()?,
+            web: self.web.local_addr()?,
+        })
+    }
+}
+
+async fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for {what}"))
+}
+
+/// A server does not start with specs that would not be judged as written.
+fn refuse_bad_specs(problems: &[Problem]) -> anyhow::Result<()> {
+    let errors: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.is_error())
+        .map(Problem::with_help)
+        .collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "the specs have {} problem(s):\n{}",
+        errors.len(),
+        errors.join("\n")
+    )
+}

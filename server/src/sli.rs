@@ -1,0 +1,186 @@
+//! The one place where what was measured meets what was promised: series × indicator → tallies.
+//!
+//! Pure. A series either counts for an indicator or not; that is decided once per series and
+//! remembered, so that counting a slice costs a lookup.
+
+use std::collections::BTreeMap;
+
+use collector::{
+    AttributeValue, Known, Measured, SeriesId, SeriesKey, Signal as Measurement, SpanKind,
+    SpanStatus, Within,
+};
+use foldhash::HashMap;
+use slo_specs::{
+    AttributeRef, Catalog, Fingerprint, Indicator, Part, Selector, Signal, Subject, Tally,
+};
+
+/// How one series counts for one indicator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Role {
+    /// Index into [`Index::indicators`].
+    pub(crate) indicator: usize,
+    /// The series is selected as part of all events.
+    total: bool,
+    /// The series is selected as good, or as bad: whichever the indicator names.
+    part: bool,
+}
+
+/// The indicators of a catalog, each once, and which series count for which.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    indicators: Vec<(Fingerprint, Indicator)>,
+    roles: HashMap<SeriesId, Box<[Role]>>,
+}
+
+impl Role {
+    /// The series is part of all events: its latencies are the indicator's.
+    pub(crate) fn is_total(self) -> bool {
+        self.total
+    }
+}
+
+impl Index {
+    /// Objectives that share an indicator share its tallies.
+    pub(crate) fn new(catalog: &Catalog) -> Index {
+        let unique: BTreeMap<Fingerprint, Indicator> = catalog
+            .objectives
+            .iter()
+            .map(|objective| {
+                (
+                    objective.indicator.fingerprint(),
+                    objective.indicator.clone(),
+                )
+            })
+            .collect();
+        Index {
+            indicators: unique.into_iter().collect(),
+            roles: HashMap::default(),
+        }
+    }
+
+    /// The indicators in the order that [`Role::indicator`] counts in.
+    pub(crate) fn indicators(&self) -> &[(Fingerprint, Indicator)] {
+        &self.indicators
+    }
+
+    /// How a series counts; empty for one that no indicator uses, or that is not known.
+    pub(crate) fn roles(&mut self, id: SeriesId, known: &Known) -> &[Role] {
+        let indicators = &self.indicators;
+        self.roles.entry(id).or_insert_with(|| {
+            known
+                .get(id)
+                .map(|key| roles_of(&key, indicators))
+                .unwrap_or_default()
+        })
+    }
+
+    /// What a slice of a series adds to the tallies of one indicator.
+    pub(crate) fn tally(&self, role: Role, measured: &Measured) -> Tally {
+        tally(&self.indicators[role.indicator].1, role, measured)
+    }
+}
+
+fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Role]> {
+    let series = Series(key);
+    let role = |(indicator, (_, rule)): (usize, &(Fingerprint, Indicator))| {
+        let (total, part) = match rule {
+            Indicator::Ratio { part, total } => {
+                (total.matches(&series), selector(part).matches(&series))
+            }
+            Indicator::Threshold { of, .. } => {
+                let counts = of.matches(&series) && key.signal != Measurement::Sum;
+                (counts, counts)
+            }
+        };
+        (total || part).then_some(Role {
+            indicator,
+            total,
+            part,
+        })
+    };
+    indicators.iter().enumerate().filter_map(role).collect()
+}
+
+fn selector(part: &Part) -> &Selector {
+    match part {
+        Part::Good(selector) | Part::Bad(selector) => selector,
+    }
+}
+
+fn tally(indicator: &Indicator, role: Role, measured: &Measured) -> Tally {
+    let count = measured.count();
+    match indicator {
+        Indicator::Ratio { .. } => Tally {
+            total: if role.total { count } else { 0 },
+            bad: if role.part { count } else { 0 },
+            uncertain: 0,
+        },
+        Indicator::Threshold { op, bound, .. } => {
+            // Without values nothing is known of any event: each may be good, none surely is.
+            let unknown = Within {
+                lo: 0,
+                hi: count,
+                exact: false,
+            };
+            let within = measured
+                .within(*bound, op.counts_inclusive())
+                .unwrap_or(unknown);
+            let (least_good, most_good) = if op.good_is_within() {
+                (within.lo, within.hi)
+            } else {
+                (count - within.hi, count - within.lo)
+            };
+            Tally {
+                total: count,
+                bad: count - least_good,
+                uncertain: most_good - least_good,
+            }
+        }
+    }
+}
+
+/// A series as a selector sees it.
+struct Series<'a>(&'a SeriesKey);
+
+impl Subject for Series<'_> {
+    fn signal(&self) -> Signal {
+        match self.0.signal {
+            Measurement::Spans => Signal::Traces,
+            Measurement::Sum | Measurement::Distribution | Measurement::Gauge => Signal::Metrics,
+        }
+    }
+
+    fn kind(&self) -> &str {
+        match (self.0.signal, self.0.kind) {
+            (Measurement::Sum | Measurement::Distribution | Measurement::Gauge, _) => "",
+            (Measurement::Spans, SpanKind::Unspecified) => "unspecified",
+            (Measurement::Spans, SpanKind::Internal) => "internal",
+            (Measurement::Spans, SpanKind::Server) => "server",
+            (Measurement::Spans, SpanKind::Client) => "client",
+            (Measurement::Spans, SpanKind::Producer) => "producer",
+            (Measurement::Spans, SpanKind::Consumer) => "consumer",
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn status(&self) -> &str {
+        match (self.0.signal, self.0.status) {
+            (Measurement::Sum | Measurement::Distribution | Measurement::Gauge, _) => "",
+            (Measurement::Spans, SpanStatus::Unset) => "unset",
+            (Measurement::Spans, SpanStatus::Ok) => "ok",
+            (Measurement::Spans, SpanStatus::Error) => "error",
+        }
+    }
+
+    fn attribute(&self, key: &str) -> Option<AttributeRef<'_>> {
+        self.0.attribute(key).map(|value| match value {
+            AttributeValue::Text(text) => AttributeRef::Text(text),
+            AttributeValue::Bool(flag) => AttributeRef::Bool(flag),
+            AttributeValue::Int(number) => AttributeRef::Int(number),
+            AttributeValue::Double(number) => AttributeRef::Double(number),
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What one tick found: the one calculation that tiles, charts, tables, API and pages read.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use slo_specs::{AlertState, Catalog, Evaluation, Objective, Problem};
+use tokio::sync::watch;
+
+use crate::live::Quantiles;
+use crate::replay::SloReport;
+
+/// Everything the dashboards show that is not read from stored slices.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// Number of the evaluation: Unix seconds of its tick, divided by 10.
+    pub(crate) id: u64,
+    /// The tick.
+    pub(crate) at: Timestamp,
+    /// What is promised.
+    pub(crate) catalog: Arc<Catalog>,
+    /// In the catalog's order.
+    pub(crate) objectives: Vec<ObjectiveSnapshot>,
+    /// What is wrong with the spec files, if the last reload was refused.
+    pub(crate) problems: Arc<Vec<Problem>>,
+    /// Received spans and points by class.
+    pub(crate) classes: collector::Classes,
+}
+
+/// One objective at the tick.
+#[derive(Debug)]
+pub(crate) struct ObjectiveSnapshot {
+    pub(crate) objective: Arc<Objective>,
+    pub(crate) evaluation: Evaluation,
+    /// In the order of the objective's rules.
+    pub(crate) alerts: Vec<AlertState>,
+    /// As the API and `replay` print it.
+    pub(crate) report: SloReport,
+    /// Over the SLO's window.
+    pub(crate) latency: Option<Quantiles>,
+}
+
+impl Snapshot {
+    /// Before the first tick.
+    pub(crate) fn empty(catalog: Arc<Catalog>, at: Timestamp) -> Snapshot {
+        Snapshot {
+            id: 0,
+            at,
+            catalog,
+            objectives: Vec::new(),
+            problems: Arc::default(),
+            classes: collector::Classes::default(),
+        }
+    }
+}
+
+/// Where the newest snapshot is published and read.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshots {
+    newest: Arc<ArcSwap<Snapshot>>,
+    ticked: watch::Sender<u64>,
+}
+
+impl Snapshots {
+    pub(crate) fn new(first: Snapshot) -> Snapshots {
+        Snapshots {
+            ticked: watch::Sender::new(first.id),
+            newest: Arc::new(ArcSwap::from_pointee(first)),
+        }
+    }
+
+    /// The newest snapshot, whole and unchanging.
+    pub(crate) fn newest(&self) -> Arc<Snapshot> {
+        self.newest.load_full()
+    }
+
+    /// Tells the id of every snapshot from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.ticked.subscribe()
+    }
+
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        let id = snapshot.id;
+        self.newest.store(Arc::new(snapshot));
+        self.ticked.send_replace(id);
+    }
+}

@@ -1,0 +1,339 @@
+//! The 10-second tick: fold, judge, make transitions durable with the pages they owe, publish.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use collector::{Limits, Measure};
+use jiff::Timestamp;
+use slo_specs::{AlertState, Catalog};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog;
+use crate::clock::SystemClock;
+use crate::fold::Folder;
+use crate::judge::{Alert, AlertKey, Event, Judge, StateChange, Step};
+use crate::live::Live;
+use crate::metrics::{Metrics, SloStanding};
+use crate::page::{Notice, NoticeInput, Receiver};
+use crate::probes::Health;
+use crate::reload::SpecProblems;
+use crate::replay::slo_report;
+use crate::resume::locked;
+use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
+use crate::store::{AlertChange, History, Kind, OutboxRow, Store, StoreError};
+
+/// Seconds between ticks.
+const TICK_S: i64 = 10;
+/// How often old data is looked for, in ticks.
+const TRIM_TICKS: u64 = 30;
+
+/// Judges the live state on the 10-second grid.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    pub(crate) store: Store,
+    pub(crate) live: Arc<Mutex<Live>>,
+    pub(crate) folder: Folder,
+    pub(crate) judge: Judge,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) receivers: Arc<Vec<Receiver>>,
+    pub(crate) base_url: String,
+    /// Wakes the delivery workers.
+    pub(crate) owed: Arc<Notify>,
+    pub(crate) problems: SpecProblems,
+    /// Catalogs that are to be judged from the next tick on.
+    pub(crate) proposed: mpsc::Receiver<Arc<Catalog>>,
+    pub(crate) measure: Arc<ArcSwap<Measure>>,
+    pub(crate) counting: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+    pub(crate) clock: SystemClock,
+}
+
+impl Ticker {
+    /// Ticks until stopped. A tick that was missed is not made up for: the next one sees all data.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = 0_u64;
+        loop {
+            let wait = until_next(self.clock.now());
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+            let now = floor_tick(self.clock.now());
+            self.tick(now).await;
+            ticks += 1;
+            if ticks.is_multiple_of(TRIM_TICKS) {
+                self.keep_house(now.as_second()).await;
+            }
+        }
+        // What was committed after the last tick is in the journal; a fold saves replaying it.
+        if let Err(error) = self.folder.fold(self.clock.now().as_second()).await {
+            tracing::warn!(error = %error, "the last fold failed; the journal is replayed at the next start");
+        }
+    }
+
+    /// One tick. Trouble with the store never keeps objectives from being judged and shown.
+    pub(crate) async fn tick(&mut self, now: Timestamp) {
+        let started = tokio::time::Instant::now();
+        while let Ok(catalog) = self.proposed.try_recv() {
+            self.change_catalog(catalog, now).await;
+        }
+        if let Err(error) = self.folder.count_history(now.as_second()).await {
+            tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
+        }
+        if let Err(error) = self.folder.fold(now.as_second()).await {
+            tracing::error!(error = %error, "cannot fold the journal into slices; trying again at the next tick");
+        }
+        let step = self.judge.propose(&mut locked(&self.live), now);
+        match self.make_durable(&step).await {
+            Ok(()) => self.judge.accept(&step.changes),
+            Err(error) => {
+                if matches!(error, StoreError::Conflict { .. })
+                    && let Ok(judge) = stored_alerts(&self.store).await
+                {
+                    // An earlier commit that seemed to fail went through: go on from there.
+                    self.judge = judge;
+                }
+                tracing::error!(
+                    error = %error,
+                    alerts.changes = step.changes.len(),
+                    "cannot store alert transitions; deciding them again at the next tick"
+                );
+            }
+        }
+        self.publish(step);
+        let lag = self.clock.now().duration_since(now);
+        self.metrics
+            .evaluation(started.elapsed(), lag.try_into().unwrap_or_default());
+        self.health.evaluator_beat();
+    }
+
+    /// Judges another catalog over the same history.
+    async fn change_catalog(&mut self, catalog: Arc<Catalog>, now: Timestamp) {
+        // First what is measured, so that what is counted from now on has the new dimensions.
+        let measure = catalog::measure(&catalog, &self.counting);
+        self.measure.store(Arc::new(measure));
+        if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {
+            tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
+        }
+    }
+
+    async fn make_durable(&self, step: &Step) -> Result<(), StoreError> {
+        if step.changes.is_empty() {
+            return Ok(());
+        }
+        let mut changes = Vec::with_capacity(step.changes.len());
+        let mut owed = Vec::new();
+        for change in &step.changes {
+            changes.push(alert_change(change));
+            if let Some(event) = &change.event {
+                owed.push(self.page(change, event, step.at));
+                tell(change, event);
+            }
+        }
+        self.store.transition(&changes, &owed).await?;
+        if !owed.is_empty() {
+            self.owed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// The page an event owes, to each receiver that takes its severity.
+    fn page(&self, change: &StateChange, event: &Event, now: Timestamp) -> OutboxRow {
+        let notice = Notice::new(&NoticeInput {
+            key: &change.key,
+            event,
+            now,
+            base_url: &self.base_url,
+        });
+        let wanted = event
+            .cause
+            .as_ref()
+            .map(|cause| cause.rule.receivers.as_slice())
+            .unwrap_or_default();
+        // A resolve goes to those who were owed the fire: the store knows them.
+        let receivers = if event.fired() {
+            self.receivers
+                .iter()
+                .filter(|receiver| receiver.takes(event.severity(), wanted))
+                .map(|receiver| receiver.name().to_owned())
+                .collect()
+        } else {
+            Vec::new()
+        };
+        OutboxRow {
+            receivers,
+            incident: stored(event.transition.incident),
+            objective: change.key.objective.clone(),
+            rule: change.key.rule.clone(),
+            kind: if event.fired() {
+                Kind::Fire
+            } else {
+                Kind::Resolve
+            },
+            notice: notice.to_json(),
+            created_ms: now.as_millisecond(),
+        }
+    }
+
+    fn publish(&self, step: Step) {
+        let live = locked(&self.live);
+        let objectives = step
+            .evaluations
+            .into_iter()
+            .map(|(objective, evaluation)| {
+                let alerts = objective
+                    .rules
+                    .iter()
+                    .map(|rule| self.judge.state(&objective.id, &rule.name))
+                    .collect();
+                let latency = live.quantiles(&objective, evaluation.at.as_second());
+                let report = slo_report(&objective, &evaluation, &live, latency);
+                ObjectiveSnapshot {
+                    objective,
+                    evaluation,
+                    alerts,
+                    report,
+                    latency,
+                }
+            })
+            .collect();
+        let snapshot = Snapshot {
+            id: u64::try_from(step.at.as_second() / TICK_S).unwrap_or_default(),
+            at: step.at,
+            catalog: Arc::clone(live.catalog()),
+            objectives,
+            problems: self.problems.load_full(),
+            classes: *live.classes(),
+        };
+        drop(live);
+        self.metrics.slos(&standings(&snapshot.objectives));
+        self.snapshots.publish(snapshot);
+    }
+
+    async fn keep_house(&self, now: i64) {
+        if let Err(error) = self.folder.seal(now).await {
+            tracing::error!(error = %error, "cannot make longer slices of old ones");
+        }
+        match self.folder.trim(now).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(store.rows = rows, "deleted what is beyond retention"),
+            Err(error) => tracing::error!(error = %error, "cannot delete what is beyond retention"),
+        }
+    }
+}
+
+/// Every SLO as `/metrics` shows it.
+fn standings(objectives: &[ObjectiveSnapshot]) -> Vec<SloStanding> {
+    let standing = |snapshot: &ObjectiveSnapshot| {
+        let target = snapshot.objective.target;
+        let budget = target.complement().as_f64();
+        SloStanding {
+            slo: snapshot.objective.id.clone(),
+            sli_ratio: snapshot
+                .evaluation
+                .window
+                .error_ratio()
+                .map(|bad| 1.0 - bad),
+            budget_remaining_ratio: snapshot.evaluation.budget.remaining(),
+            burn_rates: snapshot
+                .report
+                .windows
+                .0
+                .iter()
+                .map(|(name, ratio)| (name.clone(), ratio.map(|ratio| ratio / budget)))
+                .collect(),
+        }
+    };
+    objectives.iter().map(standing).collect()
+}
+
+/// Alerts as they were stored.
+pub(crate) async fn stored_alerts(store: &Store) -> Result<Judge, StoreError> {
+    let mut alerts = BTreeMap::new();
+    for row in store.alerts().await? {
+        let state: AlertState = serde_json::from_str(&row.state)
+            .map_err(|error| StoreError::damaged("alert", row.incident, &error))?;
+        let key = AlertKey {
+            objective: row.objective,
+            rule: row.rule,
+        };
+        let version = row.version;
+        alerts.insert(key, Alert { state, version });
+    }
+    let next = store.next_incident().await?;
+    Ok(Judge::resume(alerts, u64::try_from(next).unwrap_or(1)))
+}
+
+fn alert_change(change: &StateChange) -> AlertChange {
+    let incident = match (&change.state, &change.event) {
+        (AlertState::Firing { incident, .. }, _) => *incident,
+        (_, Some(event)) => event.transition.incident,
+        (AlertState::Inactive { .. } | AlertState::Pending { .. }, None) => 0,
+    };
+    AlertChange {
+        objective: change.key.objective.clone(),
+        rule: change.key.rule.clone(),
+        expected_version: change.version,
+        state: serde_json::to_string(&change.state).unwrap_or_default(),
+        incident: stored(incident),
+        history: change.event.as_ref().map(history),
+    }
+}
+
+fn history(event: &Event) -> History {
+    let reason = event.transition.reason.clone();
+    if event.fired() {
+        History::Fired {
+            severity: event.severity().name().to_owned(),
+            fired_s: event.fired_at.as_second(),
+            reason,
+            late: event.late,
+        }
+    } else {
+        History::Resolved {
+            resolved_s: event
+                .cause
+                .as_ref()
+                .map_or(event.fired_at, |cause| cause.reading.at)
+                .as_second(),
+            reason,
+        }
+    }
+}
+
+fn tell(change: &StateChange, event: &Event) {
+    tracing::info!(
+        objective.id = change.key.objective,
+        rule.name = change.key.rule,
+        incident.number = event.transition.incident,
+        alert.reason = event.transition.reason,
+        "{}",
+        if event.fired() {
+            "an alert fires"
+        } else {
+            "an alert is resolved"
+        }
+    );
+}
+
+/// Incident numbers count up from 1 and fit.
+fn stored(incident: u64) -> i64 {
+    i64::try_from(incident).unwrap_or(i64::MAX)
+}
+
+/// The grid point at or before a time.
+pub(crate) fn floor_tick(now: Timestamp) -> Timestamp {
+    let second = now.as_second().div_euclid(TICK_S) * TICK_S;
+    Timestamp::from_second(second).unwrap_or(now)
+}
+
+/// How long until the next grid point.
+fn until_next(now: Timestamp) -> Duration {
+    let next = floor_tick(now).as_second() + TICK_S;
+    let wait_ms = next * 1000 - now.as_millisecond();
+    Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default())
+}
