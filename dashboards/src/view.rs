@@ -15,8 +15,8 @@ pub use common::{Counts, Range, Severity, Status, Steps};
 pub use debug::{DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, Threshold};
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use objective::{
-    Alert, AlertPhase, Budget, Definition, Indicator, Objective, Outlook, Rule, RulePhase, SloView,
-    SlosView,
+    Alert, AlertPhase, Budget, Definition, Failure, Indicator, Look, Objective, Outlook, Rule,
+    RulePhase, SloView, SlosView,
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};

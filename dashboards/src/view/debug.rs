@@ -13,8 +13,8 @@ use crate::Text;
 pub struct DebugView {
     /// The frame.
     pub shell: Shell,
-    /// The service.
-    pub service: Text,
+    /// The service's raw name.
+    pub service: String,
     /// All services, for the switch; the raw name.
     pub services: Vec<String>,
     /// The time looked at.

@@ -66,6 +66,30 @@ pub enum Outlook {
     Empty,
 }
 
+/// What was counted over the last so many minutes, and where it leads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// How far back.
+    pub length: Duration,
+    /// Events in it.
+    pub counts: Counts,
+    /// Burn rate over it.
+    pub burn: Option<f64>,
+    /// When the budget is empty at its rate.
+    pub outlook: Outlook,
+}
+
+/// What a bad event of an objective is to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It fails.
+    Fails,
+    /// It takes too long.
+    TooSlow,
+    /// A value is beyond its bound.
+    OutOfBounds,
+}
+
 /// A burn rule and how far it is from firing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -175,8 +199,8 @@ pub struct SloView {
     pub range: Range,
     /// `focus` of the address: a panel, or `rule:` and a rule's name, outlined.
     pub focus: Option<String>,
-    /// Counts over the last 5 minutes, hour and 6 hours, with their length.
-    pub looks: Vec<(Duration, Counts)>,
+    /// The last 5 minutes, hour and 6 hours, in this order (shorter ones for short windows).
+    pub looks: Vec<Look>,
     /// Its rules, in the order of the spec.
     pub rules: Vec<Rule>,
     /// Counts for the burndown: up to two windows back, ending now, in steps of at least 10 s.
@@ -206,6 +230,8 @@ pub struct Definition {
     pub excerpt: Vec<Text>,
     /// What is counted.
     pub indicator: Indicator,
+    /// What a bad event is.
+    pub failure: Failure,
 }
 
 /// What an objective counts, in words.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::common::{Counts, Range, Steps};
 use super::debug::Endpoint;
-use super::objective::{Alert, Objective, Outlook};
+use super::objective::{Alert, Failure, Objective, Outlook};
 use super::shell::Shell;
 use crate::Text;
 
@@ -36,6 +36,8 @@ pub struct Banner {
     pub title: Text,
     /// Raw service name.
     pub service: String,
+    /// What a bad event is.
+    pub failure: Failure,
     /// The service has a debug page (it has sent something).
     pub service_known: bool,
     /// The firing rule that is most severe.

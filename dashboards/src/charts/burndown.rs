@@ -1,0 +1,447 @@
+//! Budget left over the window, and three ways it can go on.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::plot::{Band, Data, Event, Label, Note, Percent, Plot, TimeAxis};
+use super::svg::{Path, Svg, WIDTH};
+use crate::format;
+use crate::view::{Counts, Status, Steps};
+
+/// How far ahead is drawn, as a share of the window.
+const AHEAD: f64 = 0.73;
+
+/// What the burndown is drawn from.
+#[derive(Debug)]
+pub(crate) struct Burndown<'a> {
+    /// Up to two windows back, ending now.
+    pub(crate) past: &'a Steps,
+    pub(crate) window: Duration,
+    pub(crate) target: f64,
+    /// The figure of the tile: the chart's last point is this one.
+    pub(crate) left: Option<f64>,
+    /// Error ratios to go on with, and their names.
+    pub(crate) rates: Vec<(f64, String)>,
+    pub(crate) now: Timestamp,
+    pub(crate) status: Status,
+}
+
+/// Budget left at the ends of steps: `(position in steps from now, left)`.
+pub(crate) type Course = Vec<(f64, Option<f64>)>;
+
+impl Burndown<'_> {
+    /// Steps in a window, at least one.
+    fn reach(&self) -> usize {
+        let steps = self.window.as_secs() / self.past.step.as_secs().max(1);
+        usize::try_from(steps).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// `1 − bad ÷ (B · total)`; `None` without events.
+    fn left(&self, total: f64, bad: f64) -> Option<f64> {
+        (total > 0.0).then(|| 1.0 - bad / ((1.0 - self.target) * total))
+    }
+
+    /// The window as it was at the end of each step of the last window.
+    pub(crate) fn history(&self) -> Course {
+        let (counts, reach) = (&self.past.counts, self.reach());
+        let first = counts.len().saturating_sub(reach);
+        let mut course: Course = (first..=counts.len())
+            .map(|end| {
+                let sum = sum(counts
+                    .get(end.saturating_sub(reach)..end)
+                    .unwrap_or_default());
+                #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
+                let (left, back) = (
+                    self.left(sum.total as f64, sum.bad as f64),
+                    (counts.len() - end) as f64,
+                );
+                (-back, left)
+            })
+            .collect();
+        if let Some(last) = course.last_mut() {
+            last.1 = self.left;
+        }
+        course
+    }
+
+    /// The window as it will be if `error_ratio` of an even traffic fails: what was spent also comes back as
+    /// it leaves the window. Traffic is the mean of the measured steps of the window.
+    pub(crate) fn ahead(&self, error_ratio: f64) -> Course {
+        let (counts, reach) = (&self.past.counts, self.reach());
+        let window = counts
+            .get(counts.len().saturating_sub(reach)..)
+            .unwrap_or_default();
+        let measured = window.iter().filter(|counts| counts.total > 0).count();
+        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
+        let traffic = sum(window).total as f64 / measured.max(1) as f64;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "fewer steps than a window has"
+        )]
+        let steps = (reach as f64 * AHEAD).ceil() as usize;
+        let mut course = vec![(0.0, self.left)];
+        for step in 1..=steps {
+            // Of the window's steps the oldest have left; a young window has empty ones before the first.
+            let gone = (step + window.len()).saturating_sub(reach);
+            let kept = sum(window.get(gone.min(window.len())..).unwrap_or_default());
+            #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
+            let (total, bad) = (
+                kept.total as f64 + traffic * step as f64,
+                kept.bad as f64 + traffic * step as f64 * error_ratio,
+            );
+            let left = self.left(total, bad);
+            #[expect(clippy::cast_precision_loss, reason = "fewer steps than a window has")]
+            course.push((step as f64, left));
+            if error_ratio > 0.0 && left.is_some_and(|left| left <= 0.0) {
+                break;
+            }
+        }
+        course
+    }
+
+    /// Draws it.
+    pub(crate) fn plot(&self) -> Plot {
+        let (history, stopped) = (self.history(), self.ahead(0.0));
+        let rates: Vec<_> = self
+            .rates
+            .iter()
+            .map(|(ratio, name)| (self.ahead(*ratio), name))
+            .collect();
+        let lowest = history
+            .iter()
+            .filter_map(|(_, left)| *left)
+            .fold(0.0_f64, f64::min);
+        let bottom = (lowest * 4.0).floor().max(-4.0) / 4.0;
+        let canvas = Canvas::new(self.reach(), bottom);
+        let mut svg = Svg::new(Canvas::HEIGHT);
+        let y = canvas.grid(&mut svg);
+        let (stroke, area) = canvas.course(&history);
+        svg.path("ar ink", &area);
+        svg.path("ln ink", &stroke);
+        svg.path("ln ok dash", &canvas.course(&stopped).0);
+        let mut notes = canvas.stopped_note(&stopped);
+        for (index, (course, name)) in rates.iter().enumerate() {
+            svg.path(
+                if index == 0 {
+                    "ln page"
+                } else {
+                    "ln page thin dash"
+                },
+                &canvas.course(course).0,
+            );
+            notes.extend(canvas.rate_note(course, name, index));
+        }
+        if let Some(left) = self.left {
+            let (x, y) = (canvas.x(0.0) * WIDTH, canvas.y(left) * Canvas::HEIGHT);
+            svg.dot("dot paper", x, y);
+            svg.dot(now_dot(self.status), x, y);
+        }
+        let axis = self.axis();
+        let now = canvas.x(0.0) * 100.0;
+        Plot {
+            height: 270,
+            says: self.says(&stopped, &rates, axis),
+            svg: svg.finish(),
+            y,
+            x: axis.labels(None),
+            notes,
+            events: vec![Event {
+                left: Percent(now),
+                text: "now".to_owned(),
+                class: "now",
+                side: "",
+            }],
+            bands: vec![Band {
+                left: Percent(now),
+                width: Percent(100.0 - now),
+                class: "fut",
+            }],
+            data: Some(self.table(&history, axis, now)),
+            ..Plot::default()
+        }
+    }
+
+    fn axis(&self) -> TimeAxis {
+        let ahead = self.window.mul_f64(AHEAD);
+        TimeAxis {
+            from: self.now.saturating_sub(self.window).unwrap_or(self.now),
+            to: self.now.saturating_add(ahead).unwrap_or(self.now),
+        }
+    }
+
+    fn at(&self, steps: f64) -> Timestamp {
+        let length = self.past.step.mul_f64(steps.abs());
+        let at = if steps < 0.0 {
+            self.now.saturating_sub(length)
+        } else {
+            self.now.saturating_add(length)
+        };
+        at.unwrap_or(self.now)
+    }
+
+    fn says(&self, stopped: &Course, rates: &[(Course, &String)], axis: TimeAxis) -> String {
+        let mut says = match self.left {
+            Some(_) => format!("{} of the error budget left now", format::budget(self.left)),
+            None => return "Nothing was measured in this window".to_owned(),
+        };
+        if let Some((steps, left)) = stopped.last() {
+            let when = axis.row(self.at(*steps));
+            says.push_str(&format!(
+                "; if failures stopped, {} on {when}",
+                format::budget(*left)
+            ));
+        }
+        for (course, name) in rates {
+            if let Some((steps, Some(..=0.0))) = course.last() {
+                says.push_str(&format!("; {name} empty at {}", axis.row(self.at(*steps))));
+            }
+        }
+        says
+    }
+
+    /// At most 60 rows: every so many steps, and the last.
+    fn table(&self, history: &Course, axis: TimeAxis, now: f64) -> Data {
+        let every = history.len().div_ceil(60).max(1);
+        let rows: Vec<_> = history
+            .iter()
+            .rev()
+            .step_by(every)
+            .map(|(steps, left)| {
+                vec![
+                    axis.row(self.at(*steps)),
+                    format!("{} left", format::budget_fine(*left)),
+                ]
+            })
+            .collect();
+        let first = (history.len().saturating_sub(1)) / every * every;
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
+        let start = now - now * first as f64 / self.reach() as f64;
+        Data {
+            columns: vec!["At", "Left"],
+            rows: rows.into_iter().rev().collect(),
+            reach: (Percent(start), Percent(now)),
+        }
+    }
+}
+
+fn now_dot(status: Status) -> &'static str {
+    match status {
+        Status::Paging => "dot page lg",
+        Status::Missed => "dot spent lg",
+        Status::Ticket => "dot watch lg",
+        Status::NoData => "dot none lg",
+        Status::OnTrack => "dot ok lg",
+    }
+}
+
+fn sum(counts: &[Counts]) -> Counts {
+    counts
+        .iter()
+        .fold(Counts::default(), |sum, step| sum.plus(*step))
+}
+
+/// The chart's coordinates: steps from now, and budget left.
+#[derive(Debug)]
+struct Canvas {
+    back: f64,
+    bottom: f64,
+}
+
+impl Canvas {
+    const HEIGHT: f64 = 270.0;
+
+    fn new(reach: usize, bottom: f64) -> Canvas {
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
+        Canvas {
+            back: reach as f64,
+            bottom,
+        }
+    }
+
+    /// Position 0 – 1 from the left.
+    fn x(&self, steps: f64) -> f64 {
+        ((steps / self.back + 1.0) / (1.0 + AHEAD)).clamp(0.0, 1.0)
+    }
+
+    /// Position 0 – 1 from the top.
+    fn y(&self, left: f64) -> f64 {
+        (1.0 - left.clamp(self.bottom, 1.0)) / (1.0 - self.bottom)
+    }
+
+    fn grid(&self, svg: &mut Svg) -> Vec<Label> {
+        let mut labels = Vec::new();
+        for quarter in -4..=4 {
+            let left = f64::from(quarter) / 4.0;
+            if left < self.bottom {
+                continue;
+            }
+            let at = self.y(left);
+            svg.level(if quarter == 0 { "g0" } else { "gl" }, at * Canvas::HEIGHT);
+            let figure = format::budget(Some(left));
+            let text = if quarter == 4 {
+                figure
+            } else {
+                figure.trim_end_matches('%').to_owned()
+            };
+            labels.push(Label {
+                at: Percent(at * 100.0),
+                text,
+                class: "",
+            });
+        }
+        labels
+    }
+
+    fn course(&self, course: &Course) -> (Path, Path) {
+        let (mut stroke, mut area) = (Path::default(), Path::default());
+        let base = self.y(0.0) * Canvas::HEIGHT;
+        let mut start: Option<(f64, f64)> = None;
+        for (steps, left) in course {
+            let x = self.x(*steps) * WIDTH;
+            match (left, start) {
+                (Some(left), None) => {
+                    stroke.jump(x, self.y(*left) * Canvas::HEIGHT);
+                    area.jump(x, self.y(*left) * Canvas::HEIGHT);
+                    start = Some((x, x));
+                }
+                (Some(left), Some((from, _))) => {
+                    stroke.add(x, self.y(*left) * Canvas::HEIGHT);
+                    area.add(x, self.y(*left) * Canvas::HEIGHT);
+                    start = Some((from, x));
+                }
+                (None, Some((from, to))) => {
+                    area.close_at(to, from, base);
+                    start = None;
+                }
+                (None, None) => {}
+            }
+        }
+        if let Some((from, to)) = start {
+            area.close_at(to, from, base);
+        }
+        (stroke, area)
+    }
+
+    fn stopped_note(&self, stopped: &Course) -> Vec<Note> {
+        let last = stopped.last().and_then(|(_, left)| *left);
+        let note = last.map(|left| Note {
+            left: Percent(100.0),
+            top: Percent(self.y(left) * 100.0),
+            text: "if it stopped now".to_owned(),
+            class: "r ok strong up",
+        });
+        note.into_iter().collect()
+    }
+
+    fn rate_note(&self, course: &Course, name: &str, index: usize) -> Option<Note> {
+        let (steps, left) = course.last()?;
+        let x = self.x(*steps) * 100.0;
+        let top =
+            self.y((*left)?) * 100.0 - 6.0 - 8.0 * f64::from(u8::try_from(index).unwrap_or(0));
+        let class = if x > 75.0 {
+            "r page halo mn back"
+        } else {
+            "l page halo mn fore"
+        };
+        Some(Note {
+            left: Percent(x),
+            top: Percent(top),
+            text: name.to_owned(),
+            class,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn burndown(past: &Steps) -> Burndown<'_> {
+        Burndown {
+            past,
+            window: Duration::from_hours(10),
+            target: 0.9,
+            left: Some(0.5),
+            rates: Vec::new(),
+            now: past.end(),
+            status: Status::OnTrack,
+        }
+    }
+
+    fn hours(counts: &[(u64, u64)]) -> Steps {
+        Steps {
+            from: "2026-03-01T00:00:00Z".parse().unwrap(),
+            step: Duration::from_hours(1),
+            counts: counts
+                .iter()
+                .map(|(total, bad)| Counts {
+                    total: *total,
+                    bad: *bad,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_spent_comes_back_when_it_leaves_the_window() {
+        // 50 bad in the first hour of a window of 10: half of the budget of 100.
+        let mut counts = vec![(100, 50)];
+        counts.extend([(100, 0); 9]);
+        let past = hours(&counts);
+        let course = burndown(&past).ahead(0.0);
+        assert_eq!(course[0], (0.0, Some(0.5)));
+        assert_eq!(course[1], (1.0, Some(1.0)), "the bad hour has left");
+    }
+
+    #[test]
+    fn going_on_at_the_budget_holds_and_above_it_empties() {
+        let past = hours(&[(100, 5); 10]);
+        let even = burndown(&past).ahead(0.05);
+        assert!(
+            even.iter()
+                .all(|(_, left)| (left.unwrap() - 0.5).abs() < 1e-9),
+            "{even:?}"
+        );
+        let fast = burndown(&past).ahead(0.5);
+        // Each hour adds 50 and drops 5; 50 of 100 are left: 50 ÷ 45 hours.
+        assert_eq!(fast.len(), 3);
+        assert!(fast.last().unwrap().1.unwrap() <= 0.0);
+    }
+
+    #[test]
+    fn history_is_the_rolling_window_and_ends_at_the_tile() {
+        let mut counts = vec![(100, 0); 10];
+        counts.extend([(100, 20); 5]);
+        counts.extend([(0, 0); 5]);
+        let past = hours(&counts);
+        let course = burndown(&past).history();
+        assert_eq!(course.len(), 11);
+        assert_eq!(course[0].1, Some(1.0));
+        assert!((course[5].1.unwrap() - 0.0).abs() < 1e-9);
+        assert_eq!(course[10].1, Some(0.5));
+    }
+
+    #[test]
+    fn a_young_window_keeps_all_it_has() {
+        let past = hours(&[
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (100, 10),
+            (100, 0),
+        ]);
+        let course = burndown(&past).ahead(0.0);
+        // One hour on: 10 bad of 300 events, a budget of 30.
+        assert!((course[1].1.unwrap() - (1.0 - 10.0 / 30.0)).abs() < 1e-9);
+        let nothing = hours(&[]);
+        assert_eq!(burndown(&nothing).history(), vec![(0.0, Some(0.5))]);
+    }
+}

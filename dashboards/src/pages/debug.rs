@@ -1,0 +1,142 @@
+//! `/debug/{service}`: where did the time or the failure go?
+
+use askama::Template;
+
+use super::{Fragment, fragments};
+use crate::charts::heatmap::against;
+use crate::format;
+use crate::links;
+use crate::markup::Markup;
+use crate::panels::{Part, endpoints, frame, latency, objectives, requests};
+use crate::view::{DebugView, Page};
+
+#[derive(Template)]
+#[template(path = "pages/debug.html")]
+struct Body {
+    service: crate::Text,
+    switch: Vec<Switch>,
+    parts: Parts,
+}
+
+struct Switch {
+    href: String,
+    name: crate::Text,
+    current: bool,
+}
+
+struct Parts {
+    finding: Part,
+    latency: Part,
+    failed: Part,
+    endpoints: Part,
+    objectives: Part,
+    neighbours: Part,
+}
+
+#[derive(Template)]
+#[template(
+    source = "<p class=\"sub\" id=\"finding\" data-part>{{ sentence }}</p>",
+    ext = "html"
+)]
+struct Finding {
+    sentence: String,
+}
+
+/// What the page found, from counts alone.
+fn finding(view: &DebugView) -> Part {
+    let sum = view.requests.sum();
+    let slow = view
+        .latency
+        .as_ref()
+        .and_then(against)
+        .filter(|(slow, _)| *slow > 0);
+    let too_slow = |(slow, total): (u64, u64)| {
+        format!(
+            "{} of {} were too slow",
+            format::count(slow),
+            format::count(total)
+        )
+    };
+    let sentence = match (sum.total, sum.bad, slow) {
+        (0, ..) => "No requests in this time.".to_owned(),
+        (_, 0, None) => format!("All {} requests went well.", format::count(sum.total)),
+        (_, 0, Some(slow)) => format!("None failed, {}.", too_slow(slow)),
+        (_, _, None) => format!(
+            "{} of {} requests failed.",
+            format::failing(sum),
+            format::count(sum.total)
+        ),
+        (_, _, Some(slow)) => format!(
+            "{} of {} requests failed, {}.",
+            format::failing(sum),
+            format::count(sum.total),
+            too_slow(slow)
+        ),
+    };
+    Part {
+        id: "finding",
+        html: Markup::of(&Finding { sentence }),
+    }
+}
+
+fn parts(view: &DebugView) -> Parts {
+    let (now, range) = (view.shell.at, view.range);
+    let focus = view.focus.as_deref();
+    Parts {
+        finding: finding(view),
+        latency: latency::panel(
+            view.latency.as_ref(),
+            range,
+            now,
+            "c12",
+            focus == Some("latency"),
+        ),
+        failed: requests::good_and_failed(
+            &view.requests,
+            range,
+            now,
+            None,
+            "c6",
+            focus == Some("good-and-failed"),
+        ),
+        endpoints: endpoints::panel(&view.endpoints, range, now, "c6"),
+        objectives: objectives::of_service(&view.objectives, now),
+        neighbours: latency::neighbours(&view.neighbours, range, now),
+    }
+}
+
+/// The page.
+pub fn render_debug(view: &DebugView) -> String {
+    let switch = view.services.iter().map(|service| Switch {
+        href: links::at(&links::debug(service), view.range, None),
+        name: crate::Text::new(service),
+        current: *service == view.service,
+    });
+    let body = Body {
+        service: crate::Text::new(&view.service),
+        switch: switch.collect(),
+        parts: parts(view),
+    };
+    frame::layout(&frame::Frame {
+        shell: &view.shell,
+        page: Page::Debug,
+        title: format!("{} · Debug", body.service),
+        head: frame::row_name("Debug"),
+        chips: frame::range_chips(&links::debug(&view.service), view.range, view.shell.at),
+        body: Markup::of(&body),
+    })
+}
+
+/// Its parts, each replaceable by its id.
+pub fn debug_fragments(view: &DebugView) -> Vec<Fragment> {
+    let Parts {
+        finding,
+        latency,
+        failed,
+        endpoints,
+        objectives,
+        neighbours,
+    } = parts(view);
+    let all = [finding, latency, failed, endpoints, objectives, neighbours];
+    fragments(&view.shell, Page::Debug, all)
+}

@@ -1,0 +1,108 @@
+//! `/slos/{id}`: how much is left, where did it go, when is it empty?
+
+use askama::Template;
+
+use super::{Fragment, fragments};
+use crate::markup::Markup;
+use crate::panels::{
+    Part, alerts, budget, definition, endpoints, frame, ladder, latency, requests, words,
+};
+use crate::view::{AlertPhase, Page, SloView};
+use crate::{Text, links};
+
+#[derive(Template)]
+#[template(path = "pages/slo.html")]
+struct Body<'a> {
+    title: &'a Text,
+    service: Text,
+    debug: Option<String>,
+    description: &'a Text,
+    promise: String,
+    runbook: Option<&'a str>,
+    parts: Parts,
+}
+
+struct Parts {
+    now: Part,
+    burndown: Part,
+    ladder: Part,
+    failed: Part,
+    latency: Option<Part>,
+    endpoints: Part,
+    alerts: Part,
+    days: Part,
+    definition: Part,
+}
+
+fn parts(view: &SloView) -> Parts {
+    let (now, range) = (view.shell.at, view.range);
+    let focus = view.focus.as_deref();
+    let fired = view.alerts.iter().find_map(|alert| match alert.phase {
+        AlertPhase::Firing { since } => Some(since),
+        _ => None,
+    });
+    Parts {
+        now: budget::now(view),
+        burndown: budget::burndown(view),
+        ladder: ladder::panel(&view.rules, focus, now),
+        failed: requests::good_and_failed(
+            &view.minutes,
+            range,
+            now,
+            fired,
+            "c6",
+            focus == Some("good-and-failed"),
+        ),
+        latency: view
+            .latency
+            .as_ref()
+            .map(|grid| latency::panel(Some(grid), range, now, "c12", focus == Some("latency"))),
+        endpoints: endpoints::panel(&view.endpoints, range, now, "c8"),
+        alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
+        days: budget::days(view),
+        definition: definition::panel(view),
+    }
+}
+
+/// The page.
+pub fn render_slo(view: &SloView) -> String {
+    let objective = &view.objective;
+    let body = Body {
+        title: &objective.title,
+        service: objective.service.clone(),
+        debug: view
+            .service_known
+            .then(|| links::at(&links::debug(objective.service.as_str()), view.range, None)),
+        description: &view.description,
+        promise: words::promise(objective),
+        runbook: view.runbook.as_deref().and_then(links::outside),
+        parts: parts(view),
+    };
+    frame::layout(&frame::Frame {
+        shell: &view.shell,
+        page: Page::Slo,
+        title: objective.title.as_str().to_owned(),
+        head: frame::standing(objective, view.shell.at),
+        chips: frame::range_chips(&links::slo(&objective.id), view.range, view.shell.at),
+        body: Markup::of(&body),
+    })
+}
+
+/// Its parts, each replaceable by its id.
+pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
+    let Parts {
+        now,
+        burndown,
+        ladder,
+        failed,
+        latency,
+        endpoints,
+        alerts,
+        days,
+        definition,
+    } = parts(view);
+    let all = [
+        now, burndown, ladder, failed, endpoints, alerts, days, definition,
+    ];
+    fragments(&view.shell, Page::Slo, all.into_iter().chain(latency))
+}

@@ -1,0 +1,226 @@
+//! How much is left of the error budget, until when, and its course.
+
+use askama::Template;
+
+use super::{Panel, Part, no_data, words};
+use crate::charts::burndown::Burndown;
+use crate::charts::strip;
+use crate::format;
+use crate::markup::Markup;
+use crate::view::{Look, Outlook, SloView, Status};
+
+#[derive(Template)]
+#[template(path = "panels/now.html")]
+struct Now {
+    left: String,
+    unit: &'static str,
+    class: &'static str,
+    strong: String,
+    rest: String,
+    more: String,
+    figures: Vec<Figure>,
+}
+
+struct Figure {
+    name: String,
+    value: String,
+    class: &'static str,
+    note: String,
+}
+
+/// The 56 px number, the sentence, and the key figures.
+pub(crate) fn now(view: &SloView) -> Part {
+    let objective = &view.objective;
+    let left = format::budget(objective.budget.left);
+    let class = match objective.status {
+        Status::Paging => "st-page",
+        Status::Missed => "st-spent",
+        Status::Ticket => "st-watch",
+        Status::NoData | Status::OnTrack => "",
+    };
+    let (strong, rest) = sentence(view);
+    let html = Markup::of(&Now {
+        unit: if left.ends_with('%') { "%" } else { "" },
+        left: left.trim_end_matches('%').to_owned(),
+        class,
+        strong,
+        rest,
+        more: more(view),
+        figures: figures(view),
+    });
+    Part { id: "now", html }
+}
+
+fn sentence(view: &SloView) -> (String, String) {
+    let (objective, now) = (&view.objective, view.shell.at);
+    if objective.budget.left.is_none() {
+        let seen = match objective.last_event {
+            Some(at) => format!(", last seen {}", format::time(at, now)),
+            None => ": nothing it counts was received yet".to_owned(),
+        };
+        return ("No data".to_owned(), seen);
+    }
+    let length = view
+        .looks
+        .first()
+        .map_or_else(String::new, |look| format::window(look.length));
+    match objective.outlook {
+        Outlook::EmptyIn(left) => (
+            format!("Empty in {}", format::duration(left)),
+            format!(", {}, if this goes on.", words::empty_at(left, now)),
+        ),
+        Outlook::Empty => {
+            let since = objective.since.map_or_else(String::new, |at| {
+                format!(" since {}", format::moment(at, now))
+            });
+            (
+                format!("Missed{since}"),
+                ": the error budget is spent.".to_owned(),
+            )
+        }
+        Outlook::NotAtThisRate => ("Not empty at this rate".to_owned(), ".".to_owned()),
+        Outlook::Unknown => (
+            "No data now".to_owned(),
+            format!(": nothing in the last {length}."),
+        ),
+    }
+}
+
+/// The other rates, and what was measured.
+fn more(view: &SloView) -> String {
+    let rate = |look: &Look| match look.outlook {
+        Outlook::EmptyIn(left) => Some(format!(
+            "{} at the rate of the last {}",
+            format::duration(left),
+            format::window(look.length)
+        )),
+        _ => None,
+    };
+    let mut sentences = Vec::new();
+    let rates: Vec<_> = view.looks.iter().filter_map(rate).collect();
+    if view.objective.outlook != Outlook::Empty && !rates.is_empty() {
+        sentences.push(format!("{}.", rates.join(", ")));
+    }
+    let objective = &view.objective;
+    if let Some(measured) = words::measured(&objective.budget, objective.window, view.shell.at) {
+        sentences.push(format!("{}.", format::capitalised(&measured)));
+    }
+    if let Some(look) = view.looks.last()
+        && let Some(thin) = words::thin(look.counts, look.length, objective.target)
+    {
+        sentences.push(format!("{thin}."));
+    }
+    sentences.join(" ")
+}
+
+fn figures(view: &SloView) -> Vec<Figure> {
+    let objective = &view.objective;
+    let mut figures = Vec::new();
+    if let Some(look) = view.looks.first() {
+        let bad = look
+            .counts
+            .error_ratio()
+            .is_some_and(|ratio| ratio > 1.0 - objective.target);
+        figures.push(Figure {
+            name: "Now".to_owned(),
+            value: format::good(look.counts, objective.target),
+            class: if bad { "st-page" } else { "" },
+            note: format!("good, last {}", format::window(look.length)),
+        });
+    }
+    let counts = objective.budget.counts;
+    figures.push(Figure {
+        name: format::window(objective.window),
+        value: format::good(counts, objective.target),
+        class: "",
+        note: format!("promise {}", format::target(objective.target)),
+    });
+    figures.push(Figure {
+        name: "Failed".to_owned(),
+        value: format::grouped(counts.bad),
+        class: "",
+        note: format!("of {}", format::grouped(counts.total)),
+    });
+    figures
+}
+
+/// The window's course and three ways on.
+pub(crate) fn burndown(view: &SloView) -> Part {
+    let objective = &view.objective;
+    let rates = view
+        .looks
+        .iter()
+        .rev()
+        .filter(|look| matches!(look.outlook, Outlook::EmptyIn(_)))
+        .filter_map(|look| {
+            let name = format!("at the {} rate", format::window(look.length));
+            look.counts.error_ratio().map(|ratio| (ratio, name))
+        })
+        .step_by(2)
+        .take(2)
+        .collect();
+    let body = if objective.budget.left.is_none() && view.past.sum().total == 0 {
+        no_data(
+            "Nothing was measured in this window.",
+            "The course begins with the first event.",
+        )
+    } else {
+        let burndown = Burndown {
+            past: &view.past,
+            window: objective.window,
+            target: objective.target,
+            left: objective.budget.left,
+            rates,
+            now: view.shell.at,
+            status: objective.status,
+        };
+        Markup::of(&burndown.plot())
+    };
+    Panel {
+        id: "burndown",
+        class: "c12",
+        title: "Budget left",
+        lead: format!(
+            "{} back, {} ahead: what is spent also comes back",
+            format::window(objective.window),
+            format::duration(objective.window.mul_f64(0.73))
+        ),
+        body,
+        focused: view.focus.as_deref() == Some("burndown"),
+        ..Panel::default()
+    }
+    .part()
+}
+
+/// Spending day by day.
+pub(crate) fn days(view: &SloView) -> Part {
+    let steps = &view.days;
+    let measured = steps
+        .counts
+        .iter()
+        .filter(|counts| counts.total > 0)
+        .count();
+    let body = if measured == 0 {
+        no_data("Nothing was measured yet.", "")
+    } else {
+        Markup::of(&strip::plot(steps, view.objective.target))
+    };
+    let (title, each) = if steps.step.as_secs() == 86_400 {
+        ("Day by day", "a bar a day".to_owned())
+    } else {
+        (
+            "Step by step",
+            format!("a bar each {}", format::window(steps.step)),
+        )
+    };
+    Panel {
+        id: "days",
+        class: "c12",
+        title,
+        lead: format!("Spend against the sustainable pace, {each}; square-root scale"),
+        body,
+        focused: view.focus.as_deref() == Some("days"),
+        ..Panel::default()
+    }
+    .part()
+}

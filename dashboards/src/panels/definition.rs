@@ -1,0 +1,112 @@
+//! The spec, and the arithmetic with its real figures.
+
+use askama::Template;
+
+use super::{Panel, Part, link};
+use crate::markup::Markup;
+use crate::view::{Indicator, Outlook, SloView};
+use crate::{Text, format};
+
+#[derive(Template)]
+#[template(path = "panels/definition.html")]
+struct Definition<'a> {
+    place: String,
+    lines: Vec<(u64, &'a Text)>,
+    counted: Vec<(&'static str, &'a Text)>,
+    arithmetic: Vec<(&'static str, String)>,
+}
+
+/// The panel.
+pub(crate) fn panel(view: &SloView) -> Part {
+    let definition = &view.definition;
+    let counted = match &definition.indicator {
+        Indicator::Ratio { part, total } => vec![("Counted", part), ("Of", total)],
+        Indicator::Threshold { of, bound } => vec![("Measured", of), ("Good", bound)],
+    };
+    let body = Markup::of(&Definition {
+        place: format!("{}:{}", definition.file, definition.line),
+        lines: (definition.line..).zip(&definition.excerpt).collect(),
+        counted,
+        arithmetic: arithmetic(view),
+    });
+    let href = format!("/api/v1{}", crate::links::slo(&view.objective.id));
+    Panel {
+        id: "definition",
+        class: "c12",
+        title: "Definition",
+        lead: "The spec, and the arithmetic".to_owned(),
+        action: link(&href, "JSON"),
+        body,
+        focused: view.focus.as_deref() == Some("definition"),
+    }
+    .part()
+}
+
+fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
+    let (objective, counts) = (&view.objective, view.objective.budget.counts);
+    let fraction = 1.0 - objective.target;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a count of events; cut toward bad"
+    )]
+    let budget = (fraction * counts.total as f64 + 1e-6) as u64;
+    let (budget_shown, bad) = (format::grouped(budget), format::grouped(counts.bad));
+    let mut lines = vec![(
+        "Error budget",
+        format!(
+            "{} of {} events = {budget_shown} may fail in {}",
+            format::target(fraction),
+            format::grouped(counts.total),
+            format::window(objective.window)
+        ),
+    )];
+    if objective.budget.left.is_some() {
+        let left = format::budget_fine(objective.budget.left);
+        lines.push((
+            "Left",
+            format!("({budget_shown} − {bad}) ÷ {budget_shown} = {left}"),
+        ));
+    }
+    if let Some(look) = view.looks.first()
+        && look.burn.is_some()
+    {
+        lines.push((
+            "Burn",
+            format!(
+                "{} failing ÷ {} allowed = {}, last {}",
+                format::failing(look.counts),
+                format::target(fraction),
+                format::burn(look.burn),
+                format::window(look.length)
+            ),
+        ));
+    }
+    let look = view
+        .looks
+        .iter()
+        .find(|look| look.outlook == objective.outlook);
+    if let (Outlook::EmptyIn(left), Some(look)) = (objective.outlook, look) {
+        #[expect(clippy::cast_precision_loss, reason = "a shown rate")]
+        let rate = look.counts.bad as f64 / look.length.as_secs_f64().max(1.0);
+        lines.push((
+            "Empty in",
+            format!(
+                "{} ÷ {} failures a second = {}",
+                format::grouped(budget.saturating_sub(counts.bad)),
+                format::per_second(rate),
+                format::duration(left)
+            ),
+        ));
+    }
+    lines.push((
+        "Checked",
+        format!(
+            "{}, evaluation {}. One calculation feeds tiles, charts, alerts and the API.",
+            format::second(view.shell.at),
+            view.shell.evaluation
+        ),
+    ));
+    lines
+}

@@ -1,0 +1,153 @@
+//! Sentences that several panels say.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::format;
+use crate::view::{Budget, Counts, Failure, Objective, Outlook, Status};
+
+/// What follows for the budget, short: `5 h 00 min`, `not at this rate`.
+pub(crate) fn outlook(outlook: Outlook) -> String {
+    match outlook {
+        Outlook::Unknown => "unknown".to_owned(),
+        Outlook::NotAtThisRate => "not at this rate".to_owned(),
+        Outlook::EmptyIn(left) => format::duration(left),
+        Outlook::Empty => "empty".to_owned(),
+    }
+}
+
+/// When that is: `at 08:14`.
+pub(crate) fn empty_at(left: Duration, now: Timestamp) -> String {
+    now.checked_add(left).map_or_else(
+        |_| "never".to_owned(),
+        |at| format!("at {}", format::time(at, now)),
+    )
+}
+
+/// The second line of a status: since when, last seen, how fast.
+pub(crate) fn since(objective: &Objective, now: Timestamp) -> String {
+    let seen = |what: &str, at: Option<Timestamp>| {
+        at.map_or_else(String::new, |at| {
+            format!("{what} {}", format::moment(at, now))
+        })
+    };
+    match objective.status {
+        Status::Paging | Status::Missed => seen("since", objective.since),
+        Status::Ticket => objective.since.map_or_else(String::new, |since| {
+            format!(
+                "{} for {}",
+                format::burn(objective.burn_1h),
+                format::duration(format::between(since, now))
+            )
+        }),
+        Status::NoData => match objective.last_event {
+            Some(_) => seen("last seen", objective.last_event),
+            None => "never seen".to_owned(),
+        },
+        Status::OnTrack => String::new(),
+    }
+}
+
+/// `checkout · 99.9% over 30 d`, without the service where that is plain.
+pub(crate) fn promise(objective: &Objective) -> String {
+    format!(
+        "{} over {}",
+        format::target(objective.target),
+        format::window(objective.window)
+    )
+}
+
+/// When measuring began inside the window: `6 d of 30 d measured`.
+pub(crate) fn measured(budget: &Budget, window: Duration, now: Timestamp) -> Option<String> {
+    let since = budget.measured_since?;
+    let length = format::between(since, now);
+    (length < window).then(|| {
+        format!(
+            "{} of {} measured; budget counted for that time",
+            format::duration(length),
+            format::window(window)
+        )
+    })
+}
+
+/// Too few events to speak in per cent: what one failure would be.
+pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<String> {
+    let few = counts.total > 0 && counts.total < 30 && target < 1.0;
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 30")]
+    few.then(|| {
+        format!(
+            "{} {} in {}: one failure would be {}",
+            counts.total,
+            if counts.total == 1 {
+                "request"
+            } else {
+                "requests"
+            },
+            format::window(length),
+            format::share(1.0 / counts.total as f64)
+        )
+    })
+}
+
+/// The title of a page: what its users see. `checkout fails for 1 in 4 requests`.
+pub(crate) fn impact(service: &str, failure: Failure, counts: Counts) -> String {
+    let what = match failure {
+        Failure::Fails => "fails",
+        Failure::TooSlow => "is too slow",
+        Failure::OutOfBounds => "is out of bounds",
+    };
+    let Some(ratio) = counts.error_ratio() else {
+        return format!("{service} {what}");
+    };
+    if ratio >= 0.95 {
+        return format!("{service} {what} for nearly every request");
+    }
+    match format::one_in(ratio) {
+        Some(part) => format!("{service} {what} for {part} requests"),
+        None => format!(
+            "{service} {what} for {} of requests",
+            format::failing(counts)
+        ),
+    }
+}
+
+/// `checkout`, `checkout and search`, `checkout, search and two more`.
+pub(crate) fn list<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
+    let (first, second) = (names.next(), names.next());
+    match (first, second, names.count()) {
+        (None, ..) => String::new(),
+        (Some(first), None, _) => first.to_owned(),
+        (Some(first), Some(second), 0) => format!("{first} and {second}"),
+        (Some(first), Some(second), more) => {
+            format!("{first}, {second} and {} more", format::words(more))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_titled_by_its_impact() {
+        let counts = |total, bad| Counts { total, bad };
+        assert_eq!(
+            impact("checkout", Failure::Fails, counts(100, 25)),
+            "checkout fails for 1 in 4 requests"
+        );
+        assert_eq!(
+            impact("checkout", Failure::TooSlow, counts(1_000, 388)),
+            "checkout is too slow for 38.8% of requests"
+        );
+        assert_eq!(
+            impact("search", Failure::Fails, counts(50, 50)),
+            "search fails for nearly every request"
+        );
+        assert_eq!(
+            impact("search", Failure::OutOfBounds, counts(0, 0)),
+            "search is out of bounds"
+        );
+        assert_eq!(list(["a", "b", "c", "d"].into_iter()), "a, b and two more");
+    }
+}

@@ -1,0 +1,395 @@
+//! Objectives, their rules and alerts.
+
+use std::time::Duration;
+
+use super::charts::steps;
+use super::{HOSTILE, State, ago};
+use crate::Text;
+use crate::view::{
+    Alert, AlertPhase, Budget, Counts, Definition, Failure, Indicator, Look, Objective, Outlook,
+    Rule, RulePhase, Severity, Status,
+};
+
+const DAY: u64 = 86_400;
+
+/// Name, service, target, status, budget left, burn over an hour and 5 minutes, empty in so many minutes.
+type Line = (&'static str, &'static str, f64, Status, f64, f64, f64, u64);
+
+const NIGHT: [Line; 8] = [
+    (
+        "Checkout requests succeed",
+        "checkout",
+        0.999,
+        Status::Paging,
+        0.41,
+        23.8,
+        62.0,
+        300,
+    ),
+    (
+        "Checkout answers within 400 ms",
+        "checkout",
+        0.99,
+        Status::Paging,
+        0.624,
+        6.8,
+        17.1,
+        3_960,
+    ),
+    (
+        "Messages delivered within 5 min",
+        "notify",
+        0.99,
+        Status::Missed,
+        -0.082,
+        0.7,
+        0.6,
+        0,
+    ),
+    (
+        "Sign-ins succeed",
+        "identity",
+        0.9995,
+        Status::Ticket,
+        0.17,
+        2.4,
+        2.5,
+        3_060,
+    ),
+    (
+        "Invoices issued within 1 h",
+        "billing",
+        0.995,
+        Status::NoData,
+        f64::NAN,
+        0.0,
+        0.0,
+        0,
+    ),
+    (
+        "Events visible within 60 s",
+        "events",
+        0.99,
+        Status::OnTrack,
+        0.551,
+        1.1,
+        0.9,
+        21_600,
+    ),
+    (
+        "Search answers within 250 ms",
+        "search",
+        0.99,
+        Status::OnTrack,
+        0.88,
+        0.6,
+        0.4,
+        0,
+    ),
+    (
+        "Requests not throttled",
+        "edge",
+        0.995,
+        Status::OnTrack,
+        0.96,
+        0.05,
+        0.0,
+        0,
+    ),
+];
+
+/// All objectives of a state, most urgent first.
+pub(super) fn all(state: State) -> Vec<Objective> {
+    let mut all: Vec<_> = match state {
+        State::Empty => return Vec::new(),
+        State::Hostile => return vec![hostile()],
+        _ => NIGHT
+            .iter()
+            .enumerate()
+            .map(|(index, line)| one(state, *line, index as u64))
+            .collect(),
+    };
+    all.sort_by_key(|objective| objective.status);
+    all
+}
+
+fn one(state: State, line: Line, seed: u64) -> Objective {
+    let (title, service, target, night, left, hour, five, minutes) = line;
+    let status = match (state, night) {
+        (State::Paging, status) => status,
+        (State::NoData, _) => Status::NoData,
+        (State::Missed, Status::Paging) if seed == 0 => Status::Missed,
+        _ => Status::OnTrack,
+    };
+    let calm = status == Status::OnTrack;
+    let left = match status {
+        Status::NoData => None,
+        Status::Missed if seed == 0 => Some(-0.38),
+        _ => Some(if calm && left.is_nan() {
+            0.7
+        } else {
+            left.max(if calm { 0.3 } else { -9.0 })
+        }),
+    };
+    let ratio = (1.0 - target) * if calm { 0.5 } else { five };
+    let silent = status == Status::NoData;
+    let total = 3_210_000_000 / (seed + 1);
+    Objective {
+        id: title.to_lowercase().replace(' ', "-"),
+        title: Text::new(title),
+        service: Text::new(service),
+        target,
+        window: Duration::from_secs(30 * DAY),
+        status,
+        since: match status {
+            Status::Paging => Some(ago(23 * 60)),
+            Status::Missed => Some(ago(7 * 86_400)),
+            Status::Ticket => Some(ago(41 * 60)),
+            Status::NoData | Status::OnTrack => None,
+        },
+        budget: budget(left, total, target, state),
+        burn_1h: (!silent).then_some(if calm { hour.min(1.1) } else { hour }),
+        burn_5m: (!silent).then_some(if calm { five.min(0.9) } else { five }),
+        outlook: match (status, minutes) {
+            (Status::NoData, _) => Outlook::Unknown,
+            (Status::Missed, _) => Outlook::Empty,
+            (Status::OnTrack, _) | (_, 0) => Outlook::NotAtThisRate,
+            (_, minutes) => Outlook::EmptyIn(Duration::from_mins(minutes)),
+        },
+        recent: steps(60, 360, 1_240.0, seed, |ago| {
+            (!silent || ago > 33 * 60).then_some(if ago < 23 * 60 {
+                ratio
+            } else {
+                (1.0 - target) / 2.0
+            })
+        }),
+        last_event: Some(ago(if silent { 33 * 60 } else { 4 })),
+    }
+}
+
+fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {
+    let total = if left.is_none() { 0 } else { total };
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    let bad = ((1.0 - left.unwrap_or(1.0)) * (1.0 - target) * total as f64) as u64;
+    Budget {
+        counts: Counts { total, bad },
+        left,
+        left_day_ago: left.map(|left| (left + 0.031).min(1.0)),
+        measured_since: (state == State::Young).then(|| ago(6 * 86_400)),
+    }
+}
+
+fn hostile() -> Objective {
+    let mut objective = one(State::Paging, NIGHT[0], 0);
+    objective.id = HOSTILE.to_owned();
+    objective.title = Text::new(HOSTILE);
+    objective.service = Text::new(HOSTILE);
+    objective.burn_1h = Some(f64::NAN);
+    objective.burn_5m = Some(f64::INFINITY);
+    objective.budget.left = Some(-1e9);
+    objective.budget.counts = Counts {
+        total: 1_000_000_000_000_000,
+        bad: u64::MAX,
+    };
+    objective.outlook = Outlook::EmptyIn(Duration::MAX);
+    objective
+}
+
+/// The last 5 minutes, hour and 6 hours of the first objective.
+pub(super) fn looks(state: State) -> Vec<Look> {
+    let look = |minutes: u64, total: u64, bad: u64, empty: u64| Look {
+        length: Duration::from_mins(minutes),
+        counts: Counts { total, bad },
+        burn: Counts { total, bad }
+            .error_ratio()
+            .map(|ratio| ratio / 0.001),
+        outlook: match (total, empty) {
+            (0, _) => Outlook::Unknown,
+            (_, 0) => Outlook::NotAtThisRate,
+            (_, empty) => Outlook::EmptyIn(Duration::from_mins(empty)),
+        },
+    };
+    match state {
+        State::Paging | State::Hostile => vec![
+            look(5, 372_000, 23_064, 300),
+            look(60, 4_464_000, 106_243, 780),
+            look(360, 26_784_000, 109_814, 4_320),
+        ],
+        State::NoData | State::Empty => {
+            vec![look(5, 0, 0, 0), look(60, 0, 0, 0), look(360, 0, 0, 0)]
+        }
+        State::Young => vec![look(5, 1, 0, 0), look(60, 4, 0, 0), look(360, 22, 1, 0)],
+        State::Healthy | State::Missed => vec![
+            look(5, 372_000, 90, 0),
+            look(60, 4_464_000, 1_205, 0),
+            look(360, 26_784_000, 6_900, 0),
+        ],
+    }
+}
+
+/// The default policy.
+pub(super) fn rules(state: State) -> Vec<Rule> {
+    let minutes = Duration::from_mins;
+    let rule =
+        |name: &str, severity, long: u64, short: u64, threshold: f64, burns: (f64, f64), phase| {
+            Rule {
+                name: Text::new(if state == State::Hostile {
+                    HOSTILE
+                } else {
+                    name
+                }),
+                severity,
+                long: minutes(long),
+                short: minutes(short),
+                threshold,
+                long_burn: (!matches!(state, State::NoData | State::Empty)).then_some(burns.0),
+                short_burn: (!matches!(state, State::NoData | State::Empty)).then_some(burns.1),
+                minimum_bad: 3,
+                long_bad: 7_000,
+                phase,
+            }
+        };
+    let firing = |seconds: i64| match state {
+        State::Paging | State::Hostile => RulePhase::Firing {
+            since: ago(seconds),
+        },
+        _ => RulePhase::Inactive,
+    };
+    let hot = matches!(state, State::Paging | State::Hostile);
+    let burns = |long: f64, short: f64| if hot { (long, short) } else { (0.3, 0.2) };
+    vec![
+        rule(
+            "page-fast",
+            Severity::Page,
+            60,
+            5,
+            14.4,
+            burns(23.8, 62.0),
+            firing(540),
+        ),
+        rule(
+            "page-slow",
+            Severity::Page,
+            360,
+            30,
+            6.0,
+            burns(4.1, 47.6),
+            RulePhase::Inactive,
+        ),
+        rule(
+            "ticket-fast",
+            Severity::Ticket,
+            1_440,
+            120,
+            3.0,
+            burns(6.1, 12.0),
+            firing(300),
+        ),
+        rule(
+            "ticket-slow",
+            Severity::Ticket,
+            4_320,
+            360,
+            1.0,
+            burns(1.4, 0.4),
+            RulePhase::Inactive,
+        ),
+    ]
+}
+
+/// Firing ones, then history.
+pub(super) fn alerts(state: State) -> Vec<Alert> {
+    let alert = |index: usize, rule: &str, severity, phase| {
+        let title = NIGHT.get(index).map_or("", |line| line.0);
+        Alert {
+            objective: title.to_lowercase().replace(' ', "-"),
+            title: Text::new(if state == State::Hostile {
+                HOSTILE
+            } else {
+                title
+            }),
+            rule: Text::new(if state == State::Hostile {
+                HOSTILE
+            } else {
+                rule
+            }),
+            severity,
+            mark: Some((14.4, Duration::from_hours(1), Duration::from_mins(5))),
+            phase,
+            late: index == 2,
+        }
+    };
+    let past = [
+        alert(
+            2,
+            "page-slow",
+            Severity::Page,
+            AlertPhase::Resolved {
+                fired: ago(604_800),
+                at: ago(600_000),
+            },
+        ),
+        alert(
+            3,
+            "ticket-slow",
+            Severity::Ticket,
+            AlertPhase::Resolved {
+                fired: ago(90_000),
+                at: ago(88_200),
+            },
+        ),
+    ];
+    let now = [
+        alert(
+            0,
+            "page-fast",
+            Severity::Page,
+            AlertPhase::Firing { since: ago(540) },
+        ),
+        alert(
+            1,
+            "page-fast",
+            Severity::Page,
+            AlertPhase::Firing { since: ago(1_080) },
+        ),
+        alert(
+            3,
+            "ticket-fast",
+            Severity::Ticket,
+            AlertPhase::Pending { since: ago(120) },
+        ),
+    ];
+    match state {
+        State::Empty | State::Young => Vec::new(),
+        State::Paging | State::Hostile => now.into_iter().chain(past).collect(),
+        _ => past.to_vec(),
+    }
+}
+
+/// The spec of the first objective.
+pub(super) fn definition(state: State) -> Definition {
+    let spec = "kind: SLO\nmetadata:\n  name: checkout-requests-succeed\nspec:\n  service: checkout\n  \
+                timeWindow: [{ duration: 30d, isRolling: true }]\n  budgetingMethod: Occurrences\n  \
+                objectives: [{ displayName: available, target: 0.999 }]";
+    let text = |text: &str| {
+        Text::new(if state == State::Hostile {
+            HOSTILE
+        } else {
+            text
+        })
+    };
+    Definition {
+        file: text("checkout.yaml"),
+        line: 12,
+        excerpt: spec.lines().map(text).collect(),
+        indicator: Indicator::Ratio {
+            part: text("bad: traces of server spans, service.name = checkout, status = error"),
+            total: text("traces of server spans, service.name = checkout"),
+        },
+        failure: Failure::Fails,
+    }
+}

@@ -1,0 +1,249 @@
+//! One view of each page for each state.
+
+use std::time::Duration;
+
+use super::charts::{days, demand, endpoints, hour, latency, minutes, past};
+use super::objectives::{alerts, all, definition, looks, rules};
+use super::{HOSTILE, State, ago, now};
+use crate::Text;
+use crate::view::{
+    Banner, Counts, DebugView, ExecutiveView, Failure, Objective, OncallView, OpenPage, Outlook,
+    Range, Served, ServiceLatency, ServiceRow, Shell, SloView, SlosView, Status, WentWell,
+};
+
+fn shell(state: State, url: &str) -> Shell {
+    let objectives = all(state);
+    let paging = objectives
+        .iter()
+        .filter(|o| o.status == Status::Paging)
+        .map(|o| OpenPage {
+            objective: o.id.clone(),
+            title: o.title.clone(),
+            service: o.service.clone(),
+            since: ago(23 * 60),
+        });
+    let empty = state == State::Empty;
+    let problem = "checkout.yaml:14:11: target must be below 1";
+    Shell {
+        evaluation: 918_273,
+        at: now(),
+        url: url.to_owned(),
+        live: true,
+        theme: None,
+        paging: paging.collect(),
+        debug_service: (!empty).then(|| "checkout".to_owned()),
+        last_event: (!empty).then(|| ago(if state == State::NoData { 33 * 60 } else { 4 })),
+        services: if empty { 0 } else { 8 },
+        objectives: objectives.len(),
+        catalog_problems: match state {
+            State::Missed => vec![Text::new(problem)],
+            State::Hostile => vec![Text::new(HOSTILE)],
+            _ => Vec::new(),
+        },
+        version: "0.1.0",
+    }
+}
+
+fn named(state: State, name: &str) -> String {
+    if state == State::Hostile {
+        HOSTILE.to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// `/executive`
+pub fn executive(state: State) -> ExecutiveView {
+    let objectives = all(state);
+    let (steps, before) = demand(state);
+    let mut services: Vec<ServiceRow> = Vec::new();
+    for (index, objective) in objectives.iter().enumerate() {
+        if let Some(row) = services
+            .iter_mut()
+            .find(|row| row.service == objective.service)
+        {
+            row.objectives += 1;
+            row.paging += usize::from(objective.status == Status::Paging);
+        } else {
+            services.push(ServiceRow {
+                service: objective.service.clone(),
+                objectives: 1,
+                paging: usize::from(objective.status == Status::Paging),
+                worst: objective.clone(),
+                days: days(state, index as u64),
+            });
+        }
+    }
+    let measured = state != State::Empty;
+    ExecutiveView {
+        shell: shell(state, "/executive"),
+        went_well: measured.then(|| WentWell {
+            counts: Counts {
+                total: 3_210_000_000,
+                bad: 2_247_000,
+            },
+            promised: 0.999,
+            objectives: 4,
+            trend: days(state, 40),
+        }),
+        served: Served {
+            total: if measured { 18_412_345_678 } else { 0 },
+            before: (measured && state != State::Young).then_some(17_337_000_000),
+            busiest: measured.then(|| (ago(86_400), 11_900.0)),
+            measured_since: (state == State::Young).then(|| ago(6 * 86_400)),
+        },
+        demand: steps,
+        demand_before: before,
+        services,
+        alerts: alerts(state),
+        objectives,
+    }
+}
+
+/// `/oncall`
+pub fn oncall(state: State) -> OncallView {
+    let objectives = all(state);
+    let paging = objectives.iter().filter(|o| o.status == Status::Paging);
+    OncallView {
+        shell: shell(state, "/oncall"),
+        banners: paging.map(|objective| banner(state, objective)).collect(),
+        endpoints: endpoints(state),
+        endpoints_range: hour(),
+        alerts: alerts(state),
+        objectives,
+    }
+}
+
+fn banner(state: State, objective: &Objective) -> Banner {
+    let slow = objective.target < 0.999;
+    Banner {
+        objective: objective.id.clone(),
+        title: objective.title.clone(),
+        service: named(state, "checkout"),
+        failure: if slow {
+            Failure::TooSlow
+        } else {
+            Failure::Fails
+        },
+        service_known: true,
+        rule: Text::new(&named(state, "page-fast")),
+        long: (
+            Duration::from_hours(1),
+            Counts {
+                total: 4_464_000,
+                bad: 106_243,
+            },
+        ),
+        short: (
+            Duration::from_mins(5),
+            Counts {
+                total: 372_000,
+                bad: if slow { 63_000 } else { 23_064 },
+            },
+        ),
+        burn: (objective.burn_1h, objective.burn_5m),
+        since: ago(540),
+        left: objective.budget.left,
+        used: Some(0.031),
+        outlook: objective.outlook,
+        outlook_long: Outlook::EmptyIn(Duration::from_hours(13)),
+        minutes: minutes(state),
+        runbook: (!slow).then(|| "https://runbooks.example/checkout".to_owned()),
+        range: Range {
+            from: ago(3_600),
+            to: ago(0),
+            live: true,
+        },
+    }
+}
+
+/// `/slos`
+pub fn slos(state: State) -> SlosView {
+    SlosView {
+        shell: shell(state, "/slos"),
+        objectives: all(state),
+    }
+}
+
+/// `/slos/{id}`; there is none in the empty state, so that one is an objective nothing was ever received for.
+pub fn slo(state: State) -> SloView {
+    let mut objective = all(state).into_iter().next().unwrap_or_else(|| {
+        let mut never = all(State::NoData).remove(0);
+        never.last_event = None;
+        never
+    });
+    if state == State::Healthy {
+        objective.outlook = Outlook::NotAtThisRate;
+    }
+    SloView {
+        shell: shell(state, "/slos/checkout-requests-succeed"),
+        description: Text::new(&named(
+            state,
+            "99.9 % of checkout requests get a good answer.",
+        )),
+        service_known: state != State::Empty,
+        runbook: Some(if state == State::Hostile {
+            "javascript:alert(1)".to_owned()
+        } else {
+            "https://runbooks.example/checkout".to_owned()
+        }),
+        range: hour(),
+        focus: (state == State::Paging).then(|| "rule:page-fast".to_owned()),
+        looks: looks(state),
+        rules: rules(state),
+        past: past(state),
+        minutes: minutes(state),
+        latency: (state == State::Missed).then(|| latency(State::Paging, 0, 80_000.0)),
+        days: days(state, 5),
+        endpoints: endpoints(state),
+        alerts: alerts(state),
+        definition: definition(state),
+        objective,
+    }
+}
+
+/// `/debug/{service}`
+pub fn debug(state: State) -> DebugView {
+    let services = [
+        "checkout", "ledger", "cart", "pricing", "identity", "search", "orders", "edge",
+    ];
+    let neighbours = services.iter().enumerate().skip(1).map(|(index, service)| {
+        let scale = f64::from(u32::try_from(index).unwrap_or(1));
+        let mut grid = latency(state, index as u64, 12_000.0 * scale);
+        if index % 2 == 0 {
+            grid.threshold = None;
+        }
+        ServiceLatency {
+            service: named(state, service),
+            status: (index % 2 == 1).then_some(if index == 3 {
+                Status::Ticket
+            } else {
+                Status::OnTrack
+            }),
+            p99_us: grid.columns.last().and_then(|column| column.p99_us),
+            latency: grid,
+        }
+    });
+    let ours = all(state)
+        .into_iter()
+        .filter(|o| o.service == Text::new("checkout"));
+    DebugView {
+        shell: shell(state, "/debug/checkout"),
+        service: named(state, "checkout"),
+        services: services
+            .iter()
+            .map(|service| named(state, service))
+            .collect(),
+        range: hour(),
+        focus: None,
+        requests: minutes(state),
+        latency: (state != State::Empty).then(|| latency(state, 0, 80_000.0)),
+        endpoints: endpoints(state),
+        objectives: ours.collect(),
+        neighbours: if state == State::Empty {
+            Vec::new()
+        } else {
+            neighbours.collect()
+        },
+    }
+}
