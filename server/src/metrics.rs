@@ -179,6 +179,11 @@ impl Metrics {
         self.shared.journal.failed.inc();
     }
 
+    /// Sets how many bytes of recent requests the ring holds.
+    pub(crate) fn ring_bytes(&self, bytes: usize) {
+        self.shared.receive.ring_bytes.set(gauge(bytes));
+    }
+
     /// Sets how many series are known.
     pub(crate) fn series(&self, series: usize) {
         self.shared.journal.series.set(gauge(series));
@@ -238,7 +243,7 @@ impl Metrics {
         }
     }
 
-    /// Everything, as OpenMetrics text. To be served as [`CONTENT_TYPE`].
+    /// Everything, as `OpenMetrics` text. To be served as [`CONTENT_TYPE`].
     pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry())?;

@@ -69,6 +69,13 @@ impl Ring {
     }
 
     /// What is kept of a signal, oldest first. The payloads are shared, not copied.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "what lifts exemplars and logs out is not built yet"
+        )
+    )]
     pub(crate) fn recent(&self, kind: Kind) -> Vec<Received> {
         let shelf = self.shelf();
         let of_kind = shelf.entries.iter().filter(|entry| entry.kind == kind);
@@ -92,7 +99,7 @@ impl fmt::Debug for Ring {
             .field("entries", &shelf.entries.len())
             .field("bytes", &shelf.bytes)
             .field("capacity_bytes", &self.capacity_bytes)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

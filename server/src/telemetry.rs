@@ -106,10 +106,22 @@ struct Exporters {
 impl Telemetry {
     /// Sets up logging for the process and, with an endpoint, exports own traces. Once per process, within a runtime.
     pub fn start(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
-        let exporters = Exporters::start(config)?;
-        let subscriber = subscriber(config, exporters.as_ref(), std::io::stderr)?;
+        let (subscriber, telemetry) = Telemetry::prepare(config, std::io::stderr)?;
         subscriber.try_init()?;
-        Ok(Telemetry { exporters })
+        Ok(telemetry)
+    }
+
+    /// The same without making it the process's: what is to be subscribed, with its logs going to `writer`.
+    pub(crate) fn prepare<W>(
+        config: &TelemetryConfig,
+        writer: W,
+    ) -> Result<(impl Subscriber + Send + Sync + use<W>, Telemetry), TelemetryError>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let exporters = Exporters::start(config)?;
+        let subscriber = subscriber(config, exporters.as_ref(), writer)?;
+        Ok((subscriber, Telemetry { exporters }))
     }
 
     /// Exports `metrics`' main figures too, when there is an endpoint.
@@ -183,7 +195,7 @@ fn subscriber<W>(
     config: &TelemetryConfig,
     exporters: Option<&Exporters>,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync + 'static, TelemetryError>
+) -> Result<impl Subscriber + Send + Sync + use<W>, TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -257,7 +269,7 @@ mod tests {
         };
         let paper = Paper::default();
         let writer = paper.clone();
-        let subscriber = subscriber(&config, None, move || writer.clone()).unwrap();
+        let (subscriber, _telemetry) = Telemetry::prepare(&config, move || writer.clone()).unwrap();
         with_default(subscriber, say);
         let bytes = paper.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -294,7 +306,7 @@ mod tests {
             filter: "server=loud".to_owned(),
             ..TelemetryConfig::default()
         };
-        let Err(error) = subscriber(&config, None, io::sink) else {
+        let Err(error) = Telemetry::prepare(&config, io::sink) else {
             panic!("the filter was accepted");
         };
         assert_eq!(

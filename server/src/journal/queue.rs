@@ -50,7 +50,7 @@ pub(crate) struct Queued {
     /// Where the answer goes, after the commit. The asker may have gone: a failed send is no error.
     pub(crate) reply: oneshot::Sender<Result<Answer, Refused>>,
     /// The bytes it occupies of the queue: given back when the writer drops this.
-    pub(crate) room: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Why a request was not accepted. Each is passing trouble: the sender should send the same bytes again.
@@ -128,7 +128,7 @@ impl JournalHandle {
         slot.send(Queued {
             submission,
             reply,
-            room,
+            _room: room,
         });
         timeout(COMMIT_WAIT, answer)
             .await
@@ -199,7 +199,8 @@ mod tests {
         ];
         for (case, requests, bytes, size) in cases {
             let (handle, _taken) = JournalHandle::with_bytes(requests, bytes);
-            let first = tokio::spawn({
+            let mut first = tokio::task::JoinSet::new();
+            first.spawn({
                 let handle = handle.clone();
                 async move { handle.submit(submission(10)).await }
             });
@@ -208,7 +209,7 @@ mod tests {
             let started = Instant::now();
             assert_eq!(handle.submit(submission(size)).await, Err(BUSY), "{case}");
             assert_eq!(started.elapsed(), HOLD, "{case}");
-            first.abort();
+            first.abort_all();
         }
     }
 
@@ -216,10 +217,11 @@ mod tests {
     async fn room_given_back_within_the_hold_lets_the_next_request_in() {
         let (handle, mut taken) = JournalHandle::with_bytes(8, 15);
         let writer = async {
-            let first = taken.recv().await.unwrap();
-            tokio::time::advance(HOLD / 2).await;
-            first.reply.send(Ok(Answer::default())).unwrap();
-            drop(first.room);
+            {
+                let first = taken.recv().await.unwrap();
+                tokio::time::advance(HOLD / 2).await;
+                first.reply.send(Ok(Answer::default())).unwrap();
+            }
             let second = taken.recv().await.unwrap();
             second.reply.send(Ok(Answer::default())).unwrap();
         };

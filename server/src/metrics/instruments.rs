@@ -31,6 +31,7 @@ pub(super) struct Receive {
     pub(super) remarks: Family<RemarkLabels, Counter>,
     pub(super) wire_bytes: Family<SignalLabels, Counter>,
     pub(super) payload_bytes: Family<SignalLabels, Counter>,
+    pub(super) ring_bytes: Gauge,
     pub(super) ack: Latencies,
 }
 
@@ -66,6 +67,7 @@ impl Receive {
             remarks: Family::default(),
             wire_bytes: Family::default(),
             payload_bytes: Family::default(),
+            ring_bytes: Gauge::default(),
             ack: Family::new_with_constructor(latency),
         };
         registry.register(
@@ -94,6 +96,12 @@ impl Receive {
             "Request bodies read, decompressed",
             Unit::Bytes,
             receive.payload_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "ring",
+            "Recent requests kept in memory",
+            Unit::Bytes,
+            receive.ring_bytes.clone(),
         );
         registry.register_with_unit(
             "receive_ack_duration",

@@ -35,7 +35,7 @@ impl Default for ReceiveLimits {
             inflate_ratio: 100,
             body_time: Duration::from_secs(10),
             body_bytes_per_second: 4 << 10,
-            body_time_most: Duration::from_secs(60),
+            body_time_most: Duration::from_mins(1),
             hold: Duration::from_secs(8),
             inline_bytes: 256 << 10,
         }
@@ -87,6 +87,6 @@ mod tests {
         let limits = ReceiveLimits::default();
         assert_eq!(limits.body_deadline(0), Duration::from_secs(10));
         assert_eq!(limits.body_deadline(40 << 10), Duration::from_secs(20));
-        assert_eq!(limits.body_deadline(64 << 20), Duration::from_secs(60));
+        assert_eq!(limits.body_deadline(64 << 20), Duration::from_mins(1));
     }
 }

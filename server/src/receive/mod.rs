@@ -4,7 +4,7 @@
 //! journal, and acknowledged when it is durable.
 //!
 //! gRPC's frames are read here and not by tonic's codec: that one reserves the length a frame claims before it has
-//! come, inflates a bomb up to the whole size limit, answers an over-long frame with OUT_OF_RANGE, which senders
+//! come, inflates a bomb up to the whole size limit, answers an over-long frame with `OUT_OF_RANGE`, which senders
 //! repeat for ever, and a missing one with INTERNAL. Its status codes and their headers are tonic's.
 
 mod body;
@@ -14,6 +14,8 @@ mod inflate;
 mod limits;
 mod refusal;
 mod room;
+#[cfg(test)]
+mod tests;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -100,20 +102,16 @@ impl Receive {
     /// Takes one request to its answer, and counts it. A panic on the way is a passing trouble to the sender.
     async fn export(&self, call: Call, body: &mut Body) -> Result<Answer, Refusal> {
         let mut watch = Watch::new(self, call);
-        let answer = AssertUnwindSafe(self.take(call, body, &mut watch.sizes))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| {
-                tracing::error!(request.signal = ?call.kind, "receiving a request panicked");
-                Err(Refusal::Panicked)
-            });
+        let answer = unpanicked(self.take(call, body, &mut watch.sizes)).await;
         watch.outcome = match &answer {
             Ok(answer) if answer.rejected > 0 => Outcome::Partial,
             Ok(_) => Outcome::Accepted,
             Err(refusal) => refusal.outcome(),
         };
         drop(watch);
-        if answer.is_err() {
+        if let Err(refusal) = &answer
+            && !matches!(refusal, Refusal::Slow)
+        {
             body::drain(body, &self.parts.limits).await;
         }
         answer
@@ -152,6 +150,7 @@ impl Receive {
         };
         let (hash, decoded) = self.decode(&received).await?;
         let answer = if call.kind == Kind::Logs {
+            self.parts.metrics.classes(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)
         } else {
             let submission = Submission {
@@ -163,6 +162,7 @@ impl Receive {
             self.parts.journal.submit(submission).await?
         };
         self.parts.ring.push(received);
+        self.parts.metrics.ring_bytes(self.parts.ring.bytes());
         Ok(answer)
     }
 
@@ -175,6 +175,17 @@ impl Receive {
             .await
             .unwrap_or(Err(Refusal::Panicked))
     }
+}
+
+/// Makes a panic a passing trouble: a sender that is told INTERNAL drops what it sent.
+async fn unpanicked(
+    taking: impl Future<Output = Result<Answer, Refusal>>,
+) -> Result<Answer, Refusal> {
+    let caught = AssertUnwindSafe(taking).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        tracing::error!("receiving a request panicked");
+        Err(Refusal::Panicked)
+    })
 }
 
 fn decode(parts: &Parts, received: &Received) -> Result<([u8; 16], Decoded), Refusal> {

@@ -5,10 +5,13 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use crate::metrics::{Metrics, Vitals};
 
+/// An instrument's name, its description, and which figure it reads.
+type Reading<N> = (&'static str, &'static str, fn(Vitals) -> N);
+
 /// Has `provider` read `metrics` at every export.
 pub(super) fn observe(provider: &SdkMeterProvider, metrics: &Metrics) {
     let meter = provider.meter("sloburn");
-    let counters: [(&str, &str, fn(Vitals) -> u64); 2] = [
+    let counters: [Reading<u64>; 2] = [
         (
             "sloburn.journal.committed",
             "Requests made durable",
@@ -28,7 +31,7 @@ pub(super) fn observe(provider: &SdkMeterProvider, metrics: &Metrics) {
             .with_callback(move |observer| observer.observe(read(metrics.vitals()), &[]))
             .build();
     }
-    let gauges: [(&str, &str, fn(Vitals) -> i64); 2] = [
+    let gauges: [Reading<i64>; 2] = [
         (
             "sloburn.journal.queued",
             "Requests that wait for their commit",
