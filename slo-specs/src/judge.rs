@@ -9,7 +9,7 @@ use crate::{BurnRate, BurnRule, ErrorBudget, Objective, Ratio, Severity, Tally, 
 /// Seconds between ticks.
 const TICK_S: i64 = 10;
 /// Look-back of the outlook while no rule fires.
-const OUTLOOK: Duration = Duration::from_secs(3_600);
+const OUTLOOK: Duration = Duration::from_hours(1);
 
 /// Everything that is known of an objective at one tick: what pages and views are made from.
 #[derive(Clone, Debug, PartialEq)]

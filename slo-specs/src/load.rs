@@ -1,6 +1,8 @@
 //! Spec files → catalog: documents as written, then resolved; every problem of every file at once.
 
 mod alerting;
+mod assemble;
+mod burn;
 mod library;
 mod matching;
 mod meta;
@@ -12,7 +14,7 @@ mod source;
 mod yaml;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alerting::{CONDITION_ANNOTATIONS, Condition, POLICY_ANNOTATIONS, Policy};
 use library::Library;
@@ -21,7 +23,7 @@ use report::{Fields, Known, Report};
 use sli::Sli;
 use yaml::{Document, Node};
 
-use crate::{Catalog, Objective, Problem, Service};
+use crate::{Catalog, Problem};
 
 const OPENSLO: &str = "openslo/v1";
 const OURS: &str = "sloburn/v1";
@@ -73,7 +75,7 @@ enum Kind {
     Slo,
 }
 
-/// One document whose head is sound.
+/// One document of a known kind.
 struct Object {
     /// Index of its file.
     file: usize,
@@ -81,6 +83,8 @@ struct Object {
     meta: Meta,
     spec: Node,
     text: String,
+    /// Whether nothing is wrong in what was read so far; what is not sound is only checked.
+    sound: bool,
 }
 
 /// Loads spec files: all of them together are one catalog.
@@ -128,7 +132,7 @@ fn resolve(
     for object in &objects {
         resolve_object(report(object.file), object, &mut library, &mut catalog);
     }
-    finish(&mut catalog);
+    assemble::finish(&mut catalog);
     (catalog, library)
 }
 
@@ -152,6 +156,7 @@ fn read_file(report: Report<'_>, index: usize, text: &str, objects: &mut Vec<Obj
 
 fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<Object> {
     let Document { root, text } = document;
+    let errors_before = report.errors();
     let fields = Fields::of(report, &root, "document", DOCUMENT)?;
     let help = "write `apiVersion: openslo/v1`";
     let version = fields.require("apiVersion", help);
@@ -166,13 +171,16 @@ fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<
     };
     let metadata = fields.require("metadata", "write `metadata: { name: … }`");
     let meta = metadata.and_then(|node| Meta::read(report, node, annotations(kind)));
+    let meta = meta.unwrap_or_else(|| Meta::unnamed(fields.at));
     let spec = fields.require("spec", "say what it is");
+    let sound = report.errors() == errors_before;
     Some(Object {
         file,
         kind: kind?,
-        meta: meta?,
+        meta,
         spec: spec?.clone(),
         text,
+        sound,
     })
 }
 
@@ -217,6 +225,9 @@ fn declare(
     let path = |object: &Object| files.get(object.file).map_or("", |file| file.path.as_str());
     for object in objects {
         let name = object.meta.name.as_str();
+        if name == meta::UNNAMED {
+            continue;
+        }
         // Alert policies and burn policies are referred to alike, so they share names.
         let space = if object.kind == Kind::BurnPolicy {
             Kind::AlertPolicy
@@ -257,130 +268,50 @@ fn resolve_object(
         meta,
         spec,
         text,
+        sound,
         ..
     } = object;
     let name = meta.name.as_str();
     let errors_before = report.errors();
+    let is_sound = || *sound && report.errors() == errors_before;
     match kind {
         Kind::DataSource => library
             .data_sources
-            .put(name, data_source(report, meta, spec)),
+            .put(name, source::data_source(report, meta, spec)),
         Kind::AlertNotificationTarget => {
-            library.targets.put(name, alerting::target(report, spec));
+            let target = alerting::target(report, spec);
+            library.targets.put(name, target.filter(|_| is_sound()));
         }
         Kind::AlertCondition => {
             let condition = Condition::read(report, meta, spec);
             library
                 .conditions
-                .put(name, condition.filter(|_| report.errors() == errors_before));
+                .put(name, condition.filter(|_| is_sound()));
         }
         Kind::Sli => {
             let sli = Sli::read(report, spec, library);
-            library
-                .indicators
-                .put(name, sli.filter(|_| report.errors() == errors_before));
+            library.indicators.put(name, sli.filter(|_| is_sound()));
         }
         Kind::AlertPolicy => {
             let policy = Policy::read(report, meta, spec, library);
-            library
-                .policies
-                .put(name, policy.filter(|_| report.errors() == errors_before));
+            library.policies.put(name, policy.filter(|_| is_sound()));
         }
         Kind::BurnPolicy => {
             let policy = Policy::read_burn_policy(report, meta, spec, library);
-            library
-                .policies
-                .put(name, policy.filter(|_| report.errors() == errors_before));
+            library.policies.put(name, policy.filter(|_| is_sound()));
         }
-        Kind::Service => catalog.services.extend(service(report, meta, spec)),
+        Kind::Service => {
+            let service = assemble::service(report, meta, spec);
+            catalog.services.extend(service.filter(|_| is_sound()));
+        }
         Kind::Slo => {
-            let objectives = slo::read(report, meta, spec, library, text);
-            catalog.objectives.extend(objectives);
-            check_unique(report, meta, &catalog.objectives);
+            let objectives = slo::read(report, meta, spec, library, text).unwrap_or_default();
+            catalog
+                .objectives
+                .extend(objectives.into_iter().filter(|_| is_sound()));
+            assemble::check_unique(report, meta, &catalog.objectives);
         }
     }
-}
-
-/// Two SLOs may make the same id in two ways: `a.b` alone, and objective `b` of `a`.
-fn check_unique(report: Report<'_>, meta: &Meta, objectives: &[Objective]) {
-    let mut known = BTreeSet::new();
-    for objective in objectives {
-        if !known.insert(objective.id.as_str()) {
-            let message = format!("objective `{}` is declared twice", objective.id);
-            report.error_with(meta.at, message, "give one of the SLOs another name");
-        }
-    }
-}
-
-/// Reads a DataSource: its type. OTLP is sent to us, so there is nothing to connect to.
-fn data_source(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<String> {
-    const SPEC: Known = Known {
-        fields: &["description", "type", "connectionDetails"],
-        planned: &[],
-    };
-    let what = format!("data source `{}`", meta.name);
-    let fields = Fields::of(report, spec, &what, SPEC)?;
-    fields.text("description");
-    let node = fields.require("type", "the only type so far is `otlp`")?;
-    let kind = report.text(node, "type")?;
-    if kind != "otlp" {
-        source::unknown_type(report, node.at, &kind);
-        return Some(kind);
-    }
-    if let Some(details) = fields.get("connectionDetails")
-        && !matches!(&details.value, yaml::Value::Map(entries) if entries.is_empty())
-    {
-        let message = "an otlp data source has no `connectionDetails`";
-        let help = "remove them: telemetry is sent here, nothing is connected to";
-        report.error_with(fields.place("connectionDetails"), message, help);
-    }
-    Some(kind)
-}
-
-fn service(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Service> {
-    const SPEC: Known = Known {
-        fields: &["description"],
-        planned: &[],
-    };
-    let what = format!("service `{}`", meta.name);
-    let fields = Fields::of(report, spec, &what, SPEC)?;
-    Some(Service {
-        name: meta.name.clone(),
-        title: meta.title.clone().unwrap_or_else(|| meta.name.clone()),
-        description: fields.text("description").unwrap_or_default(),
-        tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
-        labels: meta.labels.clone(),
-    })
-}
-
-/// Sorts, adds the services that are only named, and hands their tier down.
-fn finish(catalog: &mut Catalog) {
-    let Catalog {
-        objectives,
-        services,
-    } = catalog;
-    for Objective { service, .. } in objectives.iter() {
-        if !services.iter().any(|known| known.name == *service) {
-            services.push(Service {
-                name: service.clone(),
-                title: service.clone(),
-                description: String::new(),
-                tier: None,
-                labels: BTreeMap::new(),
-            });
-        }
-    }
-    for objective in objectives.iter_mut() {
-        let service = services
-            .iter()
-            .find(|service| service.name == objective.service);
-        let tier = || service.and_then(|service| service.tier.clone());
-        objective.tier = objective.tier.take().or_else(tier);
-    }
-    services.sort_by(|a, b| a.name.cmp(&b.name));
-    services.dedup_by(|a, b| a.name == b.name);
-    objectives.sort_by(|a, b| a.id.cmp(&b.id));
-    objectives.dedup_by(|a, b| a.id == b.id);
 }
 
 impl Kind {

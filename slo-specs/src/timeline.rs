@@ -20,9 +20,9 @@ const MINUTE_S: i64 = 36 * 24 * HOUR_S;
 /// How long hours are kept: 400 days of windows, and a day to spare.
 const HOUR_KEPT_S: i64 = 401 * 24 * HOUR_S;
 /// Longest look-back whose far edge is exact to 10 s.
-const TEN_LOOK_BACK: Duration = Duration::from_secs(6 * 3_600);
+const TEN_LOOK_BACK: Duration = Duration::from_hours(6);
 /// Longest look-back whose far edge is exact to the minute.
-const MINUTE_LOOK_BACK: Duration = Duration::from_secs(35 * 86_400);
+const MINUTE_LOOK_BACK: Duration = Duration::from_hours(35 * 24);
 
 /// How finely an hour is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
+use super::burn::{
+    bound, burn_rate, check_short, count, hold, severity, short_of_annotation, spend, twelfth,
+};
 use super::library::Library;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::yaml::{Node, Value};
-use crate::{Bound, BurnRate, NumberError, Ratio, Severity};
+use crate::{Bound, BurnRate, Ratio, Severity};
 
 /// Annotations of ours on an `AlertCondition`.
 pub(super) const CONDITION_ANNOTATIONS: &[&str] = &["short-window", "minimum-bad-events"];
 /// Annotations of ours on an `AlertPolicy`.
 pub(super) const POLICY_ANNOTATIONS: &[&str] = &["minimum-bad-events"];
 
-/// Seconds of the grid that windows are cut at.
-const GRID_S: u64 = 10;
-/// A long window is this many times its short one, unless said otherwise.
-const SHORT_PART: u64 = 12;
-
-const SEVERITIES: &[&str] = &["page", "ticket"];
 const CONDITION_SPEC: Known = Known {
     fields: &["description", "severity", "condition"],
     planned: &[],
@@ -200,9 +197,9 @@ impl Policy {
             report.error(node.at, format!("{what} has no conditions"));
         }
         if let Some(minimum_bad) = meta.minimum_bad(report) {
-            rules
-                .iter_mut()
-                .for_each(|rule| rule.minimum_bad = minimum_bad);
+            for rule in &mut rules {
+                rule.minimum_bad = minimum_bad;
+            }
         }
         let receivers = receivers(&fields, library);
         (!rules.is_empty()).then_some(Self { rules, receivers })
@@ -330,138 +327,6 @@ fn check_when(fields: &Fields<'_>) {
             fields.report.not_built(node.at, &thing, help);
         }
     }
-}
-
-fn bound(fields: &Fields<'_>) -> Option<Bound> {
-    let node = fields.require("op", "write `op: gt`")?;
-    let op = fields
-        .report
-        .word(node, "op", &["gt", "gte", "lt", "lte"])?;
-    match op.as_str() {
-        "gt" => Some(Bound::Above),
-        "gte" => Some(Bound::AtLeast),
-        _ => {
-            let message = format!("`op` is `{op}`, which alerts while the burn rate is low");
-            fields
-                .report
-                .error_with(node.at, message, "write `op: gt` or `op: gte`");
-            None
-        }
-    }
-}
-
-fn severity(fields: &Fields<'_>) -> Option<Severity> {
-    let node = fields.require("severity", "it is one of page, ticket")?;
-    let word = fields.report.word(node, "severity", SEVERITIES)?;
-    Some(if word == "page" {
-        Severity::Page
-    } else {
-        Severity::Ticket
-    })
-}
-
-fn spend(fields: &Fields<'_>) -> Option<Spend> {
-    let report = fields.report;
-    match (fields.get("budgetShare"), fields.get("burnRate")) {
-        (Some(node), None) => share(report, node),
-        (None, Some(node)) => burn_rate(report, node, "burnRate"),
-        (Some(_), Some(_)) => {
-            let message = "rule has both `budgetShare` and `burnRate`";
-            report.error_with(fields.place("burnRate"), message, "keep one of them");
-            None
-        }
-        (None, None) => {
-            let help = "write `budgetShare: 0.02` (of the SLO window's budget) or `burnRate: 2`";
-            report.error_with(
-                fields.at,
-                "rule has neither `budgetShare` nor `burnRate`",
-                help,
-            );
-            None
-        }
-    }
-}
-
-fn share(report: Report<'_>, node: &Node) -> Option<Spend> {
-    let text = report.text(node, "budgetShare")?;
-    match text.parse() {
-        Ok(share) => Some(Spend::Share(share)),
-        Err(why) => {
-            let why: NumberError = why;
-            let message = format!("`budgetShare` is {text}, {why}");
-            report.error_with(node.at, message, "2 % of the budget is `0.02`");
-            None
-        }
-    }
-}
-
-fn burn_rate(report: Report<'_>, node: &Node, name: &str) -> Option<Spend> {
-    let text = report.text(node, name)?;
-    let zero = BurnRate::new(0, 1);
-    match text.parse::<BurnRate>() {
-        Ok(rate) if Some(rate) != zero => Some(Spend::Rate(rate)),
-        Ok(_) => {
-            report.error(
-                node.at,
-                format!("`{name}` is {text}; a burn rate to alert on is above 0"),
-            );
-            None
-        }
-        Err(why) => {
-            report.error(node.at, format!("`{name}` is {text}, {why}"));
-            None
-        }
-    }
-}
-
-fn count(report: Report<'_>, node: &Node) -> Option<u64> {
-    let text = report.text(node, "minimumBadEvents")?;
-    let count = text.parse().ok().filter(|count| *count > 0);
-    if count.is_none() {
-        let message = format!("`minimumBadEvents` is {text}, not a whole number above 0");
-        report.error(node.at, message);
-    }
-    count
-}
-
-/// A hold; `0m` is none, as OpenSLO writes it.
-fn hold(fields: &Fields<'_>, name: &str) -> Duration {
-    let zero = |node: &&Node| {
-        matches!(&node.value, Value::Text(text)
-            if text.strip_suffix(['m', 'h', 'd', 'w']).is_some_and(|n| n == "0"))
-    };
-    if fields.get(name).as_ref().is_some_and(zero) {
-        return Duration::ZERO;
-    }
-    fields.window(name).unwrap_or_default()
-}
-
-fn short_of_annotation(report: Report<'_>, meta: &Meta, long: Duration) -> Option<Duration> {
-    let Some((text, at)) = meta.annotation("short-window") else {
-        return Some(twelfth(long));
-    };
-    let node = Node {
-        value: Value::Text(text.to_owned()),
-        at,
-    };
-    let short = report.window(&node, "short-window")?;
-    check_short(report, at, short, long);
-    Some(short)
-}
-
-fn check_short(report: Report<'_>, at: super::yaml::Position, short: Duration, long: Duration) {
-    if short > long {
-        let (short, long) = (crate::window_name(short), crate::window_name(long));
-        report.error(
-            at,
-            format!("short window {short} is longer than the long window {long}"),
-        );
-    }
-}
-
-/// A twelfth, up to the grid.
-fn twelfth(long: Duration) -> Duration {
-    Duration::from_secs(long.as_secs().div_ceil(SHORT_PART).next_multiple_of(GRID_S))
 }
 
 /// Whether a node is a map with that key.

@@ -10,9 +10,9 @@ use super::yaml::Position;
 /// Everything that can be referred to.
 #[derive(Debug)]
 pub(super) struct Library {
-    /// DataSource → its type.
+    /// `DataSource` → its type.
     pub(super) data_sources: Shelf<String>,
-    /// AlertNotificationTarget → the receiver it stands for.
+    /// `AlertNotificationTarget` → the receiver it stands for.
     pub(super) targets: Shelf<String>,
     pub(super) conditions: Shelf<Condition>,
     pub(super) indicators: Shelf<Sli>,

@@ -7,6 +7,8 @@ use super::yaml::{Node, Position, Value};
 
 /// Annotations of ours begin with this; the others are somebody else's.
 const PREFIX: &str = "sloburn.dev/";
+/// Stands for a name that is missing; no name can have these characters.
+pub(super) const UNNAMED: &str = "(unnamed)";
 /// Longest name.
 const MAX_NAME: usize = 100;
 
@@ -30,22 +32,13 @@ impl Meta {
     /// Reads `metadata`; `allowed` are the annotations of ours that this kind has.
     pub(super) fn read(report: Report<'_>, node: &Node, allowed: &[&str]) -> Option<Self> {
         let fields = Fields::of(report, node, "metadata", METADATA)?;
-        let name_node = fields.require("name", "give it a name, such as `name: checkout`")?;
-        let name = report.text(name_node, "name")?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !name.chars().all(fits) || name.len() > MAX_NAME {
-            let help =
-                "use at most 100 letters, digits, `-`, `_` and `.`; put the rest in displayName";
-            report.error_with(
-                name_node.at,
-                format!("name `{name}` cannot stand in an address"),
-                help,
-            );
-            return None;
-        }
+        let help = "give it a name, such as `name: checkout`";
+        let name = fields.require("name", help);
+        let at = name.map_or(fields.at, |node| node.at);
+        let name = name.and_then(|node| checked_name(report, node));
         Some(Self {
-            name,
-            at: name_node.at,
+            name: name.unwrap_or_else(|| UNNAMED.to_owned()),
+            at,
             title: fields.text("displayName"),
             labels: fields
                 .get("labels")
@@ -56,6 +49,17 @@ impl Meta {
                 .map(|node| annotations(report, node, allowed))
                 .unwrap_or_default(),
         })
+    }
+
+    /// What stands in for metadata that is missing, so that the rest is checked all the same.
+    pub(super) fn unnamed(at: Position) -> Self {
+        Self {
+            name: UNNAMED.to_owned(),
+            at,
+            title: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
     }
 
     /// Text and place of an annotation of ours.
@@ -108,6 +112,20 @@ impl Meta {
             Ok(count) => Some(count),
         }
     }
+}
+
+fn checked_name(report: Report<'_>, node: &Node) -> Option<String> {
+    let name = report.text(node, "name")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.chars().all(fits) || name.len() > MAX_NAME {
+        let help = "use at most 100 letters, digits, `-`, `_` and `.`; put the rest in displayName";
+        report.error_with(
+            node.at,
+            format!("name `{name}` cannot stand in an address"),
+            help,
+        );
+    }
+    Some(name)
 }
 
 fn labels(report: Report<'_>, node: &Node) -> BTreeMap<String, Vec<String>> {

@@ -52,6 +52,7 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<
     for pair in goals.windows(2) {
         if let [first, second] = pair
             && first.id == second.id
+            && second.target.is_some()
         {
             let message = format!("two objectives are named `{}`", first.id);
             let help = "give each its own displayName";

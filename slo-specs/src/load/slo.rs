@@ -49,24 +49,8 @@ struct Attached {
     at: Position,
 }
 
-/// Reads the SLO's objectives; none if anything in it is wrong.
+/// Reads the SLO's objectives. They hold only if no error was told of meanwhile.
 pub(super) fn read(
-    report: Report<'_>,
-    meta: &Meta,
-    spec: &Node,
-    library: &Library,
-    text: &str,
-) -> Vec<Objective> {
-    let errors_before = report.errors();
-    let objectives = objectives(report, meta, spec, library, text);
-    if report.errors() > errors_before {
-        Vec::new()
-    } else {
-        objectives.unwrap_or_default()
-    }
-}
-
-fn objectives(
     report: Report<'_>,
     meta: &Meta,
     spec: &Node,

@@ -2,6 +2,7 @@
 
 use super::library::Library;
 use super::matching;
+use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::yaml::{Node, Position};
 use crate::{Selector, Signal};
@@ -174,4 +175,29 @@ fn check_applicable(fields: &Fields<'_>, signal: Signal, role: Role) {
             }
         }
     }
+}
+
+/// Reads a `DataSource`: its type. OTLP is sent to us, so there is nothing to connect to.
+pub(super) fn data_source(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<String> {
+    const SPEC: Known = Known {
+        fields: &["description", "type", "connectionDetails"],
+        planned: &[],
+    };
+    let what = format!("data source `{}`", meta.name);
+    let fields = Fields::of(report, spec, &what, SPEC)?;
+    fields.text("description");
+    let node = fields.require("type", "the only type so far is `otlp`")?;
+    let kind = report.text(node, "type")?;
+    if kind != "otlp" {
+        unknown_type(report, node.at, &kind);
+        return Some(kind);
+    }
+    if let Some(details) = fields.get("connectionDetails")
+        && !matches!(&details.value, super::yaml::Value::Map(entries) if entries.is_empty())
+    {
+        let message = "an otlp data source has no `connectionDetails`";
+        let help = "remove them: telemetry is sent here, nothing is connected to";
+        report.error_with(fields.place("connectionDetails"), message, help);
+    }
+    Some(kind)
 }

@@ -1,0 +1,524 @@
+//! Everything that can be wrong with a spec is told of, with its place.
+
+#![expect(clippy::too_many_lines, reason = "tables of cases")]
+
+use slo_specs::{Level, SourceFile, load};
+
+/// A sound SLO. Cases replace one part of it.
+const SLO: &str = "apiVersion: openslo/v1
+kind: SLO
+metadata: { name: web }
+spec:
+  service: web
+  timeWindow: [{ duration: 30d, isRolling: true }]
+  budgetingMethod: Occurrences
+  indicator:
+    spec:
+      ratioMetric:
+        counter: true
+        bad: { metricSource: { type: otlp, spec: { signal: traces, status: error, match: { service.name: web } } } }
+        total: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: web } } } }
+  objectives: [{ target: 0.999 }]
+";
+
+fn problems(text: &str) -> Vec<String> {
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: text.into(),
+    }]);
+    loaded.problems.iter().map(ToString::to_string).collect()
+}
+
+/// What is replaced, by what, and for each problem the text it points at and what it says.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+fn check(cases: &[Case<'_>]) {
+    assert_eq!(problems(SLO), [""; 0]);
+    for (from, to, expected) in cases {
+        assert!(SLO.contains(from), "nothing to replace: {from}");
+        let text = SLO.replacen(from, to, 1);
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|(at, message)| format!("{}: {message}", place(&text, at)))
+            .collect();
+        assert_eq!(problems(&text), expected, "{to}");
+        let file = SourceFile {
+            path: "a.yaml".into(),
+            text,
+        };
+        assert_eq!(load(&[file]).catalog.objectives.len(), 0, "{to}");
+    }
+}
+
+/// `file:line:column` of the last place where `wanted` stands.
+fn place(text: &str, wanted: &str) -> String {
+    let offset = text.rfind(wanted).expect("the text to point at");
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("a.yaml:{line}:{column}")
+}
+
+#[test]
+fn targets_lie_between_0_and_1() {
+    let target = "target: 0.999";
+    check(&[
+        (
+            target,
+            "target: 1.0",
+            &[(
+                "1.0",
+                "objective `web` has target 1.0; a target must be below 1",
+            )],
+        ),
+        (
+            target,
+            "target: 99.9",
+            &[(
+                "99.9",
+                "objective `web` has target 99.9; a target must be below 1",
+            )],
+        ),
+        (
+            target,
+            "target: 0",
+            &[(
+                "0 }",
+                "objective `web` has target 0; a target must be above 0",
+            )],
+        ),
+        (
+            target,
+            "target: -0.5",
+            &[(
+                "-0.5",
+                "objective `web` has target -0.5; a target must be above 0",
+            )],
+        ),
+        (
+            target,
+            "targetPercent: 100",
+            &[(
+                "100",
+                "objective `web` has targetPercent 100; a targetPercent must be below 100",
+            )],
+        ),
+        (
+            target,
+            "targetPercent: 0.0",
+            &[(
+                "0.0",
+                "objective `web` has targetPercent 0.0; a targetPercent must be above 0",
+            )],
+        ),
+        (
+            target,
+            "target: 1e-3",
+            &[(
+                "1e-3",
+                "objective `web` has target 1e-3; a target is a plain decimal: not a plain decimal number",
+            )],
+        ),
+        (
+            target,
+            "target: 0.9, targetPercent: 90",
+            &[(
+                "targetPercent",
+                "objective of SLO `web` has both `target` and `targetPercent`",
+            )],
+        ),
+        (
+            "{ target: 0.999 }",
+            "{}",
+            &[("{}", "objective of SLO `web` has no `target`")],
+        ),
+        (
+            "[{ target: 0.999 }]",
+            "[]",
+            &[("[]", "`objectives` is empty")],
+        ),
+        (
+            "[{ target: 0.999 }]",
+            "[{ target: 0.999 }, { target: 0.9990 }]",
+            &[("{ target: 0.9990", "two objectives are named `web.0-999`")],
+        ),
+        (
+            target,
+            "target: 0.999, op: lt, value: 3",
+            &[
+                ("op:", "`op` belongs to a `thresholdMetric`"),
+                ("value:", "`value` belongs to a `thresholdMetric`"),
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn fields_that_are_not_built_are_refused_by_name() {
+    let target = "target: 0.999";
+    let two_windows = "isRolling: true }, { duration: 7d, isRolling: true }";
+    let raw = "counter: true\n        raw: { metricSource: { type: otlp, spec: {} } }";
+    for (from, to, at, thing) in [
+        (
+            target,
+            "target: 0.999, timeSliceTarget: 0.9",
+            "timeSliceTarget",
+            "`timeSliceTarget` of OpenSLO v1",
+        ),
+        (
+            target,
+            "target: 0.999, timeSliceWindow: 5m",
+            "timeSliceWindow",
+            "`timeSliceWindow` of OpenSLO v1",
+        ),
+        (
+            target,
+            "target: 0.999, compositeWeight: 2",
+            "compositeWeight",
+            "`compositeWeight` of OpenSLO v1",
+        ),
+        (
+            target,
+            "target: 0.999, indicatorRef: x",
+            "indicatorRef",
+            "`indicatorRef` of OpenSLO v1",
+        ),
+        (
+            "Occurrences",
+            "Timeslices",
+            "Timeslices",
+            "budgetingMethod `Timeslices`",
+        ),
+        (
+            "Occurrences",
+            "RatioTimeslices",
+            "RatioTimeslices",
+            "budgetingMethod `RatioTimeslices`",
+        ),
+        (
+            "30d, isRolling: true",
+            "30d, calendar: { timeZone: UTC }",
+            "calendar",
+            "`calendar` of OpenSLO v1",
+        ),
+        (
+            "isRolling: true",
+            "isRolling: false",
+            "false",
+            "`isRolling: false` of OpenSLO v1",
+        ),
+        (
+            "isRolling: true }",
+            two_windows,
+            "{ duration: 7d",
+            "a second `timeWindow`",
+        ),
+        (
+            "counter: true",
+            "counter: false",
+            "false",
+            "`counter: false` of OpenSLO v1",
+        ),
+        (
+            "counter: true",
+            "rawType: success",
+            "rawType",
+            "`rawType` of OpenSLO v1",
+        ),
+        ("counter: true", raw, "raw", "`raw` of OpenSLO v1"),
+        (
+            "type: otlp",
+            "type: Prometheus",
+            "Prometheus",
+            "metric source type `Prometheus`",
+        ),
+    ] {
+        check(&[(
+            from,
+            to,
+            &[(at, format!("{thing} is not built yet").as_str())],
+        )]);
+    }
+}
+
+#[test]
+fn unknown_fields_name_the_closest_known_one() {
+    check(&[
+        (
+            "service: web\n",
+            "servise: web\n",
+            &[
+                ("servise", "SLO `web` has an unknown field `servise`"),
+                ("servise", "SLO `web` has no `service`"),
+            ],
+        ),
+        (
+            "status: error",
+            "statsu: error",
+            &[(
+                "statsu",
+                "spec of the otlp source has an unknown field `statsu`",
+            )],
+        ),
+        (
+            "{ name: web }",
+            "{ name: web, annotations: { sloburn.dev/runbok: https://x } }",
+            &[("https", "unknown annotation `sloburn.dev/runbok`")],
+        ),
+        (
+            "kind: SLO",
+            "kind: SL0",
+            &[("SL0", "`kind` is `SL0`, which is unknown")],
+        ),
+    ]);
+    let text = SLO.replace("status: error", "statsu: error");
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text,
+    }]);
+    let help = loaded.problems[0].help.clone().unwrap_or_default();
+    assert!(help.starts_with("did you mean `status`?"), "{help}");
+}
+
+#[test]
+fn sources_say_what_they_select() {
+    let total = "total: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: web } } } }";
+    let spec_of = "spec of the otlp source";
+    for (spec, at, expected) in [
+        ("signal: traces, match: {}", "{} ", "`match` is empty"),
+        (
+            "signal: traces",
+            "{ signal: traces }",
+            "the otlp source selects every span there is",
+        ),
+        (
+            "signal: logs, match: { a: b }",
+            "logs",
+            "`signal` is `logs`, which is unknown",
+        ),
+        (
+            "match: { a: b }",
+            "{ match",
+            &format!("{spec_of} has no `signal`"),
+        ),
+        (
+            "signal: metrics, match: { a: b }",
+            "{ signal: m",
+            &format!("{spec_of} has no `metric`"),
+        ),
+        (
+            "signal: traces, metric: x, match: { a: b }",
+            "metric: x",
+            "`metric` belongs to `signal: metrics`",
+        ),
+        (
+            "signal: metrics, metric: x, status: ok",
+            "status: ok",
+            "`status` belongs to `signal: traces`",
+        ),
+        (
+            "signal: traces, match: { a: { regex: '(' } }",
+            "'('",
+            "regex `(` is not valid: unclosed group",
+        ),
+        (
+            "signal: traces, match: { a: { gte: many } }",
+            "many",
+            "`gte` must be a number, not text",
+        ),
+        (
+            "signal: traces, match: { a: [1, 2] }",
+            "[1, 2]",
+            "`a` must be a value or an operator, not a list",
+        ),
+        (
+            "signal: traces, match: { a: {} }",
+            "{} }",
+            "`a` has no operator",
+        ),
+        (
+            "signal: traces, match: { a: { not: } }",
+            "not:",
+            "operator `not` of `a` has no value",
+        ),
+        (
+            "signal: traces, match: { a: { in: [] } }",
+            "[] }",
+            "list of `in` is empty",
+        ),
+        (
+            "signal: traces, match: { a: { exists: 1 } }",
+            "1 }",
+            "`exists` must be true or false, not a number",
+        ),
+        (
+            "signal: traces, value: duration_ms, match: { a: b }",
+            "value:",
+            "`value` belongs to spans under `thresholdMetric`",
+        ),
+    ] {
+        let to = format!("total: {{ metricSource: {{ type: otlp, spec: {{ {spec} }} }} }}");
+        check(&[(total, to.as_str(), &[(at, expected)])]);
+    }
+}
+
+#[test]
+fn references_must_lead_somewhere() {
+    check(&[
+        (
+            "budgetingMethod",
+            "alertPolicies: [sustaned]\n  budgetingMethod",
+            &[("sustaned", "alert policy `sustaned` does not exist")],
+        ),
+        (
+            "type: otlp",
+            "metricSourceRef: there",
+            &[("there", "DataSource `there` does not exist")],
+        ),
+        (
+            "indicator:\n    spec:",
+            "indicatorRef: x\n  indicator:\n    spec:",
+            &[(
+                "indicatorRef",
+                "SLO `web` has both `indicator` and `indicatorRef`",
+            )],
+        ),
+    ]);
+    let text = format!("{SLO}---\n{SLO}");
+    let twice = [
+        "objective `web` is declared twice",
+        "SLO `web` is declared twice",
+    ];
+    let at = place(&text, "web }\nspec");
+    let mut expected = twice.map(|message| format!("{at}: {message}"));
+    expected.sort();
+    assert_eq!(problems(&text), expected);
+}
+
+#[test]
+fn a_rule_that_can_never_fire_is_a_problem() {
+    let problem = "rule `page-fast` of objective `web` can never fire: its threshold is 14.4, and \
+                   with target 0.93 nothing burns faster than 14.3";
+    check(&[(
+        "target: 0.999",
+        "target: 0.93",
+        &[("service: web\n", problem)],
+    )]);
+    // 1 / (1 - 0.95) = 20 lies above 14.4.
+    assert_eq!(problems(&SLO.replace("0.999", "0.95")), [""; 0]);
+}
+
+#[test]
+fn conditions_that_alert_on_too_little_burn_are_refused() {
+    let policy = |condition: &str| {
+        format!(
+            "apiVersion: openslo/v1\nkind: AlertCondition\nmetadata: {{ name: c }}\nspec:\n  severity: page\n  condition: {{ {condition} }}\n"
+        )
+    };
+    for (condition, at, expected) in [
+        (
+            "kind: burnrate, op: lte, threshold: 2, lookbackWindow: 1h",
+            "lte",
+            "`op` is `lte`, which alerts while the burn rate is low",
+        ),
+        (
+            "kind: burnrate, threshold: 2, lookbackWindow: 1h",
+            "{ kind",
+            "condition of `c` has no `op`",
+        ),
+        (
+            "kind: budget, op: gt, threshold: 2, lookbackWindow: 1h",
+            "budget",
+            "`kind` is `budget`, which is unknown",
+        ),
+        (
+            "kind: burnrate, op: gt, threshold: 0, lookbackWindow: 1h",
+            "0, ",
+            "`threshold` is 0; a burn rate to alert on is above 0",
+        ),
+        (
+            "kind: burnrate, op: gt, threshold: 2, lookbackWindow: 1M",
+            "1M",
+            "`lookbackWindow` is `1M`, only calendar windows have months, quarters and years, and they are not built yet",
+        ),
+    ] {
+        let text = policy(condition);
+        assert_eq!(
+            problems(&text),
+            [format!("{}: {expected}", place(&text, at))]
+        );
+    }
+}
+
+#[test]
+fn a_document_that_is_not_yaml_spoils_only_itself() {
+    let text = format!(
+        "{SLO}---\na: [1\n---\n{}",
+        SLO.replace("name: web", "name: other")
+    );
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text,
+    }]);
+    assert_eq!(loaded.catalog.objectives.len(), 2);
+    let [problem] = loaded.problems.as_slice() else {
+        panic!("one problem: {:?}", loaded.problems)
+    };
+    assert_eq!((problem.line, problem.severity), (16, Level::Error));
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_of_in_order() {
+    let one = SLO.replace("0.999", "1").replace("30d", "1Y");
+    let two = SLO
+        .replace("  service: web\n", "")
+        .replace("name: web }", "name: two words }");
+    let file = |path: &str, text: String| SourceFile {
+        path: path.into(),
+        text,
+    };
+    let loaded = load(&[file("b.yaml", two), file("a.yaml", one)]);
+    let places: Vec<_> = loaded
+        .problems
+        .iter()
+        .map(|p| (p.file.as_str(), p.line, p.column))
+        .collect();
+    let expected = [
+        ("a.yaml", 6, 28),
+        ("a.yaml", 14, 26),
+        ("b.yaml", 3, 19),
+        ("b.yaml", 5, 3),
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn bombs_are_refused_quickly() {
+    let doubled = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    let deep = format!("a: {}", "[".repeat(20_000));
+    let large = format!("a: {}", "x".repeat(1 << 20));
+    let many = "---\na: 1\n".repeat(600);
+    for text in [doubled, &deep, &large, &many] {
+        let loaded = load(&[SourceFile {
+            path: "a.yaml".into(),
+            text: text.into(),
+        }]);
+        assert!(!loaded.problems.is_empty());
+        assert!(
+            loaded
+                .problems
+                .iter()
+                .all(|problem| problem.message.len() < 300)
+        );
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_loading_panic(text in "[-a-z:{}\\[\\]\"'&*#|> \n0-9.]{0,200}", at in 0..SLO.len(), cut in 0_usize..9) {
+        problems(&text);
+        let mut broken = SLO.to_owned();
+        broken.replace_range(at..(at + cut).min(SLO.len()), &text);
+        problems(&broken);
+    }
+}
