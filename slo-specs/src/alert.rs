@@ -190,14 +190,28 @@ fn rates(rule: &BurnRule, reading: &Reading) -> String {
         threshold,
         ..
     } = rule;
-    let words = |burn: Option<BurnRate>| burn.map_or("unknown".to_owned(), |b| b.to_string());
     format!(
         "burn rate {} over {} and {} over {}, threshold {threshold}",
-        words(reading.long_burn),
+        beside(reading.long_burn, *threshold),
         window_words(*long),
-        words(reading.short_burn),
+        beside(reading.short_burn, *threshold),
         window_words(*short),
     )
+}
+
+/// A burn rate to be read beside its threshold: with as many digits as tell the two apart.
+fn beside(burn: Option<BurnRate>, threshold: BurnRate) -> String {
+    let Some(burn) = burn else {
+        return "unknown".to_owned();
+    };
+    let texts = [1, 2, 4].map(|digits| {
+        let [burn, threshold] = [burn, threshold].map(|b| format!("{:.digits$}", b.as_f64()));
+        (burn, threshold)
+    });
+    let apart = texts
+        .into_iter()
+        .find(|(burn, threshold)| burn != threshold);
+    apart.map_or_else(|| burn.to_string(), |(burn, _)| burn)
 }
 
 fn resolved_reason(rule: &BurnRule, reading: &Reading) -> String {

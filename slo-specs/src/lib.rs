@@ -21,6 +21,7 @@ mod indicator;
 mod judge;
 mod load;
 mod problem;
+mod scenario;
 mod selector;
 mod tally;
 mod timeline;
@@ -37,6 +38,7 @@ pub use judge::{
 };
 pub use load::{Loaded, SourceFile, load};
 pub use problem::{Level, Problem};
+pub use scenario::{Scenario, ScenarioError};
 pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
 pub use tally::{ErrorBudget, Tally};
 pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline};
