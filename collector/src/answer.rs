@@ -80,7 +80,7 @@ impl Answer {
         while !partial.is_empty() {
             match partial.byte()? {
                 0x08 => answer.rejected = partial.varint()?,
-                0x12 => answer.message = partial.text()?.to_owned(),
+                0x12 => partial.text()?.clone_into(&mut answer.message),
                 _ => return Err(CodecError::Invalid("answer")),
             }
         }

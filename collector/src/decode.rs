@@ -11,7 +11,10 @@ use crate::series::{Known, SeriesId, SeriesKey};
 
 mod attributes;
 mod fold;
+mod identity;
 mod interning;
+mod json;
+mod metrics;
 mod protobuf;
 mod spans;
 
@@ -113,6 +116,10 @@ pub fn decode(
     let fold = fold::Fold::new(measure, known, now_nanos);
     match (kind, encoding) {
         (Kind::Traces, Encoding::Protobuf) => protobuf::traces(body, fold),
-        _ => Err(Broken("not supported yet").into()),
+        (Kind::Metrics, Encoding::Protobuf) => protobuf::metrics(body, fold),
+        (Kind::Logs, Encoding::Protobuf) => protobuf::logs(body, fold),
+        (Kind::Traces, Encoding::Json) => json::traces(body, fold),
+        (Kind::Metrics, Encoding::Json) => json::metrics(body, fold),
+        (Kind::Logs, Encoding::Json) => json::logs(body, fold),
     }
 }

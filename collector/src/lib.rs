@@ -15,6 +15,7 @@ mod codec;
 mod decode;
 mod delta;
 mod histogram;
+mod json;
 mod measure;
 mod measured;
 mod pack;

@@ -53,7 +53,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            max_late: Duration::from_secs(2 * 60 * 60),
+            max_late: Duration::from_hours(2),
             max_future: Duration::from_mins(1),
             max_items: 100_000,
             max_attributes: 256,

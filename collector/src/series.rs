@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, first_eight, put_bytes, put_f64, put_signed};
 
-pub(crate) use known::Admission;
 pub use known::Known;
 
 /// The name that stands for all names of an overflow series.

@@ -9,8 +9,17 @@ use crate::codec::CodecError;
 use crate::delta::Entry;
 use crate::point::{Point, StreamId};
 
+mod buckets;
+mod running;
+mod spread;
 mod state;
 mod work;
+
+use state::State;
+use work::Work;
+
+/// Streams that are remembered, some hundred bytes each; points of further ones are rejected by name.
+const MAX_STREAMS: usize = 200_000;
 
 /// What is known about the time before a stream's first point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +38,8 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Streams {
     origin: Origin,
-    states: HashMap<StreamId, state::State, RandomState>,
-    undo: Option<HashMap<StreamId, Option<state::State>, RandomState>>,
+    states: HashMap<StreamId, State, RandomState>,
+    undo: Option<HashMap<StreamId, Option<State>, RandomState>>,
 }
 
 /// What points added.
@@ -58,14 +67,17 @@ impl Streams {
 
     /// Takes points in commit order and says what they add.
     pub fn absorb(&mut self, points: &[Point]) -> Absorbed {
-        let mut work = work::Work::default();
+        let mut work = Work::default();
         for point in points {
-            let state = self.states.entry(point.stream).or_default();
-            if let Some(undo) = &mut self.undo {
-                undo.entry(point.stream)
-                    .or_insert_with(|| Some(state.clone()));
+            if !self.states.contains_key(&point.stream) && self.states.len() >= MAX_STREAMS {
+                work.reject(point, "too many metric streams");
+                continue;
             }
-            work.observe(state, point);
+            self.save_for_undo(point.stream);
+            let place = self.states.entry(point.stream);
+            let state = place.or_insert_with(|| State::new(&point.value));
+            let outcome = state.advance(point, self.origin);
+            work.take(point, outcome);
         }
         work.finish()
     }
@@ -92,12 +104,12 @@ impl Streams {
 
     /// The stored form of a stream's state; `None` if there is no such stream.
     pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
-        self.states.get(&id).map(state::State::encode)
+        self.states.get(&id).map(State::encode)
     }
 
     /// Takes back a state that [`Streams::encode_state`] gave.
     pub fn restore(&mut self, id: StreamId, bytes: &[u8]) -> Result<(), CodecError> {
-        self.states.insert(id, state::State::decode(bytes)?);
+        self.states.insert(id, State::decode(bytes)?);
         Ok(())
     }
 
@@ -113,6 +125,13 @@ impl Streams {
             self.states.remove(id);
         }
         old
+    }
+
+    fn save_for_undo(&mut self, id: StreamId) {
+        if let Some(undo) = &mut self.undo {
+            undo.entry(id)
+                .or_insert_with(|| self.states.get(&id).cloned());
+        }
     }
 
     /// Number of streams.

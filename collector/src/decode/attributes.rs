@@ -131,6 +131,7 @@ impl Any<'_> {
             Any::Text(text) => AttributeValue::Text(kept(text, max_bytes)),
             Any::Bool(value) => AttributeValue::Bool(*value),
             Any::Int(value) => AttributeValue::Int(*value),
+            Any::Double(value) if value.is_nan() => AttributeValue::Double(f64::NAN),
             Any::Double(value) => AttributeValue::Double(*value),
             Any::Bytes(_) | Any::List(_) | Any::Map(_) => {
                 let text = self.to_text();

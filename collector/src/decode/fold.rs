@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use crate::classes::{Classes, Problems};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
+use crate::decode::identity::Identity;
 use crate::decode::interning::Interning;
+use crate::decode::metrics::Metric;
 use crate::decode::spans::Accounts;
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::delta;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, SeriesId, UNKNOWN_SERVICE};
+use crate::series::{Known, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -26,8 +28,11 @@ pub(crate) struct Fold<'m> {
     pub(crate) accounts: Accounts,
     pub(crate) points: Vec<Point>,
     pub(crate) resource: Resource,
-    pub(crate) scope: Slots,
-    pub(crate) own: Slots,
+    pub(crate) scope: Scope,
+    pub(crate) own: Owner,
+    pub(crate) metric: Metric,
+    /// Whether all attributes are needed, to tell streams apart.
+    identifies: bool,
     /// The encoded key of the series at hand.
     pub(crate) key: Vec<u8>,
 }
@@ -37,6 +42,23 @@ pub(crate) struct Fold<'m> {
 pub(crate) struct Resource {
     pub(crate) service: String,
     pub(crate) slots: Slots,
+    pub(crate) identity: Identity,
+}
+
+/// The scope whose data are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) slots: Slots,
+    pub(crate) identity: Identity,
+}
+
+/// The span or point under way.
+#[derive(Debug, Default)]
+pub(crate) struct Owner {
+    pub(crate) slots: Slots,
+    pub(crate) identity: Identity,
 }
 
 /// What counts as late and future.
@@ -63,7 +85,11 @@ pub(crate) struct Budget {
     limit: usize,
     items: usize,
     containers: usize,
+    buckets: usize,
 }
+
+/// Histogram buckets in one request, for each item that it may have.
+const BUCKETS_PER_ITEM: usize = 20;
 
 impl<'m> Fold<'m> {
     pub(crate) fn new(measure: &'m Measure, known: &'m Known, now_nanos: u64) -> Fold<'m> {
@@ -82,6 +108,7 @@ impl<'m> Fold<'m> {
                 limit: limits.max_items,
                 items: 0,
                 containers: 0,
+                buckets: 0,
             },
             classes: Classes::default(),
             problems: Problems::default(),
@@ -90,8 +117,10 @@ impl<'m> Fold<'m> {
             accounts: Accounts::new(&measure.thresholds),
             points: Vec::new(),
             resource: Resource::default(),
-            scope: Slots::default(),
-            own: Slots::default(),
+            scope: Scope::default(),
+            own: Owner::default(),
+            metric: Metric::default(),
+            identifies: false,
             key: Vec::with_capacity(256),
         }
     }
@@ -100,22 +129,119 @@ impl<'m> Fold<'m> {
         self.resource.service.clear();
         self.resource.service.push_str(UNKNOWN_SERVICE);
         self.resource.slots.clear(self.dimensions.keys().len());
+        self.resource.identity.clear();
         self.budget.container()
     }
 
     pub(crate) fn begin_scope(&mut self) -> Result<(), RequestError> {
-        self.scope.clear(self.dimensions.keys().len());
+        self.scope.name.clear();
+        self.scope.version.clear();
+        self.scope.slots.clear(self.dimensions.keys().len());
+        self.scope.identity.clear();
         self.budget.container()
     }
 
     /// Begins a span or point.
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
-        self.own.clear(self.dimensions.keys().len());
+        self.own.slots.clear(self.dimensions.keys().len());
+        self.own.identity.clear();
         self.budget.item()
     }
 
+    /// From here on, all attributes are kept to tell streams apart.
+    pub(crate) fn identify_streams(&mut self) {
+        self.identifies = true;
+    }
+
+    pub(crate) fn resource_attribute<'a>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce() -> Result<Any<'a>, Broken>,
+    ) -> Result<(), RequestError> {
+        let at = self.dimensions.find(key);
+        let names_service = key == SERVICE_NAME.as_bytes();
+        if at.is_some() || names_service || self.identifies {
+            let value = value()?;
+            if names_service {
+                self.name_service(&value);
+            }
+            let kept = self.measure.limits.max_value_bytes;
+            if let Some(at) = at {
+                self.resource.slots.set(at, &value, kept);
+            }
+            if self.identifies {
+                self.resource.identity.add(key, &value);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn scope_name(&mut self, name: &str) {
+        name.clone_into(&mut self.scope.name);
+    }
+
+    pub(crate) fn scope_version(&mut self, version: &str) {
+        version.clone_into(&mut self.scope.version);
+    }
+
+    pub(crate) fn scope_attribute<'a>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce() -> Result<Any<'a>, Broken>,
+    ) -> Result<(), RequestError> {
+        let at = self.dimensions.find(key);
+        if at.is_some() || self.identifies {
+            let value = value()?;
+            if let Some(at) = at {
+                self.scope
+                    .slots
+                    .set(at, &value, self.measure.limits.max_value_bytes);
+            }
+            if self.identifies {
+                self.scope.identity.add(key, &value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an attribute of the span or point at hand; `value` is only read if it is needed.
+    #[inline]
+    pub(crate) fn own_attribute<'a>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce() -> Result<Any<'a>, Broken>,
+    ) -> Result<(), RequestError> {
+        let at = self.dimensions.find(key);
+        if at.is_some() || self.identifies {
+            let value = value()?;
+            if let Some(at) = at {
+                self.own
+                    .slots
+                    .set(at, &value, self.measure.limits.max_value_bytes);
+            }
+            if self.identifies {
+                self.own.identity.add(key, &value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a log record, which nothing else is made of.
+    pub(crate) fn record(&mut self, time_nanos: u64, observed_nanos: u64) {
+        self.classes.received.note(false);
+        self.classes.counted.note(false);
+        let time = if time_nanos == 0 {
+            observed_nanos
+        } else {
+            time_nanos
+        };
+        if time != 0 {
+            self.saw_event(time);
+        }
+    }
+
     /// Takes the service's name from the resource; an empty one is no name.
-    pub(crate) fn name_service(&mut self, value: &Any<'_>) {
+    fn name_service(&mut self, value: &Any<'_>) {
         let text = match value {
             Any::Text(text) => Cow::Borrowed(&**text),
             other => Cow::Owned(other.to_text()),
@@ -132,7 +258,7 @@ impl<'m> Fold<'m> {
     /// resource's.
     pub(crate) fn put_dimensions(&mut self) {
         for (at, dimension) in self.dimensions.keys().iter().enumerate() {
-            let value = self.own.get(at).or_else(|| self.scope.get(at));
+            let value = self.own.slots.get(at).or_else(|| self.scope.slots.get(at));
             if let Some(value) = value.or_else(|| self.resource.slots.get(at)) {
                 crate::codec::put_bytes(&mut self.key, dimension.as_bytes());
                 self.key.extend_from_slice(value);
@@ -206,7 +332,19 @@ impl Budget {
         self.check(self.items, "spans, points or records")
     }
 
-    fn container(&mut self) -> Result<(), RequestError> {
+    pub(crate) fn buckets(&mut self, more: usize) -> Result<(), RequestError> {
+        self.buckets += more;
+        let limit = self.limit.saturating_mul(BUCKETS_PER_ITEM);
+        if self.buckets > limit {
+            return Err(RequestError::TooManyItems {
+                what: "histogram buckets",
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn container(&mut self) -> Result<(), RequestError> {
         self.containers += 1;
         self.check(self.containers, "resources, scopes and metrics")
     }

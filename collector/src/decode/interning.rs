@@ -80,27 +80,26 @@ impl<'m> Interning<'m> {
         let mut by_position = Vec::with_capacity(self.series.len());
         let mut fresh = Vec::new();
         for series in self.series {
-            let (resolved, key) = match series.id {
-                Some(id) => (
+            let (resolved, key) = if let Some(id) = series.id {
+                (
                     Resolved {
                         id,
                         overflowed: false,
                     },
                     series.fresh,
-                ),
-                None => {
-                    let key = SeriesKey::decode(&series.encoded)
-                        .map_err(|_| Broken("a series key that cannot be read back"))?;
-                    let admission = self.known.admit(&series.encoded, key, limits.max_series);
-                    let overflowed = admission.overflowed;
-                    (
-                        Resolved {
-                            id: admission.id,
-                            overflowed,
-                        },
-                        admission.fresh,
-                    )
-                }
+                )
+            } else {
+                let key = SeriesKey::decode(&series.encoded)
+                    .map_err(|_| Broken("a series key that cannot be read back"))?;
+                let admission = self.known.admit(&series.encoded, &key, limits.max_series);
+                let overflowed = admission.overflowed;
+                (
+                    Resolved {
+                        id: admission.id,
+                        overflowed,
+                    },
+                    admission.fresh,
+                )
             };
             by_position.push(resolved);
             fresh.extend(key.map(|key| (resolved.id, key)));

@@ -1,6 +1,7 @@
 //! OTLP in protobuf: walks the bytes of a request, two looks at every message whose fields depend on each other, as
 //! protobuf does not order fields.
 
+mod metrics;
 mod values;
 
 use std::borrow::Cow;
@@ -9,23 +10,56 @@ use crate::decode::fold::Fold;
 use crate::decode::protobuf::values::{any, key_of};
 use crate::decode::spans::{IdCheck, Span};
 use crate::decode::{Broken, Decoded, RequestError};
-use crate::series::{SERVICE_NAME, SpanKind, SpanStatus};
+use crate::series::{SpanKind, SpanStatus};
 use crate::wire::{Field, Message};
+
+pub(crate) use metrics::metrics;
 
 const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 
 /// Decodes an `ExportTraceServiceRequest`.
-pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
-    each(body, 1, |resource_spans| {
-        begin_resource(resource_spans, &mut fold)?;
-        each(resource_spans, 2, |scope_spans| {
-            begin_scope(scope_spans, &mut fold)?;
-            each(scope_spans, 2, |bytes| {
-                fold.begin_item()?;
-                let span = span(bytes, &mut fold)?;
-                fold.span(&span);
-                Ok(())
-            })
+pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    request(body, fold, |bytes, fold| {
+        fold.begin_item()?;
+        let span = span(bytes, fold)?;
+        fold.span(&span);
+        Ok(())
+    })
+}
+
+/// Decodes an `ExportLogsServiceRequest`: checks its structure and counts its records.
+pub(crate) fn logs(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    request(body, fold, |bytes, fold| {
+        fold.begin_item()?;
+        let (mut time, mut observed) = (0, 0);
+        let mut message = Message::new(bytes);
+        while let Some((number, field)) = message.next()? {
+            match (number, field) {
+                (1, Field::Fixed64(value)) => time = value,
+                (11, Field::Fixed64(value)) => observed = value,
+                (3 | 5 | 6 | 9 | 10 | 12, Field::Bytes(_))
+                | (2 | 7, Field::Varint(_))
+                | (8, Field::Fixed32(_)) => {}
+                (1..=3 | 5..=12, _) => return Err(WRONG_TYPE.into()),
+                _ => {}
+            }
+        }
+        fold.record(time, observed);
+        Ok(())
+    })
+}
+
+/// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span, metric or record.
+fn request<'m>(
+    body: &[u8],
+    mut fold: Fold<'m>,
+    mut item: impl FnMut(&[u8], &mut Fold<'m>) -> Result<(), RequestError>,
+) -> Result<Decoded, RequestError> {
+    each(body, 1, |of_resource| {
+        resource(of_resource, &mut fold)?;
+        each(of_resource, 2, |of_scope| {
+            scope(of_scope, &mut fold)?;
+            each(of_scope, 2, |bytes| item(bytes, &mut fold))
         })
     })?;
     fold.finish()
@@ -53,9 +87,9 @@ fn bytes(field: Field<'_>) -> Result<&[u8], Broken> {
     }
 }
 
-fn begin_resource(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
+fn resource(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     fold.begin_resource()?;
-    each(of, 1, |resource| {
+    each(parent, 1, |resource| {
         let mut left = fold.measure.limits.max_attributes;
         each(resource, 1, |attribute| {
             if left == 0 {
@@ -63,45 +97,40 @@ fn begin_resource(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
             }
             left -= 1;
             let (key, value) = key_of(attribute)?;
-            if key == SERVICE_NAME.as_bytes() {
-                fold.name_service(&any(value)?);
-            } else if let Some(at) = fold.dimensions.find(key) {
-                fold.resource
-                    .slots
-                    .set(at, &any(value)?, fold.measure.limits.max_value_bytes);
-            }
-            Ok(())
+            fold.resource_attribute(key, || any(value))
         })
     })
 }
 
-fn begin_scope(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
+fn scope(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     fold.begin_scope()?;
-    each(of, 1, |scope| {
+    each(parent, 1, |scope| {
         let mut left = fold.measure.limits.max_attributes;
-        each(scope, 3, |attribute| {
-            if left == 0 {
-                return Ok(());
+        let mut message = Message::new(scope);
+        while let Some((number, field)) = message.next()? {
+            match number {
+                1 => fold.scope_name(&lossy(bytes(field)?)),
+                2 => fold.scope_version(&lossy(bytes(field)?)),
+                3 if left > 0 => {
+                    left -= 1;
+                    let (key, value) = key_of(bytes(field)?)?;
+                    fold.scope_attribute(key, || any(value))?;
+                }
+                _ => {}
             }
-            left -= 1;
-            let (key, value) = key_of(attribute)?;
-            if let Some(at) = fold.dimensions.find(key) {
-                fold.scope
-                    .set(at, &any(value)?, fold.measure.limits.max_value_bytes);
-            }
-            Ok(())
-        })
+        }
+        Ok(())
     })
 }
 
-fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, Broken> {
+fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, RequestError> {
     let mut span = Span::default();
     let mut message = Message::new(bytes);
     let mut left = fold.measure.limits.max_attributes;
     while let Some((number, field)) = message.next()? {
         match (number, field) {
-            (1, Field::Bytes(id)) => span.trace_id = IdCheck::of(id, 16),
-            (2, Field::Bytes(id)) => span.span_id = IdCheck::of(id, 8),
+            (1, Field::Bytes(id)) => span.trace = IdCheck::of(id, 16),
+            (2, Field::Bytes(id)) => span.id = IdCheck::of(id, 8),
             (5, Field::Bytes(name)) => span.name = lossy(name),
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
             (7, Field::Fixed64(start)) => span.start_nanos = start,
@@ -109,14 +138,11 @@ fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, Broken> {
             (9, Field::Bytes(attribute)) if left > 0 => {
                 left -= 1;
                 let (key, value) = key_of(attribute)?;
-                if let Some(at) = fold.dimensions.find(key) {
-                    fold.own
-                        .set(at, &any(value)?, fold.measure.limits.max_value_bytes);
-                }
+                fold.own_attribute(key, || any(value))?;
             }
             (15, Field::Bytes(status)) => span.status = status_of(status)?,
             (3 | 4 | 9 | 11 | 13, Field::Bytes(_)) => {}
-            (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE),
+            (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
             _ => {}
         }
     }

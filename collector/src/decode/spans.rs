@@ -20,8 +20,8 @@ pub(crate) struct Span<'a> {
     pub(crate) status: SpanStatus,
     pub(crate) start_nanos: u64,
     pub(crate) end_nanos: u64,
-    pub(crate) trace_id: IdCheck,
-    pub(crate) span_id: IdCheck,
+    pub(crate) trace: IdCheck,
+    pub(crate) id: IdCheck,
     /// A field had a value of the wrong type (JSON only).
     pub(crate) mistaken: bool,
 }
@@ -53,6 +53,12 @@ impl IdCheck {
     /// An id of `length` bytes that are not all zero.
     pub(crate) fn of(id: &[u8], length: usize) -> IdCheck {
         IdCheck(id.len() == length && id.iter().any(|byte| *byte != 0))
+    }
+
+    /// An id of `length` bytes in hexadecimal, in either case.
+    pub(crate) fn of_hex(id: &str, length: usize) -> IdCheck {
+        let digits = id.bytes().all(|digit| digit.is_ascii_hexdigit());
+        IdCheck(id.len() == 2 * length && digits && id.bytes().any(|digit| digit != b'0'))
     }
 }
 
@@ -118,9 +124,9 @@ impl Fold<'_> {
 
 impl Span<'_> {
     fn fault(&self) -> Option<&'static str> {
-        if self.trace_id != IdCheck(true) {
+        if self.trace != IdCheck(true) {
             Some("invalid trace id")
-        } else if self.span_id != IdCheck(true) {
+        } else if self.id != IdCheck(true) {
             Some("invalid span id")
         } else if self.mistaken {
             Some("field of the wrong type")

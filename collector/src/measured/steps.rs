@@ -20,7 +20,7 @@ pub(crate) struct Range {
 }
 
 /// Counts at bounds. The bounds are shared: all slices of a series have the same ones.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Steps {
     bounds: Arc<[Bound]>,
     ranges: Vec<Range>,
@@ -98,15 +98,6 @@ impl Range {
         Range {
             lo: self.lo + other.lo,
             hi: self.hi + other.hi,
-        }
-    }
-}
-
-impl Default for Steps {
-    fn default() -> Steps {
-        Steps {
-            bounds: Arc::default(),
-            ranges: Vec::new(),
         }
     }
 }

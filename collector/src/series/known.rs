@@ -115,7 +115,7 @@ impl Known {
     }
 
     /// Reserves room for a series, or for its overflow series when `max_series` are there already.
-    pub(crate) fn admit(&self, encoded: &[u8], key: SeriesKey, max_series: usize) -> Admission {
+    pub(crate) fn admit(&self, encoded: &[u8], key: &SeriesKey, max_series: usize) -> Admission {
         let mut table = self.write();
         let room = table.members.len() - table.overflows < max_series;
         if let Some(admission) = table.reserve(encoded, room, || key.clone()) {

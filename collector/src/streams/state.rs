@@ -1,31 +1,287 @@
-//! The state of one stream.
+//! The state of one stream, and what a point does to it.
 
-use crate::codec::{CodecError, put_varint, seal, unseal};
+use super::Origin;
+use super::running::Running;
+use crate::codec::{CodecError, Reader, put_f64, put_varint, seal, unseal};
+use crate::point::{Buckets, Number, Point, PointValue, Temporality};
 
 const VERSION: u8 = 1;
+/// Intervals of a delta stream with gaps between them that are remembered.
+const MAX_INTERVALS: usize = 64;
+/// Times of observations that are remembered, to tell one that comes out of order from one that comes twice.
+const MAX_TIMES: usize = 16;
+/// A fraction of a unit that is taken for a rounding error of the sender's sum.
+pub(crate) const TOLERANCE: f64 = 1e-6;
 
+/// What is remembered of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum State {
+    /// Running totals.
+    Running(Running),
+    /// Intervals counted so far.
+    Deltas(Deltas),
+    /// Observations counted so far.
+    Levels(Levels),
+}
+
+/// Which intervals `(start, end]` of a delta stream are counted.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct State {
-    pub(crate) latest: u64,
+pub(crate) struct Deltas {
+    /// Sorted, apart from each other.
+    covered: Vec<(u64, u64)>,
+    /// Everything up to here counts as covered.
+    forgotten: u64,
+    /// What doubles added beyond whole units so far; below 1.
+    fraction: f64,
+}
+
+/// Times of the latest observations, sorted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Levels {
+    times: Vec<u64>,
+}
+
+/// What a point comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// Adds an amount that accrued in `(from, to]`.
+    Adds { amount: Amount, from: u64, to: u64 },
+    /// Remembered as the base of what follows; adds nothing.
+    Baseline,
+    /// Counted already, or older than what is.
+    Duplicate,
+    /// Contradicts what is known.
+    Rejected(&'static str),
+}
+
+/// What is added.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Amount {
+    Count(u64),
+    Level(f64),
+    Buckets(Buckets),
 }
 
 impl State {
+    /// The state before a stream's first point.
+    pub(crate) fn new(first: &PointValue) -> State {
+        match first {
+            PointValue::Sum(Temporality::Cumulative, _)
+            | PointValue::Buckets(Temporality::Cumulative, _) => State::Running(Running::default()),
+            PointValue::Sum(Temporality::Delta, _) | PointValue::Buckets(Temporality::Delta, _) => {
+                State::Deltas(Deltas::default())
+            }
+            PointValue::Level(_) => State::Levels(Levels::default()),
+        }
+    }
+
+    pub(crate) fn advance(&mut self, point: &Point, origin: Origin) -> Outcome {
+        match (self, &point.value) {
+            (
+                State::Running(running),
+                PointValue::Sum(Temporality::Cumulative, _)
+                | PointValue::Buckets(Temporality::Cumulative, _),
+            ) => running.advance(point, origin),
+            (
+                State::Deltas(deltas),
+                PointValue::Sum(Temporality::Delta, _) | PointValue::Buckets(Temporality::Delta, _),
+            ) => deltas.advance(point),
+            (State::Levels(levels), PointValue::Level(value)) => {
+                levels.advance(point.time_nanos, *value)
+            }
+            _ => Outcome::Rejected("stream mixes temporalities"),
+        }
+    }
+
+    /// Time of the latest point.
     pub(crate) fn latest(&self) -> u64 {
-        self.latest
+        match self {
+            State::Running(running) => running.latest(),
+            State::Deltas(deltas) => deltas
+                .covered
+                .last()
+                .map_or(deltas.forgotten, |last| last.1),
+            State::Levels(levels) => levels.times.last().copied().unwrap_or_default(),
+        }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        put_varint(&mut out, self.latest);
+        match self {
+            State::Running(running) => {
+                out.push(1);
+                running.encode_into(&mut out);
+            }
+            State::Deltas(deltas) => {
+                out.push(2);
+                put_f64(&mut out, deltas.fraction);
+                let ends = deltas
+                    .covered
+                    .iter()
+                    .flat_map(|(start, end)| [*start, *end]);
+                put_rising(
+                    &mut out,
+                    &[deltas.forgotten]
+                        .into_iter()
+                        .chain(ends)
+                        .collect::<Vec<_>>(),
+                );
+            }
+            State::Levels(levels) => {
+                out.push(3);
+                put_rising(&mut out, &levels.times);
+            }
+        }
         seal(VERSION, &out)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<State, CodecError> {
         let mut reader = unseal(VERSION, bytes)?;
-        let state = State {
-            latest: reader.varint()?,
+        let state = match reader.byte()? {
+            1 => State::Running(Running::decode_from(&mut reader)?),
+            2 => {
+                let fraction = reader.f64()?;
+                let times = rising(&mut reader)?;
+                let (forgotten, ends) = times.split_first().ok_or(CodecError::Truncated)?;
+                let covered = ends
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .map(|pair| (pair[0], pair[1]));
+                let covered = covered.collect();
+                State::Deltas(Deltas {
+                    covered,
+                    forgotten: *forgotten,
+                    fraction,
+                })
+            }
+            3 => State::Levels(Levels {
+                times: rising(&mut reader)?,
+            }),
+            _ => return Err(CodecError::Invalid("stream state")),
         };
         reader.done()?;
         Ok(state)
     }
+}
+
+impl Deltas {
+    fn advance(&mut self, point: &Point) -> Outcome {
+        let time = point.time_nanos;
+        let start = self.start_of(point);
+        let inside = |(from, to): &(u64, u64)| *from <= start && time <= *to;
+        if time <= self.forgotten || self.covered.iter().any(inside) {
+            return Outcome::Duplicate;
+        }
+        let overlaps = |(from, to): &(u64, u64)| *from < time && start < *to;
+        if start < self.forgotten || self.covered.iter().any(overlaps) {
+            return Outcome::Rejected("delta overlaps what is counted already");
+        }
+        self.cover(start, time);
+        let amount = match &point.value {
+            PointValue::Sum(_, number) => Amount::Count(self.whole(*number)),
+            PointValue::Buckets(_, buckets) => Amount::Buckets(buckets.clone()),
+            PointValue::Level(value) => Amount::Level(*value),
+        };
+        Outcome::Adds {
+            amount,
+            from: start,
+            to: time,
+        }
+    }
+
+    /// Where a point's interval starts; one that does not say starts where the last one before it ended.
+    fn start_of(&self, point: &Point) -> u64 {
+        let time = point.time_nanos;
+        if point.start_nanos != 0 && point.start_nanos != time {
+            return point.start_nanos;
+        }
+        let before = self
+            .covered
+            .iter()
+            .rev()
+            .map(|(_, end)| *end)
+            .find(|end| *end < time);
+        before.unwrap_or(time - 1).max(self.forgotten.min(time - 1))
+    }
+
+    fn cover(&mut self, start: u64, end: u64) {
+        let at = self.covered.partition_point(|(from, _)| *from < start);
+        self.covered.insert(at, (start, end));
+        self.covered.dedup_by(|later, earlier| {
+            let joined = later.0 == earlier.1;
+            if joined {
+                earlier.1 = later.1;
+            }
+            joined
+        });
+        if self.covered.len() > MAX_INTERVALS {
+            self.forgotten = self.covered.remove(0).1;
+        }
+    }
+
+    /// The whole units of what was added; the rest waits for the next point.
+    fn whole(&mut self, number: Number) -> u64 {
+        match number {
+            Number::Int(value) => u64::try_from(value).unwrap_or_default(),
+            Number::Double(value) => {
+                let sum = self.fraction + value;
+                let whole = (sum + TOLERANCE).floor();
+                self.fraction = (sum - whole).clamp(0.0, 1.0);
+                whole_units(whole)
+            }
+        }
+    }
+}
+
+impl Levels {
+    fn advance(&mut self, time: u64, value: f64) -> Outcome {
+        let full = self.times.len() >= MAX_TIMES;
+        match self.times.binary_search(&time) {
+            Ok(_) => return Outcome::Duplicate,
+            Err(0) if full => return Outcome::Duplicate,
+            Err(at) => self.times.insert(at, time),
+        }
+        if full {
+            self.times.remove(0);
+        }
+        Outcome::Adds {
+            amount: Amount::Level(value),
+            from: time - 1,
+            to: time,
+        }
+    }
+}
+
+/// A double that is whole and not negative as a count; beyond 64 bits the largest, which no point may add.
+pub(crate) fn whole_units(value: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and what is that large is rejected"
+    )]
+    let units = value as u64;
+    units
+}
+
+fn put_rising(out: &mut Vec<u8>, times: &[u64]) {
+    put_varint(out, times.len() as u64);
+    let mut previous = 0;
+    for time in times {
+        put_varint(out, time.wrapping_sub(previous));
+        previous = *time;
+    }
+}
+
+fn rising(reader: &mut Reader<'_>) -> Result<Vec<u64>, CodecError> {
+    let length = reader.length()?;
+    let mut times = Vec::with_capacity(length);
+    let mut previous = 0_u64;
+    for _ in 0..length {
+        previous = previous
+            .checked_add(reader.varint()?)
+            .ok_or(CodecError::Invalid("time"))?;
+        times.push(previous);
+    }
+    Ok(times)
 }

@@ -1,0 +1,268 @@
+//! Metric points: one check of each, so that what is handed on can count.
+
+mod values;
+
+use std::sync::Arc;
+
+use crate::codec::put_bytes;
+use crate::decode::RequestError;
+use crate::decode::attributes::kept;
+use crate::decode::fold::{Fold, Timing};
+use crate::measure::Subject;
+use crate::measured::{Bound, Scale};
+use crate::point::{Number, Point, Reading, StreamId, Temporality};
+use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
+
+pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
+
+/// The flag of points without a value: a stream's end, not a zero.
+const NO_RECORDED_VALUE: u64 = 1;
+
+/// What a metric's points are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Data {
+    #[default]
+    Absent,
+    Gauge,
+    Sum {
+        temporality: Option<Temporality>,
+        monotonic: bool,
+    },
+    Histogram(Option<Temporality>),
+    Exponential(Option<Temporality>),
+    Summary,
+}
+
+/// A point as it was sent; its attributes are in the fold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SentPoint {
+    pub(crate) start_nanos: u64,
+    pub(crate) time_nanos: u64,
+    pub(crate) flags: u64,
+    pub(crate) value: SentValue,
+    /// A field had a value of the wrong type (JSON only).
+    pub(crate) mistaken: bool,
+}
+
+/// The metric whose points are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Metric {
+    pub(crate) data: Data,
+    unit: String,
+    /// Hash of all that tells the metric's streams from others': resource, scope, name, unit, type.
+    identity: [u8; 32],
+    declared: Vec<Bound>,
+    reading: Reading,
+    /// The explicit bounds that `reading` holds beside the declared ones.
+    pub(crate) layout: Arc<[f64]>,
+}
+
+/// Why a point is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Invalid(&'static str),
+    Unsupported(&'static str),
+}
+
+impl Data {
+    fn signal(self) -> Signal {
+        match self {
+            Data::Sum {
+                monotonic: true, ..
+            } => Signal::Sum,
+            Data::Histogram(_) | Data::Exponential(_) => Signal::Distribution,
+            Data::Sum {
+                monotonic: false, ..
+            }
+            | Data::Gauge
+            | Data::Summary
+            | Data::Absent => Signal::Gauge,
+        }
+    }
+
+    /// Tells the types of streams apart. Temporality is no part of it: a stream that mixes both is one stream.
+    fn code(self) -> u8 {
+        match self {
+            Data::Absent => 0,
+            Data::Gauge => 1,
+            Data::Sum {
+                monotonic: true, ..
+            } => 2,
+            Data::Sum {
+                monotonic: false, ..
+            } => 3,
+            Data::Histogram(_) => 4,
+            Data::Exponential(_) => 5,
+            Data::Summary => 6,
+        }
+    }
+}
+
+impl Fold<'_> {
+    /// Begins a metric; its points follow.
+    pub(crate) fn begin_metric(
+        &mut self,
+        name: &str,
+        unit: &str,
+        data: Data,
+    ) -> Result<(), RequestError> {
+        self.budget.container()?;
+        self.key.clear();
+        self.resource.identity.put_into(&mut self.key);
+        self.scope.identity.put_into(&mut self.key);
+        for text in [&*self.scope.name, &*self.scope.version, name, unit] {
+            put_bytes(&mut self.key, text.as_bytes());
+        }
+        self.key.push(data.code());
+        let about = |threshold: &&crate::Threshold| match &threshold.subject {
+            Subject::Metric(metric) => metric == name && !threshold.bound.is_nan(),
+            Subject::Spans => false,
+        };
+        let declared = self.measure.thresholds.iter().filter(about);
+        let declared = declared.map(|threshold| Bound::new(threshold.bound, threshold.inclusive));
+        self.metric = Metric {
+            data,
+            unit: kept(unit, self.measure.limits.max_value_bytes).to_owned(),
+            identity: *blake3::hash(&self.key).as_bytes(),
+            declared: declared.collect(),
+            reading: Reading {
+                metric: kept(name, self.measure.limits.max_value_bytes).into(),
+                scale: Scale::of_unit(unit),
+                bounds: Arc::default(),
+            },
+            layout: Arc::default(),
+        };
+        self.metric.read_at(Arc::default());
+        Ok(())
+    }
+
+    /// Hands one point on, or rejects it by name.
+    pub(crate) fn point(&mut self, sent: &SentPoint) {
+        self.classes.received.note(false);
+        if sent.flags & NO_RECORDED_VALUE != 0 {
+            self.classes.counted.note(false);
+            return;
+        }
+        if let Err(fault) = sent.check() {
+            return self.reject_point(fault);
+        }
+        let value = match self.metric.value(sent) {
+            Ok(value) => value,
+            Err(fault) => return self.reject_point(fault),
+        };
+        self.saw_event(sent.time_nanos);
+        match self.clock.timing(sent.time_nanos) {
+            Timing::Due => {}
+            Timing::Ahead => self.classes.clamped.note(false),
+            Timing::Late => {
+                self.classes.late.note(false);
+                return self.note_point("point is too old");
+            }
+            Timing::Future => {
+                self.classes.future.note(false);
+                return self.note_point("point is in the future");
+            }
+        }
+        let (stream, position) = (self.stream_id(), self.point_position());
+        self.points.push(Point {
+            stream,
+            series: SeriesId(position as u64),
+            start_nanos: sent.start_nanos,
+            time_nanos: sent.time_nanos,
+            window: (self.clock.earliest, self.clock.now),
+            value,
+            reading: self.metric.reading.clone(),
+        });
+    }
+
+    fn stream_id(&mut self) -> StreamId {
+        self.key.clear();
+        self.key.extend_from_slice(&self.metric.identity);
+        self.own.identity.put_into(&mut self.key);
+        StreamId(SeriesId::of(&self.key).0)
+    }
+
+    fn point_position(&mut self) -> usize {
+        self.key.clear();
+        let head = KeyHead {
+            signal: self.metric.data.signal(),
+            overflow: false,
+            kind: SpanKind::Unspecified,
+            status: SpanStatus::Unset,
+            service: &self.resource.service,
+            name: &self.metric.reading.metric,
+            unit: &self.metric.unit,
+        };
+        head.encode_into(&mut self.key);
+        self.put_dimensions();
+        self.interning.position(&self.key)
+    }
+
+    fn reject_point(&mut self, fault: Fault) {
+        match fault {
+            Fault::Invalid(reason) => {
+                self.classes.invalid.note(false);
+                self.note_point(reason);
+            }
+            Fault::Unsupported(reason) => {
+                self.classes.unsupported.note(false);
+                self.note_point(reason);
+            }
+        }
+    }
+
+    fn note_point(&mut self, reason: &'static str) {
+        let (metric, service) = (&self.metric.reading.metric, &self.resource.service);
+        self.problems
+            .note(reason, || format!("metric `{metric}` of `{service}`"));
+    }
+}
+
+impl Metric {
+    /// Reads points at these explicit bounds as well from here on.
+    pub(crate) fn read_at(&mut self, layout: Arc<[f64]>) {
+        let explicit = layout.iter().map(|bound| Bound::new(*bound, true));
+        let mut bounds: Vec<_> = self.declared.iter().copied().chain(explicit).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        self.reading.bounds = bounds.into();
+        self.layout = layout;
+    }
+}
+
+impl SentPoint {
+    fn check(&self) -> Result<(), Fault> {
+        if self.mistaken {
+            Err(Fault::Invalid("field of the wrong type"))
+        } else if self.time_nanos == 0 {
+            Err(Fault::Invalid("point without a time"))
+        } else if self.start_nanos > self.time_nanos {
+            Err(Fault::Invalid("point starts after its time"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What a point has to say about its temporality.
+pub(crate) fn temporality(number: u64) -> Option<Temporality> {
+    match number {
+        1 => Some(Temporality::Delta),
+        2 => Some(Temporality::Cumulative),
+        _ => None,
+    }
+}
+
+impl Number {
+    /// The value as a double; whole numbers beyond 2⁵³ lose their last digits.
+    pub(crate) fn as_f64(self) -> f64 {
+        match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "levels are measured, not counted"
+            )]
+            Number::Int(value) => value as f64,
+            Number::Double(value) => value,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Metrics in protobuf.
+
+use super::{WRONG_TYPE, bytes, each, lossy, request};
+use crate::decode::fold::Fold;
+use crate::decode::metrics::{
+    Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
+};
+use crate::decode::protobuf::values::{any, key_of};
+use crate::decode::{Broken, Decoded, RequestError};
+use crate::point::Number;
+use crate::wire::{Field, Message, packed_fixed64, varint};
+
+/// Decodes an `ExportMetricsServiceRequest`.
+pub(crate) fn metrics(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    fold.identify_streams();
+    request(body, fold, |bytes, fold| metric(bytes, fold))
+}
+
+fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
+    let (mut name, mut unit, mut data) = (&[][..], &[][..], None);
+    let mut message = Message::new(of);
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => name = bytes(field)?,
+            3 => unit = bytes(field)?,
+            5 | 7 | 9 | 10 | 11 => data = Some((number, bytes(field)?)),
+            _ => {}
+        }
+    }
+    let (number, of_points) = data.unwrap_or((0, &[]));
+    let kind = data_of(number, of_points)?;
+    fold.begin_metric(&lossy(name), &lossy(unit), kind)?;
+    each(of_points, 1, |point| {
+        fold.begin_item()?;
+        let sent = match kind {
+            Data::Histogram(_) => histogram(point, fold)?,
+            Data::Exponential(_) => exponential(point, fold)?,
+            Data::Gauge | Data::Sum { .. } => number_point(point, fold)?,
+            Data::Summary | Data::Absent => SentPoint::default(),
+        };
+        fold.point(&sent);
+        Ok(())
+    })
+}
+
+/// What kind of data a metric has; a sum says it beside its points.
+fn data_of(number: u32, of_points: &[u8]) -> Result<Data, Broken> {
+    let (mut of_time, mut monotonic) = (0, false);
+    let mut message = Message::new(of_points);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (2, Field::Varint(value)) => of_time = value,
+            (3, Field::Varint(value)) => monotonic = value != 0,
+            (2 | 3, _) => return Err(WRONG_TYPE),
+            _ => {}
+        }
+    }
+    let temporality = temporality(of_time);
+    Ok(match number {
+        5 => Data::Gauge,
+        7 => Data::Sum {
+            temporality,
+            monotonic,
+        },
+        9 => Data::Histogram(temporality),
+        10 => Data::Exponential(temporality),
+        11 => Data::Summary,
+        _ => Data::Absent,
+    })
+}
+
+fn number_point(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
+    let mut point = SentPoint::default();
+    let mut left = fold.measure.limits.max_attributes;
+    let mut message = Message::new(of);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (2, Field::Fixed64(start)) => point.start_nanos = start,
+            (3, Field::Fixed64(time)) => point.time_nanos = time,
+            (4, Field::Fixed64(bits)) => {
+                point.value = SentValue::Number(Number::Double(f64::from_bits(bits)));
+            }
+            (6, Field::Fixed64(bits)) => {
+                point.value = SentValue::Number(Number::Int(bits.cast_signed()));
+            }
+            (7, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (8, Field::Varint(flags)) => point.flags = flags,
+            (2 | 3 | 4 | 6 | 7 | 8, _) => return Err(WRONG_TYPE.into()),
+            _ => {}
+        }
+    }
+    Ok(point)
+}
+
+fn histogram(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
+    let (mut point, mut sent) = (SentPoint::default(), SentHistogram::default());
+    let mut left = fold.measure.limits.max_attributes;
+    let mut message = Message::new(of);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (2, Field::Fixed64(start)) => point.start_nanos = start,
+            (3, Field::Fixed64(time)) => point.time_nanos = time,
+            (4, Field::Fixed64(count)) => sent.count = count,
+            (6, field) => {
+                sent.too_many |= doubles(field, |bits| sent.bucket_counts.push(bits))?;
+            }
+            (7, field) => {
+                sent.too_many |= doubles(field, |bits| sent.bounds.push(f64::from_bits(bits)))?;
+            }
+            (9, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (10, Field::Varint(flags)) => point.flags = flags,
+            (11, Field::Fixed64(bits)) => sent.min = Some(f64::from_bits(bits)),
+            (12, Field::Fixed64(bits)) => sent.max = Some(f64::from_bits(bits)),
+            (2 | 3 | 4 | 9..=12, _) => return Err(WRONG_TYPE.into()),
+            _ => {}
+        }
+        sent.too_many |= sent.bucket_counts.len().max(sent.bounds.len()) > MAX_BUCKETS;
+        if sent.too_many {
+            sent.bucket_counts.clear();
+            sent.bounds.clear();
+        }
+    }
+    fold.budget.buckets(sent.bucket_counts.len())?;
+    point.value = SentValue::Histogram(sent);
+    Ok(point)
+}
+
+fn exponential(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
+    let (mut point, mut sent) = (SentPoint::default(), SentExponential::default());
+    let mut left = fold.measure.limits.max_attributes;
+    let mut message = Message::new(of);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (1, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (2, Field::Fixed64(start)) => point.start_nanos = start,
+            (3, Field::Fixed64(time)) => point.time_nanos = time,
+            (4, Field::Fixed64(count)) => sent.count = count,
+            (6, Field::Varint(scale)) => sent.scale = zigzag(scale),
+            (7, Field::Fixed64(count)) => sent.zero_count = count,
+            (8, Field::Bytes(buckets)) => sent.too_many |= side(buckets, &mut sent.positive)?,
+            (9, Field::Bytes(buckets)) => sent.too_many |= side(buckets, &mut sent.negative)?,
+            (10, Field::Varint(flags)) => point.flags = flags,
+            (12, Field::Fixed64(bits)) => sent.min = Some(f64::from_bits(bits)),
+            (13, Field::Fixed64(bits)) => sent.max = Some(f64::from_bits(bits)),
+            (14, Field::Fixed64(bits)) => sent.zero_threshold = f64::from_bits(bits),
+            (1..=4 | 6..=10 | 12..=14, _) => return Err(WRONG_TYPE.into()),
+            _ => {}
+        }
+    }
+    fold.budget
+        .buckets(sent.positive.1.len() + sent.negative.1.len())?;
+    point.value = SentValue::Exponential(sent);
+    Ok(point)
+}
+
+/// One side's offset and counts; whether there are too many of them.
+fn side(of: &[u8], (offset, counts): &mut (i32, Vec<u64>)) -> Result<bool, Broken> {
+    let mut message = Message::new(of);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (1, Field::Varint(value)) => *offset = zigzag(value),
+            (2, Field::Varint(count)) => counts.push(count),
+            (2, Field::Bytes(mut packed)) => {
+                while !packed.is_empty() {
+                    let (count, rest) = varint(packed)?;
+                    if counts.len() > MAX_BUCKETS {
+                        break;
+                    }
+                    counts.push(count);
+                    packed = rest;
+                }
+            }
+            (1 | 2, _) => return Err(WRONG_TYPE),
+            _ => {}
+        }
+        if counts.len() > MAX_BUCKETS {
+            counts.clear();
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes 8-byte numbers, packed or single; whether there are too many of them.
+fn doubles(field: Field<'_>, mut take: impl FnMut(u64)) -> Result<bool, Broken> {
+    match field {
+        Field::Fixed64(bits) => take(bits),
+        Field::Bytes(packed) if packed.len() > MAX_BUCKETS * 8 => return Ok(true),
+        Field::Bytes(packed) => packed_fixed64(packed)?.for_each(take),
+        Field::Varint(_) | Field::Fixed32(_) => return Err(WRONG_TYPE),
+    }
+    Ok(false)
+}
+
+fn point_attribute(
+    attribute: &[u8],
+    left: &mut usize,
+    fold: &mut Fold<'_>,
+) -> Result<(), RequestError> {
+    if *left == 0 {
+        return Ok(());
+    }
+    *left -= 1;
+    let (key, value) = key_of(attribute)?;
+    fold.own_attribute(key, || any(value))
+}
+
+/// A `sint32`.
+fn zigzag(value: u64) -> i32 {
+    let low = u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default();
+    (low >> 1).cast_signed() ^ -(low & 1).cast_signed()
+}

@@ -1,0 +1,268 @@
+//! Running totals: the start time tells a reset from a mistake, and one writer from another.
+
+use super::Origin;
+use super::state::{Amount, Outcome, TOLERANCE, whole_units};
+use crate::codec::{CodecError, Reader, put_f64, put_signed, put_varint};
+use crate::point::{Buckets, Number, Point, PointValue};
+
+/// Writers of one stream that are told apart: the current one, and earlier or concurrent ones.
+const MAX_WRITERS: usize = 4;
+
+/// The running totals of one stream, by start time: usually one, more while a sender restarts or when several senders
+/// share an identity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Running {
+    writers: Vec<Writer>,
+    /// Totals that started at or before this time and are not among the writers were counted and forgotten.
+    forgotten_start: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Writer {
+    /// 0 if the sender does not say.
+    start: u64,
+    time: u64,
+    total: Total,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Total {
+    /// `counted` of what `last` is above `base` was counted: whole units, so that fractions never get lost.
+    Number {
+        base: Number,
+        last: Number,
+        counted: u64,
+    },
+    Buckets(Buckets),
+}
+
+impl Running {
+    pub(crate) fn latest(&self) -> u64 {
+        self.writers
+            .iter()
+            .map(|writer| writer.time)
+            .max()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn advance(&mut self, point: &Point, origin: Origin) -> Outcome {
+        let (start, time) = (point.start_nanos, point.time_nanos);
+        if let Some(writer) = self.writers.iter_mut().find(|writer| writer.start == start) {
+            return writer.advance(point);
+        }
+        if start != 0 && start <= self.forgotten_start {
+            return Outcome::Duplicate;
+        }
+        let known = self.writers.iter().map(|writer| writer.start);
+        let newest = known.filter(|start| *start != 0).max();
+        let observed = match origin {
+            Origin::Live {
+                observing_since_nanos,
+            } => start >= observing_since_nanos,
+            Origin::Replay => true,
+        };
+        // A newer start than all before is a reset, and what it brings is new whenever it began.
+        let is_reset = newest.is_some_and(|newest| start > newest);
+        let from_zero = start != 0 && start != time && (observed || is_reset);
+        self.remember(Writer {
+            start,
+            time,
+            total: Total::new(&point.value, from_zero),
+        });
+        match Amount::whole(&point.value) {
+            Some(amount) if from_zero => Outcome::Adds {
+                amount,
+                from: start,
+                to: time,
+            },
+            _ => Outcome::Baseline,
+        }
+    }
+
+    fn remember(&mut self, writer: Writer) {
+        self.writers.push(writer);
+        if self.writers.len() > MAX_WRITERS {
+            let idle = (0..self.writers.len()).min_by_key(|at| self.writers[*at].time);
+            let gone = self.writers.remove(idle.unwrap_or_default());
+            self.forgotten_start = self.forgotten_start.max(gone.start);
+        }
+    }
+
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.forgotten_start);
+        put_varint(out, self.writers.len() as u64);
+        for writer in &self.writers {
+            put_varint(out, writer.start);
+            put_varint(out, writer.time);
+            match &writer.total {
+                Total::Number {
+                    base,
+                    last,
+                    counted,
+                } => {
+                    out.push(0);
+                    put_number(out, *base);
+                    put_number(out, *last);
+                    put_varint(out, *counted);
+                }
+                Total::Buckets(buckets) => {
+                    out.push(1);
+                    buckets.encode_into(out);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Running, CodecError> {
+        let forgotten_start = reader.varint()?;
+        let length = reader.length()?;
+        let mut writers = Vec::with_capacity(length);
+        for _ in 0..length {
+            let (start, time) = (reader.varint()?, reader.varint()?);
+            let total = match reader.byte()? {
+                0 => Total::Number {
+                    base: number(reader)?,
+                    last: number(reader)?,
+                    counted: reader.varint()?,
+                },
+                1 => Total::Buckets(Buckets::decode_from(reader)?),
+                _ => return Err(CodecError::Invalid("stream state")),
+            };
+            writers.push(Writer { start, time, total });
+        }
+        Ok(Running {
+            writers,
+            forgotten_start,
+        })
+    }
+}
+
+impl Writer {
+    fn advance(&mut self, point: &Point) -> Outcome {
+        if point.time_nanos <= self.time {
+            return Outcome::Duplicate;
+        }
+        let amount = match self.total.grow(&point.value) {
+            Some(amount) => amount,
+            // Without a start time, a fall is all that a reset shows; what is there now came since the last point.
+            None if self.start == 0 => {
+                self.total = Total::new(&point.value, true);
+                match Amount::whole(&point.value) {
+                    Some(amount) => amount,
+                    None => return Outcome::Baseline,
+                }
+            }
+            None => return Outcome::Rejected("running total falls without a new start time"),
+        };
+        let from = std::mem::replace(&mut self.time, point.time_nanos);
+        Outcome::Adds {
+            amount,
+            from,
+            to: point.time_nanos,
+        }
+    }
+}
+
+impl Total {
+    fn new(value: &PointValue, from_zero: bool) -> Total {
+        match value {
+            PointValue::Sum(_, number) if from_zero => Total::Number {
+                base: Number::Int(0),
+                last: *number,
+                counted: above(*number, Number::Int(0)),
+            },
+            PointValue::Sum(_, number) => Total::Number {
+                base: *number,
+                last: *number,
+                counted: 0,
+            },
+            PointValue::Buckets(_, buckets) => Total::Buckets(buckets.clone()),
+            PointValue::Level(value) => {
+                let value = Number::Double(*value);
+                Total::Number {
+                    base: value,
+                    last: value,
+                    counted: 0,
+                }
+            }
+        }
+    }
+
+    /// What the total grew by; `None` if it fell, and then nothing is changed.
+    fn grow(&mut self, value: &PointValue) -> Option<Amount> {
+        match (self, value) {
+            (
+                Total::Number {
+                    base,
+                    last,
+                    counted,
+                },
+                PointValue::Sum(_, number),
+            ) => {
+                if is_below(*number, *last) {
+                    return None;
+                }
+                *last = *number;
+                let total = above(*number, *base).max(*counted);
+                let added = total - *counted;
+                *counted = total;
+                Some(Amount::Count(added))
+            }
+            (Total::Buckets(last), PointValue::Buckets(_, buckets)) => {
+                let added = buckets.grown_since(last)?;
+                *last = buckets.clone();
+                Some(Amount::Buckets(added))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Amount {
+    /// All of a point's value.
+    fn whole(value: &PointValue) -> Option<Amount> {
+        match value {
+            PointValue::Sum(_, number) => Some(Amount::Count(above(*number, Number::Int(0)))),
+            PointValue::Buckets(_, buckets) => Some(Amount::Buckets(buckets.clone())),
+            PointValue::Level(_) => None,
+        }
+    }
+}
+
+/// Whole units that `value` is above `base`.
+fn above(value: Number, base: Number) -> u64 {
+    match (value, base) {
+        (Number::Int(value), Number::Int(base)) => {
+            u64::try_from(i128::from(value) - i128::from(base)).unwrap_or_default()
+        }
+        _ => whole_units((value.as_f64() - base.as_f64() + TOLERANCE).floor()),
+    }
+}
+
+fn is_below(value: Number, last: Number) -> bool {
+    match (value, last) {
+        (Number::Int(value), Number::Int(last)) => value < last,
+        _ => value.as_f64() < last.as_f64(),
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, number: Number) {
+    match number {
+        Number::Int(value) => {
+            out.push(0);
+            put_signed(out, value);
+        }
+        Number::Double(value) => {
+            out.push(1);
+            put_f64(out, value);
+        }
+    }
+}
+
+fn number(reader: &mut Reader<'_>) -> Result<Number, CodecError> {
+    match reader.byte()? {
+        0 => Ok(Number::Int(reader.signed()?)),
+        1 => Ok(Number::Double(reader.f64()?)),
+        _ => Err(CodecError::Invalid("number")),
+    }
+}

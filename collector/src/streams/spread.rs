@@ -1,0 +1,143 @@
+//! Spreading: what accrued over a time is counted in the slices of that time, in whole units, none lost.
+
+use std::cmp::Reverse;
+
+use crate::slice::{SLICE_NANOS, Slice};
+
+/// Slices that one amount is spread over at most (a day); a longer time is cut to its end.
+const MAX_SLICES: u64 = 8640;
+
+/// The slices of a time and how much of it lies in each.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) slices: Vec<Slice>,
+    weights: Vec<u64>,
+    whole: i128,
+    /// What each slice is still owed, in units of 1/`whole`; sums to 0.
+    owed: Vec<i128>,
+}
+
+impl Spread {
+    /// The slices of `(from, to]`, cut to what may be counted.
+    pub(crate) fn new(from: u64, to: u64, (earliest, latest): (u64, u64)) -> Spread {
+        let to = to.min(latest).max(1);
+        let longest = to.saturating_sub(MAX_SLICES * SLICE_NANOS);
+        let from = from.max(earliest).max(longest).min(to - 1);
+        let first = Slice::containing(from + 1).raw();
+        let last = Slice::containing(to).raw();
+        let slices: Vec<_> = (first..=last).map(Slice::from_raw).collect();
+        let weight = |slice: &Slice| {
+            let end = slice.end_nanos();
+            end.min(to) - from.max(end.saturating_sub(SLICE_NANOS))
+        };
+        let weights: Vec<_> = slices.iter().map(weight).collect();
+        let owed = vec![0; slices.len()];
+        Spread {
+            slices,
+            weights,
+            whole: i128::from(to - from),
+            owed,
+        }
+    }
+
+    /// Shares `count` units among the slices in proportion to their time, by largest remainder. Remainders are carried
+    /// from one call to the next, so that many small counts spread as evenly as one large one.
+    pub(crate) fn share(&mut self, count: u64) -> Vec<u64> {
+        if self.slices.len() == 1 {
+            return vec![count];
+        }
+        for (owed, weight) in self.owed.iter_mut().zip(&self.weights) {
+            *owed += i128::from(count) * i128::from(*weight);
+        }
+        let mut left = count;
+        let mut shares = vec![0; self.slices.len()];
+        for (share, owed) in shares.iter_mut().zip(&mut self.owed) {
+            let units = u64::try_from(owed.div_euclid(self.whole))
+                .unwrap_or_default()
+                .min(left);
+            *share = units;
+            *owed -= i128::from(units) * self.whole;
+            left -= units;
+        }
+        let mut order: Vec<_> = (0..shares.len()).collect();
+        while left > 0 {
+            order.sort_by_key(|at| Reverse(self.owed[*at]));
+            for at in &order {
+                if left == 0 {
+                    break;
+                }
+                shares[*at] += 1;
+                self.owed[*at] -= self.whole;
+                left -= 1;
+            }
+        }
+        shares
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVER: (u64, u64) = (0, u64::MAX);
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn amounts_are_shared_by_time() {
+        for (case, from, to, count, expected) in [
+            ("within one slice", 11, 19, 5, vec![5]),
+            ("a slice's end belongs to it", 10, 20, 5, vec![5]),
+            ("two halves", 5, 15, 4, vec![2, 2]),
+            ("a third and two thirds", 5, 20, 3, vec![1, 2]),
+            ("a minute", 0, 60, 60, vec![10; 6]),
+            ("less than there are slices", 0, 40, 2, vec![1, 1, 0, 0]),
+            (
+                "the remainder goes where most is owed",
+                5,
+                30,
+                6,
+                vec![1, 3, 2],
+            ),
+        ] {
+            let mut spread = Spread::new(from * SECOND, to * SECOND, EVER);
+            assert_eq!(spread.share(count), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_counted_early_is_counted_later() {
+        let spread = Spread::new(0, 100 * SECOND, (85 * SECOND, 95 * SECOND));
+        let ends: Vec<_> = spread
+            .slices
+            .iter()
+            .map(|slice| slice.end_seconds())
+            .collect();
+        assert_eq!(ends, [90, 100]);
+        assert_eq!(spread.weights, [5 * SECOND, 5 * SECOND]);
+    }
+
+    #[test]
+    fn many_small_counts_spread_evenly() {
+        let mut spread = Spread::new(0, 60 * SECOND, EVER);
+        let mut sums = [0; 6];
+        for _ in 0..60 {
+            for (sum, share) in sums.iter_mut().zip(spread.share(1)) {
+                *sum += share;
+            }
+        }
+        assert_eq!(sums, [10; 6]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_unit_is_lost(from in 0_u64..100, length in 1_u64..100, counts: Vec<u64>) {
+            let mut spread = Spread::new(from * SECOND / 7, (from + length) * SECOND, EVER);
+            for count in counts {
+                let shares = spread.share(count);
+                prop_assert_eq!(shares.iter().map(|share| u128::from(*share)).sum::<u128>(), u128::from(count));
+            }
+        }
+    }
+}
