@@ -84,6 +84,8 @@ pub(crate) async fn serve(
                 };
                 connections.spawn(connection.run());
             }
+            // The client's affair: it gave up before it was accepted.
+            Err(error) if is_of_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "a connection could not be accepted");
                 sleep(EXHAUSTED_PAUSE).await;
@@ -110,8 +112,20 @@ async fn accept(
         .await
         .map_err(io::Error::other)?;
     let (stream, _peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = %error, "a connection goes without TCP_NODELAY");
+    }
     Ok((stream, slot))
+}
+
+/// Whether accepting failed for this one connection, and not for want of file descriptors or memory.
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
 }
 
 /// One connection and what it needs.

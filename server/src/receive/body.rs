@@ -7,7 +7,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::limits::ReceiveLimits;
 use super::refusal::Refusal;
-use super::room::{STEP, Share};
+use super::room::Share;
+
+/// Most bytes allocated before they have come: a declared length may be a lie.
+const AT_ONCE: usize = 1 << 20;
 
 /// Reads a body of at most `most` bytes whole. Its room is taken before its bytes are: from the declared length,
 /// else step by step. `early` sees what has come so far and may refuse it before the rest comes.
@@ -28,7 +31,7 @@ pub(super) async fn read(
     }
     share.grow_to(declared.max(1)).await?;
     let started = Instant::now();
-    let mut bytes = Vec::with_capacity(declared.min(STEP));
+    let mut bytes = Vec::with_capacity(declared.min(AT_ONCE));
     loop {
         let deadline = started + limits.body_deadline(bytes.len());
         let frame = timeout_at(deadline, body.frame())
@@ -46,6 +49,8 @@ pub(super) async fn read(
         bytes.extend_from_slice(&data);
         early(&bytes)?;
     }
+    // The ring may keep it for long.
+    bytes.shrink_to_fit();
     Ok(bytes)
 }
 
