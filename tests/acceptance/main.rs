@@ -1,4 +1,12 @@
 //! Acceptance tests: the real binary, from outside.
 
+mod crash;
+mod deploy;
 mod harness;
 mod layers;
+mod lifecycle;
+mod pages;
+mod paging;
+mod refusals;
+mod replay;
+mod sdks;

@@ -1,7 +1,6 @@
 //! What one sloburn needs on disk: specs, configuration, data, logs; kept over restarts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
@@ -97,6 +96,11 @@ impl Home {
         finish(command).await
     }
 
+    /// The same, told to listen on these addresses.
+    pub async fn refuse_to_listen(&self, listeners: Listeners) -> Result<Output> {
+        finish(self.serve(Some(listeners))).await
+    }
+
     /// Runs `sloburn` with `arguments` to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = self.command()?;
@@ -106,12 +110,7 @@ impl Home {
 
     /// The command line of `sloburn serve`; without known listeners on ports that the system chooses.
     pub fn serve(&self, known: Option<Listeners>) -> Command {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let known = known.unwrap_or(Listeners {
-            grpc: any,
-            http: any,
-            web: any,
-        });
+        let known = known.unwrap_or(Listeners::ANY);
         // A missing binary is told when the command is spawned.
         let mut command = self
             .command()

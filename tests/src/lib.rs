@@ -13,6 +13,7 @@ pub mod http;
 pub mod inbox;
 pub mod otlp;
 pub mod postgres;
+pub mod replay;
 pub mod sdk;
 pub mod sloburn;
 pub mod specs;

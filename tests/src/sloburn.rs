@@ -1,7 +1,7 @@
 //! A running `sloburn serve`.
 
 use std::fs::{File, OpenOptions};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -29,6 +29,18 @@ pub struct Listeners {
     pub web: SocketAddr,
 }
 
+impl Listeners {
+    /// Free loopback ports, chosen by the system.
+    pub const ANY: Listeners = {
+        let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Listeners {
+            grpc: any,
+            http: any,
+            web: any,
+        }
+    };
+}
+
 /// A running server; ended (SIGKILL) when dropped.
 #[derive(Debug)]
 pub struct Sloburn {
@@ -46,15 +58,9 @@ impl Sloburn {
             .stderr(append(log)?)
             .spawn()
             .with_context(|| format!("{command:?} did not start"))?;
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listeners = Listeners {
-            grpc: nowhere,
-            http: nowhere,
-            web: nowhere,
-        };
         let mut sloburn = Sloburn {
             child,
-            listeners,
+            listeners: Listeners::ANY,
             log: log.to_owned(),
         };
         match sloburn.settle(&output).await {

@@ -1,8 +1,10 @@
 //! Waiting for a condition, with a deadline.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often a condition is looked at.
@@ -35,5 +37,14 @@ pub async fn until<T>(
     match last {
         Some(problem) => Err(problem.context(format!("{what}: not within {limit:?}"))),
         None => bail!("{what}: not within {limit:?}"),
+    }
+}
+
+/// Waits until something listens on `address`, for a minute at most.
+pub async fn for_listener(address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let mut ticks = interval(POLL);
+    while Instant::now() < deadline && TcpStream::connect(address).await.is_err() {
+        ticks.tick().await;
     }
 }
