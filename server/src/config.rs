@@ -132,10 +132,12 @@ impl Config {
         let origin = Origin { path, text };
         let mut root = Section::parse(origin, &mut problems);
         let listen = listen(&args, &mut root, &mut problems);
+        // Taken also when an option wins: what nobody takes is reported as unknown.
+        let specs = root.take("specs", &mut problems);
         let specs = args
             .specs
             .clone()
-            .or_else(|| root.take("specs", &mut problems))
+            .or(specs)
             .unwrap_or_else(|| PathBuf::from("specs"));
         let location = location(&args, &mut root, &mut problems);
         let base_url = base_url(&args, &mut root, listen, &mut problems);
@@ -177,9 +179,8 @@ fn listen(args: &ServeArgs, root: &mut Section<'_>, problems: &mut Vec<Problem>)
     let mut section = root.section("listen", problems);
     let standard = Listen::default();
     let mut address = |option: Option<SocketAddr>, field, standard| {
-        option
-            .or_else(|| section.take(field, problems))
-            .unwrap_or(standard)
+        let written = section.take(field, problems);
+        option.or(written).unwrap_or(standard)
     };
     let listen = Listen {
         otlp_grpc: address(args.otlp_grpc_listen, "otlp_grpc", standard.otlp_grpc),
