@@ -86,10 +86,24 @@ async fn the_three_encodings_and_codings_count_alike() -> Result<()> {
         let body = Spans::ended_at("shop", 3, 1, end).encode();
         assert_eq!(post(&endpoint, path, protobuf, coding, &body).await?.0, 200);
         // The same payload in another coding is the same request.
-        assert_eq!(post(&endpoint, path, protobuf, Coding::Gzip, &body).await?.0, 200);
-        let event = Event { end: end + number, duration_us: 10, bad: true };
+        assert_eq!(
+            post(&endpoint, path, protobuf, Coding::Gzip, &body)
+                .await?
+                .0,
+            200
+        );
+        let event = Event {
+            end: end + number,
+            duration_us: 10,
+            bad: true,
+        };
         let body = line("shop", &[event]);
-        assert_eq!(post(&endpoint, path, json, coding, body.as_bytes()).await?.0, 200);
+        assert_eq!(
+            post(&endpoint, path, json, coding, body.as_bytes())
+                .await?
+                .0,
+            200
+        );
     }
     let slo = sloburn.slo_that("shop", |slo| slo.total >= 15).await?;
     assert_eq!((slo.total, slo.bad), (15, 6));

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// Configuration with one webhook receiver for pages and tickets.
-pub fn receiver(url: &str) -> String {
+pub(crate) fn receiver(url: &str) -> String {
     format!(
         "[[receivers]]
 name = \"inbox\"
@@ -26,7 +26,7 @@ allow_private = true
 }
 
 /// An objective whose policy fires and resolves within two ticks.
-pub fn quick(name: &str, service: &str) -> String {
+pub(crate) fn quick(name: &str, service: &str) -> String {
     let policy = "  alertPolicies: [{ alertPolicyRef: quick }]\n---\n";
     specs::availability(name, service, 0.99, "1h").replace("---\n", policy) + QUICK
 }
@@ -108,11 +108,19 @@ fn trigger(page: &Delivery) -> Result<()> {
     assert_eq!(body["rule"]["name"], "quick-page");
     for window in ["long", "short"] {
         let window = &body["rule"][window];
-        assert_eq!((&window["bad"], &window["good"]), (&Value::from(50), &Value::from(150)));
+        assert_eq!(
+            (&window["bad"], &window["good"]),
+            (&Value::from(50), &Value::from(150))
+        );
         let burn = window["burn"].as_f64().context("no burn rate")?;
-        assert!((burn - 25.0).abs() < 1e-9, "a quarter failed, and a hundredth may: {burn}");
+        assert!(
+            (burn - 25.0).abs() < 1e-9,
+            "a quarter failed, and a hundredth may: {burn}"
+        );
     }
-    let left = body["slo"]["budget_left"].as_f64().context("no budget left")?;
+    let left = body["slo"]["budget_left"]
+        .as_f64()
+        .context("no budget left")?;
     assert!((left - (1.0 - 25.0)).abs() < 1e-9, "{left}");
     for (link, path) in [("slo", "/slos/checkout"), ("debug", "/debug/checkout")] {
         let link = body["links"][link].as_str().context("no link")?;
@@ -127,10 +135,17 @@ fn resolve(resolve: &Delivery, page: &Delivery) -> Result<()> {
     for same in ["dedup_key", "incident", "severity"] {
         assert_eq!(resolve.body[same], page.body[same], "{same}");
     }
-    assert!(resolve.body["dedup_key"].as_str().is_some_and(|key| !key.is_empty()));
+    assert!(
+        resolve.body["dedup_key"]
+            .as_str()
+            .is_some_and(|key| !key.is_empty())
+    );
     assert_ne!(resolve.id, page.id);
     let time = |delivery: &Delivery, field: &str| -> Result<jiff::Timestamp> {
-        Ok(delivery.body[field].as_str().with_context(|| format!("no {field}"))?.parse()?)
+        Ok(delivery.body[field]
+            .as_str()
+            .with_context(|| format!("no {field}"))?
+            .parse()?)
     };
     assert!(time(resolve, "resolved")? > time(page, "fired")?);
     Ok(())

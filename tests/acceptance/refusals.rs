@@ -52,7 +52,7 @@ async fn every_problem_of_every_spec_is_told_and_serve_refuses_to_start() -> Res
     let check = home.run(&["check", "specs"]).await?;
     assert_eq!(check.status.code(), Some(1));
     let check = String::from_utf8_lossy(&check.stdout).into_owned() + &told(&check);
-    for place in ["target.yaml:17:", "twice.yaml:24:", "unknown.yaml:8:"] {
+    for place in ["target.yaml:16:", "twice.yaml:24:", "unknown.yaml:8:"] {
         assert!(
             serve.contains(place),
             "serve does not tell {place}\n{serve}"
