@@ -28,6 +28,8 @@ pub(crate) struct Folder {
     store: Store,
     live: Arc<Mutex<Live>>,
     backlog: Cut,
+    /// The last journal row that is folded.
+    folded: i64,
     /// Indicators whose history could not be read yet.
     without_history: Vec<Fingerprint>,
     retention: Retention,
@@ -45,6 +47,7 @@ impl Folder {
             store,
             live,
             backlog: Cut::default(),
+            folded: 0,
             without_history: Vec::new(),
             retention,
             max_late_s,
@@ -55,11 +58,12 @@ impl Folder {
     pub(crate) async fn fold(&mut self, now: i64) -> Result<(), StoreError> {
         let cut = locked(&self.live).cut(now);
         self.backlog.add(cut);
-        if self.backlog.is_empty() {
+        if self.backlog.upto == self.folded && self.backlog.chunks.is_empty() {
             return Ok(());
         }
         let slices = merged_slices(&self.store, &self.backlog).await?;
         self.store.fold(&fold_of(&self.backlog, slices)).await?;
+        self.folded = self.backlog.upto;
         self.backlog = Cut::default();
         Ok(())
     }

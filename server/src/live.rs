@@ -12,11 +12,11 @@ use collector::{
     Classes, CountOverflow, Delta, Entry, Known, Pack, Signal, Slice, SpanKind, SpanStatus,
     StreamId,
 };
-use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
+use slo_specs::{Catalog, Fingerprint, Objective, Timeline};
 
 use self::latency::Latency;
 pub(crate) use self::latency::Quantiles;
-use crate::sli::Index;
+use crate::sli::{Index, tally};
 
 /// One service's slice, gathered since the last cut.
 #[derive(Debug, Default, Clone)]
@@ -50,11 +50,6 @@ impl Cut {
         self.chunks.extend(later.chunks);
         self.streams.extend(later.streams);
         self.classes = later.classes;
-    }
-
-    /// Nothing was committed since the last fold.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slices.is_empty() && self.chunks.is_empty() && self.streams.is_empty()
     }
 }
 
@@ -165,18 +160,14 @@ impl Live {
 
     fn count(&mut self, entry: &Entry) {
         let end = entry.slice.end_seconds();
-        for role in self.index.roles(entry.series, &self.known).to_vec() {
-            let (fingerprint, _) = self.index.indicators()[role.indicator];
-            let tally = self.index.tally(role, &entry.measured);
-            self.add(fingerprint, end, tally);
-        }
-    }
-
-    fn add(&mut self, indicator: Fingerprint, end: i64, tally: Tally) {
-        if let Some(timeline) = self.timelines.get_mut(&indicator) {
-            timeline.add(end, tally);
-            let earliest = self.touched.entry(indicator).or_insert(end);
-            *earliest = end.min(*earliest);
+        let (roles, indicators) = self.index.counting(entry.series, &self.known);
+        for role in roles {
+            let (fingerprint, indicator) = &indicators[role.indicator];
+            if let Some(timeline) = self.timelines.get_mut(fingerprint) {
+                timeline.add(end, tally(indicator, *role, &entry.measured));
+                let earliest = self.touched.entry(*fingerprint).or_insert(end);
+                *earliest = end.min(*earliest);
+            }
         }
     }
 
@@ -198,21 +189,23 @@ impl Live {
         sum(gathered.pack.add(entry.series, &entry.measured), "a slice");
     }
 
-    /// Counts a stored slice again, for an indicator that was not judged before.
+    /// Counts a stored slice again, for indicators that were not judged before.
     pub(crate) fn recount(&mut self, only: &[Fingerprint], end: i64, pack: &Pack) {
         for (series, measured) in &pack.series {
-            for role in self.index.roles(*series, &self.known).to_vec() {
-                let (fingerprint, _) = self.index.indicators()[role.indicator];
-                if only.contains(&fingerprint)
-                    && let Some(timeline) = self.timelines.get_mut(&fingerprint)
+            let (roles, indicators) = self.index.counting(*series, &self.known);
+            for role in roles {
+                let (fingerprint, indicator) = &indicators[role.indicator];
+                if only.contains(fingerprint)
+                    && let Some(timeline) = self.timelines.get_mut(fingerprint)
                 {
-                    timeline.add(end, self.index.tally(role, measured));
+                    timeline.add(end, tally(indicator, *role, measured));
                 }
             }
         }
     }
 
-    /// Adds the latencies of a slice (10 s, minute or hour, named by its end).
+    /// Adds the latencies of a slice (10 s, minute or hour, named by its end), to all indicators or
+    /// to some.
     pub(crate) fn record_latencies(
         &mut self,
         only: Option<&[Fingerprint]>,
@@ -221,14 +214,12 @@ impl Live {
         pack: &Pack,
     ) {
         for (series, measured) in &pack.series {
-            for role in self.index.roles(*series, &self.known).to_vec() {
-                let (fingerprint, _) = self.index.indicators()[role.indicator];
-                if role.is_total() && only.is_none_or(|only| only.contains(&fingerprint)) {
-                    self.latencies.entry(fingerprint).or_default().add(
-                        end,
-                        length_s,
-                        measured.histogram(),
-                    );
+            let (roles, indicators) = self.index.counting(*series, &self.known);
+            for role in roles.iter().filter(|role| role.has_latency()) {
+                let (fingerprint, _) = indicators[role.indicator];
+                if only.is_none_or(|only| only.contains(&fingerprint)) {
+                    let latency = self.latencies.entry(fingerprint).or_default();
+                    latency.add(end, length_s, measured.histogram());
                 }
             }
         }

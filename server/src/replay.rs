@@ -317,3 +317,6 @@ fn seconds(nanos: u64) -> i64 {
 fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub(crate) struct Role {
     total: bool,
     /// The series is selected as good, or as bad: whichever the indicator names.
     part: bool,
+    /// Its values are times: a histogram of bytes answers no latency.
+    durations: bool,
 }
 
 /// The indicators of a catalog, each once, and which series count for which.
@@ -33,9 +35,9 @@ pub(crate) struct Index {
 }
 
 impl Role {
-    /// The series is part of all events: its latencies are the indicator's.
-    pub(crate) fn is_total(self) -> bool {
-        self.total
+    /// The series is part of all events and its values are durations: they are the indicator's.
+    pub(crate) fn has_latency(self) -> bool {
+        self.total && self.durations
     }
 }
 
@@ -65,23 +67,34 @@ impl Index {
 
     /// How a series counts; empty for one that no indicator uses, or that is not known.
     pub(crate) fn roles(&mut self, id: SeriesId, known: &Known) -> &[Role] {
-        let indicators = &self.indicators;
-        self.roles.entry(id).or_insert_with(|| {
-            known
-                .get(id)
-                .map(|key| roles_of(&key, indicators))
-                .unwrap_or_default()
-        })
+        if !self.roles.contains_key(&id)
+            && let Some(key) = known.get(id)
+        {
+            let roles = roles_of(&key, &self.indicators);
+            self.roles.insert(id, roles);
+        }
+        self.roles.get(&id).map(AsRef::as_ref).unwrap_or_default()
     }
 
-    /// What a slice of a series adds to the tallies of one indicator.
-    pub(crate) fn tally(&self, role: Role, measured: &Measured) -> Tally {
-        tally(&self.indicators[role.indicator].1, role, measured)
+    /// How a series counts, with the indicators that the roles refer to.
+    pub(crate) fn counting(
+        &mut self,
+        id: SeriesId,
+        known: &Known,
+    ) -> (&[Role], &[(Fingerprint, Indicator)]) {
+        self.roles(id, known);
+        let roles = self.roles.get(&id).map(AsRef::as_ref).unwrap_or_default();
+        (roles, &self.indicators)
     }
 }
 
 fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Role]> {
     let series = Series(key);
+    let durations = key.signal == Measurement::Spans
+        || matches!(
+            &*key.unit,
+            "s" | "ms" | "us" | "µs" | "ns" | "seconds" | "milliseconds"
+        );
     let role = |(indicator, (_, rule)): (usize, &(Fingerprint, Indicator))| {
         let (total, part) = match rule {
             Indicator::Ratio { part, total } => {
@@ -96,6 +109,7 @@ fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Ro
             indicator,
             total,
             part,
+            durations,
         })
     };
     indicators.iter().enumerate().filter_map(role).collect()
@@ -107,7 +121,9 @@ fn selector(part: &Part) -> &Selector {
     }
 }
 
-fn tally(indicator: &Indicator, role: Role, measured: &Measured) -> Tally {
+/// What a slice of a series adds to the tallies of one indicator; `bad` counts the part that the
+/// indicator selects, good or bad (see [`slo_specs::Counted`]).
+pub(crate) fn tally(indicator: &Indicator, role: Role, measured: &Measured) -> Tally {
     let count = measured.count();
     match indicator {
         Indicator::Ratio { .. } => Tally {

@@ -65,6 +65,7 @@ impl Writer {
     /// Commits until every handle of the queue is gone; what is queued then is still committed.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
         let mut group = Vec::with_capacity(GROUP_REQUESTS);
+        self.try_store().await;
         loop {
             match tokio::time::timeout(BEAT, queue.recv_many(&mut group, GROUP_REQUESTS)).await {
                 Ok(0) => break,
@@ -72,17 +73,21 @@ impl Writer {
                     self.metrics.queue_depth(queue.len());
                     self.commit_group(std::mem::take(&mut group)).await;
                 }
-                // Nobody sends: is the store well?
-                Err(_) => match self.store.ping_write().await {
-                    Ok(()) => self.health.committed(),
-                    Err(error) => {
-                        tracing::error!(error = %error, "the store cannot commit");
-                        self.health
-                            .commit_failed("the store cannot commit; see the log");
-                    }
-                },
+                Err(_) => self.try_store().await,
             }
             self.health.writer_beat();
+        }
+    }
+
+    /// Nobody sends: could the store commit?
+    async fn try_store(&self) {
+        match self.store.ping_write().await {
+            Ok(()) => self.health.committed(),
+            Err(error) => {
+                tracing::error!(error = %error, "the store cannot commit");
+                self.health
+                    .commit_failed("the store cannot commit; see the log");
+            }
         }
     }
 
