@@ -262,3 +262,6 @@ pub(crate) fn unpack(row: &SliceRow) -> Result<Pack, StoreError> {
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,11 @@ fn expected_alerts(traffic: &[Vec<Event>]) -> Vec<(String, i64, Option<i64>)> {
                 let from = nanos(tick - look_back);
                 let inside = |event: &&Event| event.end_ns > from && event.end_ns <= nanos(tick);
                 let total = events.iter().filter(inside).count() as u64;
-                let bad = events.iter().filter(inside).filter(|event| event.bad).count() as u64;
+                let bad = events
+                    .iter()
+                    .filter(inside)
+                    .filter(|event| event.bad)
+                    .count() as u64;
                 (total, bad)
             };
             let over = |(total, bad): (u64, u64)| bad * 10_000 > total * tenths;
@@ -172,19 +176,32 @@ fn alerts_and_counts_agree_with_a_naive_recount_over_raw_events() {
         })
         .collect();
     assert_eq!(found, expected_alerts(&traffic));
-    assert!(found.iter().any(|(rule, _, resolved)| rule == "page-fast" && resolved.is_some()));
+    assert!(
+        found
+            .iter()
+            .any(|(rule, _, resolved)| rule == "page-fast" && resolved.is_some())
+    );
     let events = traffic.concat();
     let [slo] = report.slos.as_slice() else {
         panic!("one SLO")
     };
     assert_eq!(slo.total, events.len() as u64);
-    assert_eq!(slo.bad, events.iter().filter(|event| event.bad).count() as u64);
-    let mut durations: Vec<u64> = events.iter().map(|event| event.duration_ns / 1_000).collect();
+    assert_eq!(
+        slo.bad,
+        events.iter().filter(|event| event.bad).count() as u64
+    );
+    let mut durations: Vec<u64> = events
+        .iter()
+        .map(|event| event.duration_ns / 1_000)
+        .collect();
     durations.sort_unstable();
     let rank = (durations.len() * 99).div_ceil(100) - 1;
     let expected = durations[rank] as f64 / 1e3;
     let p99 = slo.latency.p99_ms.unwrap();
-    assert!((p99 - expected).abs() / expected < 0.002, "{p99} is not near {expected}");
+    assert!(
+        (p99 - expected).abs() / expected < 0.002,
+        "{p99} is not near {expected}"
+    );
 }
 
 #[test]
@@ -209,7 +226,10 @@ fn late_bad_events_page_when_they_arrive() {
         id += events.len() as u64;
     };
     for second in (START_S..START_S + 3600).step_by(10) {
-        send(&mut replay, &[good(second), good(second + 1), good(second + 2)]);
+        send(
+            &mut replay,
+            &[good(second), good(second + 1), good(second + 2)],
+        );
     }
     let late: Vec<Event> = (0..60)
         .map(|number| Event {
@@ -220,8 +240,15 @@ fn late_bad_events_page_when_they_arrive() {
     send(&mut replay, &late);
     send(&mut replay, &[good(START_S + 3610)]);
     let report = replay.finish();
-    let page = report.alerts.iter().find(|alert| alert.rule == "page-fast").unwrap();
-    assert!(page.fired_at.as_second() >= START_S + 3600, "it fires when the data comes");
+    let page = report
+        .alerts
+        .iter()
+        .find(|alert| alert.rule == "page-fast")
+        .unwrap();
+    assert!(
+        page.fired_at.as_second() >= START_S + 3600,
+        "it fires when the data comes"
+    );
     assert!(page.resolved_at.is_some(), "the present is good");
 }
 
@@ -239,6 +266,11 @@ fn nothing_at_all_is_no_data() {
 #[test]
 fn a_line_that_is_no_request_is_named() {
     let mut replay = Replay::new(catalog(SPEC));
-    assert!(replay.line(b"not json").unwrap_err().starts_with("not OTLP/JSON"));
+    assert!(
+        replay
+            .line(b"not json")
+            .unwrap_err()
+            .starts_with("not OTLP/JSON")
+    );
     assert!(replay.line(b"{}").is_ok(), "an empty request is a request");
 }

@@ -1,0 +1,274 @@
+use collector::{Delta, Entry, Measured, SeriesId, SeriesKey, Signal, Slice, SpanKind, SpanStatus};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use slo_specs::SourceFile;
+
+use super::*;
+use crate::resume::{Resumed, resume};
+use crate::store::{Group, Location};
+
+/// An hour boundary, in Unix seconds.
+const START_S: i64 = 1_704_067_200;
+
+fn catalog(names: &[&str]) -> Arc<Catalog> {
+    let slo = |name: &&str| {
+        format!(
+            "
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {{ name: {name} }}
+spec:
+  service: {name}
+  timeWindow: [{{ duration: 30d, isRolling: true }}]
+  budgetingMethod: Occurrences
+  indicator:
+    metadata: {{ name: {name}-success }}
+    spec:
+      ratioMetric:
+        counter: true
+        bad: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: {name} }}, status: error }} }} }}
+        total: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: {name} }} }} }} }}
+  objectives: [{{ displayName: available, target: 0.999 }}]
+"
+        )
+    };
+    let text: String = names.iter().map(slo).collect();
+    let path = "test.yaml".to_owned();
+    let loaded = slo_specs::load(&[SourceFile { path, text }]);
+    let errors: Vec<_> = loaded.problems.iter().filter(|problem| problem.is_error()).collect();
+    assert_eq!(errors, Vec::<&slo_specs::Problem>::new(), "the test's specs are sound");
+    Arc::new(loaded.catalog)
+}
+
+fn series(service: &str, status: SpanStatus) -> SeriesKey {
+    SeriesKey {
+        signal: Signal::Spans,
+        service: service.into(),
+        kind: SpanKind::Server,
+        name: "GET /".into(),
+        unit: "".into(),
+        status,
+        attributes: Vec::new(),
+        overflow: false,
+    }
+}
+
+fn hash(number: u64) -> [u8; 16] {
+    u128::from(number).to_le_bytes()
+}
+
+/// A server without sockets: commits what it is given, folds when told, starts again when told.
+struct Bench {
+    store: Store,
+    resumed: Resumed,
+    folder: Folder,
+    names: Vec<&'static str>,
+    commits: u64,
+    now: i64,
+}
+
+impl Bench {
+    async fn start(store: Store, names: &[&'static str], now: i64) -> Bench {
+        let resumed = resume(&store, catalog(names), now).await.unwrap();
+        let live = Arc::clone(&resumed.live);
+        let folder = Folder::new(store.clone(), live, Retention::default(), 7_200);
+        Bench {
+            store,
+            resumed,
+            folder,
+            names: names.to_vec(),
+            commits: 0,
+            now,
+        }
+    }
+
+    /// As after `kill -9`: nothing of the process is left but the store.
+    async fn restart(self) -> Bench {
+        let commits = self.commits;
+        let mut bench = Bench::start(self.store, &self.names, self.now).await;
+        bench.commits = commits;
+        bench
+    }
+
+    async fn commit(&mut self, service: &str, slice: Slice, good: u64, bad: u64) {
+        let entry = |status, count| {
+            let key = series(service, status);
+            self.resumed.known.insert(key.id(), Arc::new(key.clone()));
+            Entry {
+                series: key.id(),
+                slice,
+                measured: Measured::counted(count),
+            }
+        };
+        let entries = [
+            entry(SpanStatus::Unset, good),
+            entry(SpanStatus::Error, bad),
+        ];
+        let mut delta = Delta::default();
+        delta.add(&entries, &collector::Classes::default()).unwrap();
+        self.commits += 1;
+        let stored = |(id, key): (SeriesId, Arc<SeriesKey>)| (id.0.cast_signed(), key.encode());
+        let group = Group {
+            received_s: self.now,
+            requests: vec![(hash(self.commits), Vec::new())],
+            series: self.resumed.known.all().into_iter().map(stored).collect(),
+            delta: delta.encode(),
+        };
+        let seq = self.store.commit(&group).await.unwrap();
+        locked(&self.resumed.live).apply(seq, delta);
+    }
+
+    fn tally(&self, service: &str, look_back: Duration) -> (u64, u64) {
+        let live = locked(&self.resumed.live);
+        let objective = live.catalog().objective(service).unwrap().clone();
+        let timeline = live.timeline(objective.indicator.fingerprint()).unwrap();
+        let tally = timeline.tally(self.now, look_back);
+        (tally.total, tally.bad)
+    }
+}
+
+async fn store(folder: &tempfile::TempDir) -> Store {
+    let location = Location::Directory(folder.path().to_owned());
+    Store::open(&location).await.unwrap()
+}
+
+#[tokio::test]
+async fn restarts_and_folds_at_any_point_keep_every_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["cart", "checkout"], START_S).await;
+    let mut rng = StdRng::seed_from_u64(11);
+    let (mut total, mut bad) = (0, 0);
+    for _ in 0..120 {
+        bench.now += 10 * rng.random_range(1..4_i64);
+        let end = bench.now - 10 * rng.random_range(0..60_i64);
+        let (more_good, more_bad) = (rng.random_range(0..50), rng.random_range(0..3));
+        bench
+            .commit("checkout", Slice::ending_at(end), more_good, more_bad)
+            .await;
+        total += more_good + more_bad;
+        bad += more_bad;
+        if rng.random_bool(0.2) {
+            bench.folder.fold(bench.now).await.unwrap();
+        }
+        if rng.random_bool(0.1) {
+            bench = bench.restart().await;
+        }
+        assert_eq!(
+            bench.tally("checkout", Duration::from_hours(6)),
+            (total, bad)
+        );
+        assert_eq!(bench.tally("cart", Duration::from_hours(6)), (0, 0));
+    }
+    bench.folder.fold(bench.now).await.unwrap();
+    let rows = bench
+        .store
+        .slices(Tier::Ten, None, 0, bench.now)
+        .await
+        .unwrap();
+    let requests: i64 = rows.iter().map(|row| row.requests).sum();
+    let failed: i64 = rows.iter().map(|row| row.failed).sum();
+    assert_eq!((requests, failed), (signed(total), signed(bad)));
+    assert_eq!(bench.store.journal_after(0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_new_objective_is_judged_over_folded_and_unfolded_history_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["cart"], START_S).await;
+    for number in 0..30 {
+        bench.now += 10;
+        bench
+            .commit("checkout", Slice::ending_at(bench.now), 9, 1)
+            .await;
+        if number == 19 {
+            bench.folder.fold(bench.now).await.unwrap();
+        }
+    }
+    let changed = catalog(&["cart", "checkout"]);
+    bench
+        .folder
+        .change_catalog(changed, bench.now)
+        .await
+        .unwrap();
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (300, 30));
+    bench.folder.fold(bench.now).await.unwrap();
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (300, 30));
+    bench.names = vec!["cart", "checkout"];
+    let bench = bench.restart().await;
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (300, 30));
+}
+
+#[tokio::test]
+async fn an_objective_that_was_away_misses_nothing_when_it_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["checkout"], START_S).await;
+    bench
+        .commit("checkout", Slice::ending_at(START_S), 5, 0)
+        .await;
+    bench
+        .folder
+        .change_catalog(catalog(&[]), START_S)
+        .await
+        .unwrap();
+    bench.now += 10;
+    bench
+        .commit("checkout", Slice::ending_at(START_S + 10), 7, 2)
+        .await;
+    bench.folder.fold(bench.now).await.unwrap();
+    bench
+        .folder
+        .change_catalog(catalog(&["checkout"]), bench.now)
+        .await
+        .unwrap();
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (14, 2));
+}
+
+#[tokio::test]
+async fn sealed_hours_hold_the_same_counts_in_longer_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["checkout"], START_S).await;
+    for _ in 0..400 {
+        bench.now += 10;
+        bench
+            .commit("checkout", Slice::ending_at(bench.now), 2, 1)
+            .await;
+        if bench.now % 600 == 0 {
+            bench.folder.fold(bench.now).await.unwrap();
+        }
+    }
+    bench.folder.fold(bench.now).await.unwrap();
+    bench
+        .folder
+        .seal(START_S + 3600 + 7_200 + 60)
+        .await
+        .unwrap();
+    assert_eq!(bench.store.sealed_until().await.unwrap(), START_S + 3600);
+    for (tier, rows) in [(Tier::Minute, 60), (Tier::Hour, 1)] {
+        let found = bench.store.slices(tier, None, 0, i64::MAX).await.unwrap();
+        assert_eq!(found.len(), rows);
+        assert_eq!(found.iter().map(|row| row.requests).sum::<i64>(), 360 * 3);
+        let in_packs: u64 = found
+            .iter()
+            .flat_map(|row| unpack(row).unwrap().series.into_values())
+            .map(|measured| measured.count())
+            .sum();
+        assert_eq!(in_packs, 360 * 3);
+    }
+    // The indicator's tallies are lost with its objective; the sealed slices bring them back.
+    bench
+        .folder
+        .change_catalog(catalog(&[]), bench.now)
+        .await
+        .unwrap();
+    let changed = catalog(&["checkout"]);
+    bench
+        .folder
+        .change_catalog(changed, bench.now)
+        .await
+        .unwrap();
+    assert_eq!(
+        bench.tally("checkout", Duration::from_hours(48)),
+        (1_200, 400)
+    );
+}
