@@ -36,8 +36,16 @@ spec:
     let text: String = names.iter().map(slo).collect();
     let path = "test.yaml".to_owned();
     let loaded = slo_specs::load(&[SourceFile { path, text }]);
-    let errors: Vec<_> = loaded.problems.iter().filter(|problem| problem.is_error()).collect();
-    assert_eq!(errors, Vec::<&slo_specs::Problem>::new(), "the test's specs are sound");
+    let errors: Vec<_> = loaded
+        .problems
+        .iter()
+        .filter(|problem| problem.is_error())
+        .collect();
+    assert_eq!(
+        errors,
+        Vec::<&slo_specs::Problem>::new(),
+        "the test's specs are sound"
+    );
     Arc::new(loaded.catalog)
 }
 
