@@ -4,7 +4,7 @@ use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::yaml::{Node, Position, Value};
-use crate::{NumberError, Op, Ratio};
+use crate::{NumberError, Op, Ratio, Signal};
 
 const OBJECTIVE: Known = Known {
     fields: &["displayName", "op", "value", "target", "targetPercent"],
@@ -147,11 +147,20 @@ fn bound(fields: &Fields<'_>, sli: Option<&Sli>) -> Option<(Op, f64)> {
             }
             None
         }
-        Some(Sli::Threshold { .. }) => {
+        Some(Sli::Threshold { of }) => {
             let op = fields.require("op", "write `op: lte`: values up to `value` are good");
             let op = op.and_then(|node| report.word(node, "op", &["lt", "lte", "gt", "gte"]));
             let value = fields.require("value", "write the bound, such as `value: 250`");
-            let value = value.and_then(|node| report.number(node, "value"));
+            let value = value.and_then(|node| {
+                let value = report.number(node, "value")?;
+                if of.signal == Signal::Traces && value <= 0.0 {
+                    report.error(
+                        node.at,
+                        format!("`value` is {value}; a duration is above 0 ms"),
+                    );
+                }
+                Some(value)
+            });
             let op = match op?.as_str() {
                 "lt" => Op::Lt,
                 "lte" => Op::Lte,
