@@ -22,6 +22,7 @@ mod judge;
 mod load;
 mod problem;
 mod scenario;
+mod schema;
 mod selector;
 mod tally;
 mod timeline;
@@ -39,6 +40,7 @@ pub use judge::{
 pub use load::{Loaded, SourceFile, load};
 pub use problem::{Level, Problem};
 pub use scenario::{Scenario, ScenarioError};
+pub use schema::schema;
 pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
 pub use tally::{ErrorBudget, Tally};
 pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline};

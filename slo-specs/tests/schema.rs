@@ -1,0 +1,102 @@
+//! The JSON schema for editors.
+
+use serde_json::Value;
+use slo_specs::{SourceFile, load, schema};
+
+const WRITTEN: &str = include_str!("../schema/spec.json");
+
+#[test]
+fn the_schema_is_not_stale() {
+    assert!(
+        WRITTEN == schema(),
+        "schema/spec.json is stale: run `cargo run -p slo-specs --example schema`"
+    );
+}
+
+/// The parser names the fields it knows when it meets one that it does not.
+#[test]
+fn the_schema_has_the_fields_that_the_parser_knows() {
+    let schema: Value = serde_json::from_str(WRITTEN).unwrap();
+    for (definition, document) in [
+        ("Slo", "kind: SLO\nmetadata: { name: a }\nspec: { zzzz: 1 }"),
+        ("Sli", "kind: SLI\nmetadata: { name: a }\nspec: { zzzz: 1 }"),
+        (
+            "RatioMetric",
+            "kind: SLI\nmetadata: { name: a }\nspec: { ratioMetric: { zzzz: 1 } }",
+        ),
+        (
+            "Metadata",
+            "kind: SLI\nmetadata: { name: a, zzzz: 1 }\nspec: {}",
+        ),
+        (
+            "Service",
+            "kind: Service\nmetadata: { name: a }\nspec: { zzzz: 1 }",
+        ),
+        (
+            "DataSource",
+            "kind: DataSource\nmetadata: { name: a }\nspec: { zzzz: 1 }",
+        ),
+        (
+            "AlertPolicy",
+            "kind: AlertPolicy\nmetadata: { name: a }\nspec: { zzzz: 1 }",
+        ),
+        (
+            "AlertCondition",
+            "kind: AlertCondition\nmetadata: { name: a }\nspec: { zzzz: 1 }",
+        ),
+        (
+            "Condition",
+            "kind: AlertCondition\nmetadata: { name: a }\nspec: { condition: { zzzz: 1 } }",
+        ),
+        (
+            "Objective",
+            "kind: SLO\nmetadata: { name: a }\nspec: { objectives: [{ zzzz: 1 }] }",
+        ),
+        (
+            "Otlp",
+            "kind: SLI\nmetadata: { name: a }\nspec: { thresholdMetric: { metricSource: { type: otlp, spec: { zzzz: 1 } } } }",
+        ),
+        (
+            "MetricSource",
+            "kind: SLI\nmetadata: { name: a }\nspec: { thresholdMetric: { metricSource: { zzzz: 1 } } }",
+        ),
+        (
+            "Operators",
+            "kind: SLI\nmetadata: { name: a }\nspec: { thresholdMetric: { metricSource: { type: otlp, spec: { signal: traces, match: { a: { zzzz: 1 } } } } } }",
+        ),
+    ] {
+        let text = format!("apiVersion: openslo/v1\n{document}\n");
+        assert_eq!(
+            known_fields(&text),
+            properties(&schema, definition),
+            "{definition}"
+        );
+    }
+    let rule = "apiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: { name: a }\nspec: { rules: [{ zzzz: 1 }] }";
+    assert_eq!(known_fields(rule), properties(&schema, "Rule"));
+}
+
+fn known_fields(text: &str) -> Vec<String> {
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: text.into(),
+    }]);
+    let problem = loaded
+        .problems
+        .iter()
+        .find(|p| p.message.ends_with("unknown field `zzzz`"));
+    let help = problem
+        .and_then(|problem| problem.help.clone())
+        .expect("help");
+    let (_, known) = help.split_once("known here: ").expect("the known fields");
+    let mut known: Vec<String> = known.split(", ").map(str::to_owned).collect();
+    known.sort();
+    known
+}
+
+fn properties(schema: &Value, definition: &str) -> Vec<String> {
+    let properties = schema["$defs"][definition]["properties"].as_object();
+    let mut names: Vec<String> = properties.expect("a definition").keys().cloned().collect();
+    names.sort();
+    names
+}
