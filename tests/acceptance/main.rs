@@ -1,6 +1,7 @@
 //! Acceptance tests: the real binary, from outside.
 
 mod crash;
+mod demo;
 mod deploy;
 mod harness;
 mod layers;

@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -99,13 +101,10 @@ impl Browser {
 
     /// What the browser's console was told since the last call: errors and warnings, refusals by policy too.
     pub async fn complaints(&self) -> Result<Vec<String>> {
-        let session = self.client.session_id().await?.context("no session")?;
-        let url = format!("{}/session/{session}/se/log", self.endpoint);
-        let request = http::client()?
-            .post(url)
-            .json(&json!({ "type": "browser" }));
-        let answer: Value = request.send().await?.json().await?;
-        let entries = answer["value"].as_array().context("no log")?;
+        let answer = self
+            .extension("se/log", &json!({ "type": "browser" }))
+            .await?;
+        let entries = answer.as_array().context("no log")?;
         let told = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
         let mild = ["DEBUG", "INFO"];
         let severe = entries
@@ -114,14 +113,32 @@ impl Browser {
         Ok(severe.map(told).collect())
     }
 
-    /// The window as a PNG picture, as tall as the page.
-    pub async fn picture(&self, width: u32) -> Result<Vec<u8>> {
-        let height = self
-            .evaluate("return document.documentElement.scrollHeight;")
+    /// The whole page as a PNG picture, as wide as the window.
+    pub async fn picture(&self) -> Result<Vec<u8>> {
+        let size = "const e = document.documentElement; return [e.clientWidth, e.scrollHeight];";
+        let size = self.evaluate(size).await?;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let options = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let body = json!({ "cmd": "Page.captureScreenshot", "params": options });
+        let answer = self.extension("goog/cdp/execute", &body).await?;
+        let data = answer["data"]
+            .as_str()
+            .with_context(|| format!("no picture: {answer}"))?;
+        Ok(BASE64_STANDARD.decode(data)?)
+    }
+
+    /// Commands of `ChromeDriver` that the standard does not have.
+    async fn extension(&self, command: &str, body: &Value) -> Result<Value> {
+        let session = self.client.session_id().await?.context("no session")?;
+        let url = format!("{}/session/{session}/{command}", self.endpoint);
+        let mut answer: Value = http::client()?
+            .post(url)
+            .json(body)
+            .send()
+            .await?
+            .json()
             .await?;
-        let height = u32::try_from(height.as_u64().context("no height")?)?;
-        self.client.set_window_size(width, height).await?;
-        Ok(self.client.screenshot().await?)
+        Ok(answer["value"].take())
     }
 
     /// Ends the browser.

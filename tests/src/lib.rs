@@ -7,6 +7,7 @@
 pub mod api;
 pub mod browser;
 pub mod clock;
+pub mod demo;
 pub mod exporter;
 pub mod home;
 pub mod http;
