@@ -21,6 +21,7 @@ const DAY: u64 = 24 * HOUR;
 /// Budget left as a whole percent, cut toward bad: `0.419` is `41%`, `-0.082` is `−9%`.
 pub(crate) fn budget(left: Option<f64>) -> String {
     match left.and_then(|left| tenths_of_percent(left, 10.0)) {
+        Some(..-999) => "under −999%".to_owned(),
         Some(percent) => format!("{}%", signed(percent)),
         None => UNKNOWN.to_owned(),
     }
@@ -29,6 +30,7 @@ pub(crate) fn budget(left: Option<f64>) -> String {
 /// Budget left or spent with one decimal, cut toward bad.
 pub(crate) fn budget_fine(left: Option<f64>) -> String {
     match left.and_then(|left| tenths_of_percent(left, 1.0)) {
+        Some(..-9_990) => "under −999%".to_owned(),
         Some(tenths) => {
             let sign = if tenths < 0 { "−" } else { "" };
             format!(
@@ -54,7 +56,7 @@ fn tenths_of_percent(left: f64, size: f64) -> Option<i64> {
 
 fn signed(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };
-    format!("{sign}{}", grouped(value.unsigned_abs()))
+    format!("{sign}{}", value.unsigned_abs())
 }
 
 /// Share of good events in percent, with as many decimals as the target has nines (99.9 % → 3), cut toward
@@ -103,7 +105,7 @@ pub(crate) fn one_in(ratio: f64) -> Option<String> {
 
 /// A target as written: `99.9%`.
 pub(crate) fn target(target: f64) -> String {
-    if !target.is_finite() {
+    if !(0.0..=1.0).contains(&target) {
         return UNKNOWN.to_owned();
     }
     let percent = format!("{:.6}", target * 100.0);
@@ -208,6 +210,7 @@ pub(crate) fn duration(length: Duration) -> String {
         ..HOUR => format!("{} min", seconds / MINUTE),
         _ if seconds < 6 * HOUR => format!("{hours} h {:02} min", seconds % HOUR / MINUTE),
         ..DAY => format!("{hours} h"),
+        _ if days >= 3_650 => "over 10 years".to_owned(),
         _ if days < 10 && hours % 24 > 0 => format!("{days} d {} h", hours % 24),
         _ => format!("{} d", grouped(days)),
     }
@@ -227,6 +230,22 @@ pub(crate) fn window(length: Duration) -> String {
         "0 s".to_owned()
     } else {
         parts.join(" ")
+    }
+}
+
+/// A rule's window where room is short: `1 h`, `5 m`.
+pub(crate) fn window_short(length: Duration) -> String {
+    window(length).replace(" min", " m")
+}
+
+/// The length of a range: exact when it is made of whole minutes (`1 h`), else as [`duration`].
+pub(crate) fn length(length: Duration) -> String {
+    let exact = window(length);
+    let whole = length.as_secs() >= MINUTE && length.as_secs().is_multiple_of(MINUTE);
+    if whole && exact.split(' ').count() <= 4 {
+        exact
+    } else {
+        duration(length)
     }
 }
 

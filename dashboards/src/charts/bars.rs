@@ -15,6 +15,8 @@ pub(crate) struct Failing<'a> {
     /// What the last label of the time axis says instead of a time.
     pub(crate) last: Option<&'static str>,
     pub(crate) with_table: bool,
+    /// Error ratio that is allowed: bars below it stay quiet.
+    pub(crate) allowed: f64,
 }
 
 /// Failing events in per cent per step; steps without events are hatched, not zero.
@@ -54,7 +56,7 @@ pub(crate) fn failing(chart: &Failing<'_>) -> Plot {
             });
         }
     }
-    let mut bars = Path::default();
+    let (mut quiet, mut loud) = (Path::default(), Path::default());
     #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
     let width = WIDTH / steps.counts.len().max(1) as f64;
     for (index, ratio) in ratios.iter().enumerate() {
@@ -63,6 +65,11 @@ pub(crate) fn failing(chart: &Failing<'_>) -> Plot {
         let left = index as f64 * width;
         // A hair is left where nothing failed: measured, and zero.
         let tall = (ratio * 100.0 / top * height).max(0.4);
+        let bars = if *ratio > chart.allowed {
+            &mut loud
+        } else {
+            &mut quiet
+        };
         bars.rect(
             left + width * 0.12,
             height - tall,
@@ -70,7 +77,8 @@ pub(crate) fn failing(chart: &Failing<'_>) -> Plot {
             height,
         );
     }
-    svg.path("br page", &bars);
+    svg.path("br quiet", &quiet);
+    svg.path("br page", &loud);
     let events = chart
         .fired
         .iter()

@@ -336,16 +336,16 @@ impl Canvas {
         note.into_iter().collect()
     }
 
+    /// The steepest course is named at the left of now, where there is room; the next one at its end.
     fn rate_note(&self, course: &Course, name: &str, index: usize) -> Option<Note> {
         let (steps, left) = course.last()?;
-        let x = self.x(*steps) * 100.0;
-        let top =
-            self.y((*left)?) * 100.0 - 6.0 - 8.0 * f64::from(u8::try_from(index).unwrap_or(0));
-        let class = if x > 75.0 {
-            "r page halo mn back"
-        } else {
-            "l page halo mn fore"
+        let end = self.x(*steps) * 100.0;
+        let (x, class) = match (index, end) {
+            (0, ..70.0) => (self.x(0.0) * 100.0, "r page halo mn back"),
+            (_, 85.0..) => (end, "r page halo mn back"),
+            _ => (end, "l page halo mn fore"),
         };
+        let top = self.y((*left)?) * 100.0 - 6.0;
         Some(Note {
             left: Percent(x),
             top: Percent(top),

@@ -68,12 +68,7 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts], height: u32) -> Plot {
         .filter(|mark| *mark <= top * 1.001)
     {
         svg.level("gl", tall - mark / top * tall);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a round axis figure"
-        )]
-        let text = axis_count(mark as u64);
+        let text = axis_count(mark);
         y.push(Label {
             at: Percent(100.0 - mark / top * 100.0),
             text,
@@ -117,23 +112,18 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts], height: u32) -> Plot {
 }
 
 /// A count on an axis: no digits that say nothing.
-fn axis_count(value: u64) -> String {
+fn axis_count(value: f64) -> String {
     let (unit, name) = match value {
-        0..1_000 => (1, ""),
-        1_000..1_000_000 => (1_000, "k"),
-        1_000_000..1_000_000_000 => (1_000_000, " M"),
-        _ => (1_000_000_000, " bn"),
+        ..1e3 => (1.0, ""),
+        1e3..1e6 => (1e3, "k"),
+        1e6..1e9 => (1e6, " M"),
+        _ => (1e9, " bn"),
     };
-    #[expect(clippy::cast_precision_loss, reason = "a round axis figure")]
-    let figure = value as f64 / f64::from(unit);
-    format!(
-        "{}{name}",
-        if value == 0 {
-            "0".to_owned()
-        } else {
-            axis_figure(figure)
-        }
-    )
+    if value > 0.0 {
+        format!("{}{name}", axis_figure(value / unit))
+    } else {
+        "0".to_owned()
+    }
 }
 
 fn says_demand(steps: &Steps, axis: TimeAxis) -> String {
@@ -198,7 +188,7 @@ pub(crate) fn rate(steps: &Steps, height: u32) -> Plot {
         y: vec![
             Label {
                 at: Percent(0.0),
-                text: format!("{}/s", axis_figure(top)),
+                text: format!("{}/s", axis_count(top)),
                 class: "",
             },
             Label {
@@ -348,7 +338,7 @@ mod tests {
         assert_eq!(round_axis(0.0), (1.0, 1.0));
         assert_eq!(axis_figure(0.03), "0.03");
         assert_eq!(
-            [0, 300, 1_500, 2_000_000].map(axis_count),
+            [0.0, 300.0, 1_500.0, 2e6].map(axis_count),
             ["0", "300", "1.5k", "2 M"]
         );
     }

@@ -152,10 +152,10 @@ pub(crate) fn round_axis(highest: f64) -> (f64, f64) {
         return (1.0, 1.0);
     }
     let magnitude = 10_f64.powf(highest.log10().floor());
-    let distance = [0.2, 0.3, 0.5, 1.0, 2.0, 3.0]
+    let distance = [0.5, 1.0, 2.0, 3.0]
         .into_iter()
         .map(|step| step * magnitude)
-        .find(|step| highest / step <= 4.0)
+        .find(|step| highest / step <= 3.0)
         .unwrap_or(5.0 * magnitude);
     ((highest / distance).ceil() * distance, distance)
 }

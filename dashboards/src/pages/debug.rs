@@ -7,6 +7,7 @@ use crate::charts::heatmap::against;
 use crate::format;
 use crate::links;
 use crate::markup::Markup;
+use crate::panels::requests::Requests;
 use crate::panels::{Part, endpoints, frame, latency, objectives, requests};
 use crate::view::{DebugView, Page};
 
@@ -82,6 +83,12 @@ fn finding(view: &DebugView) -> Part {
 fn parts(view: &DebugView) -> Parts {
     let (now, range) = (view.shell.at, view.range);
     let focus = view.focus.as_deref();
+    // Without an objective nothing says how much may fail; one in a hundred is then worth a look.
+    let targets = view
+        .objectives
+        .iter()
+        .map(|objective| 1.0 - objective.target);
+    let allowed = targets.reduce(f64::min).unwrap_or(0.01);
     Parts {
         finding: finding(view),
         latency: latency::panel(
@@ -91,14 +98,14 @@ fn parts(view: &DebugView) -> Parts {
             "c12",
             focus == Some("latency"),
         ),
-        failed: requests::good_and_failed(
-            &view.requests,
+        failed: requests::good_and_failed(&Requests {
+            steps: &view.requests,
             range,
             now,
-            None,
-            "c6",
-            focus == Some("good-and-failed"),
-        ),
+            fired: None,
+            allowed,
+            focused: focus == Some("good-and-failed"),
+        }),
         endpoints: endpoints::panel(&view.endpoints, range, now, "c6"),
         objectives: objectives::of_service(&view.objectives, now),
         neighbours: latency::neighbours(&view.neighbours, range, now),

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Fragment, fragments};
 use crate::markup::Markup;
 use crate::panels::{Part, alerts, frame, numbers, requests, services};
-use crate::view::{ExecutiveView, Page};
+use crate::view::{ExecutiveView, Page, Severity};
 
 #[derive(Template)]
 #[template(
@@ -22,13 +22,18 @@ struct Body {
 }
 
 fn body(view: &ExecutiveView) -> Body {
+    let pages = view
+        .alerts
+        .iter()
+        .filter(|alert| alert.severity == Severity::Page);
+    let pages: Vec<_> = pages.cloned().collect();
     Body {
         verdict: numbers::verdict(view),
         numbers: numbers::numbers(view),
         trend: requests::trend(view.went_well.as_ref()),
         demand: requests::demand(&view.demand, &view.demand_before),
         services: services::panel(&view.services, view.shell.at),
-        alerts: alerts::panel(&view.alerts, view.shell.at, "c12", "Pages"),
+        alerts: alerts::panel(&pages, view.shell.at, "c12", "Pages"),
     }
 }
 

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Fragment, fragments};
 use crate::markup::Markup;
+use crate::panels::requests::Requests;
 use crate::panels::{
     Part, alerts, budget, definition, endpoints, frame, ladder, latency, requests, words,
 };
@@ -45,14 +46,14 @@ fn parts(view: &SloView) -> Parts {
         now: budget::now(view),
         burndown: budget::burndown(view),
         ladder: ladder::panel(&view.rules, focus, now),
-        failed: requests::good_and_failed(
-            &view.minutes,
+        failed: requests::good_and_failed(&Requests {
+            steps: &view.minutes,
             range,
             now,
             fired,
-            "c6",
-            focus == Some("good-and-failed"),
-        ),
+            allowed: 1.0 - view.objective.target,
+            focused: focus == Some("good-and-failed"),
+        }),
         latency: view
             .latency
             .as_ref()

@@ -92,8 +92,8 @@ fn row(alert: &Alert, now: Timestamp) -> Row<'_> {
         rule = format!(
             "{rule} · {} over {} and {}",
             format::threshold(threshold),
-            format::window(long),
-            format::window(short)
+            format::window_short(long),
+            format::window_short(short)
         );
     }
     if alert.late {

@@ -125,6 +125,7 @@ fn open(index: usize, banner: &Banner, now: Timestamp) -> Open<'_> {
         fired: Some((banner.since, "paged")),
         last: Some("now"),
         with_table: false,
+        allowed: banner.allowed,
     });
     let debug = banner
         .service_known
@@ -136,11 +137,11 @@ fn open(index: usize, banner: &Banner, now: Timestamp) -> Open<'_> {
         rule: &banner.rule,
         since: format::time(banner.since, now),
         lasting: format::duration(format::between(banner.since, now)),
-        head: Text::new(&words::impact(
+        head: Text::new(&format::capitalised(&words::impact(
             &banner.service,
             banner.failure,
             banner.short.1,
-        )),
+        ))),
         title: &banner.title,
         runbook: banner.runbook.as_deref().and_then(links::outside),
         slo: links::at(&links::slo(&banner.objective), banner.range, Some(&focus)),

@@ -64,10 +64,18 @@ fn sentence(view: &SloView) -> (String, String) {
         .looks
         .first()
         .map_or_else(String::new, |look| format::window(look.length));
+    let gone_on = view
+        .looks
+        .iter()
+        .find(|look| look.outlook == objective.outlook);
+    let gone_on = gone_on.map_or_else(
+        || "this goes on".to_owned(),
+        |look| format!("the last {} go on", format::window(look.length)),
+    );
     match objective.outlook {
         Outlook::EmptyIn(left) => (
             format!("Empty in {}", format::duration(left)),
-            format!(", {}, if this goes on.", words::empty_at(left, now)),
+            format!(", {}, if {gone_on}.", words::empty_at(left, now)),
         ),
         Outlook::Empty => {
             let since = objective.since.map_or_else(String::new, |at| {
@@ -97,7 +105,11 @@ fn more(view: &SloView) -> String {
         _ => None,
     };
     let mut sentences = Vec::new();
-    let rates: Vec<_> = view.looks.iter().filter_map(rate).collect();
+    let others = view
+        .looks
+        .iter()
+        .filter(|look| look.outlook != view.objective.outlook);
+    let rates: Vec<_> = others.filter_map(rate).collect();
     if view.objective.outlook != Outlook::Empty && !rates.is_empty() {
         sentences.push(format!("{}.", rates.join(", ")));
     }
@@ -150,7 +162,6 @@ pub(crate) fn burndown(view: &SloView) -> Part {
     let rates = view
         .looks
         .iter()
-        .rev()
         .filter(|look| matches!(look.outlook, Outlook::EmptyIn(_)))
         .filter_map(|look| {
             let name = format!("at the {} rate", format::window(look.length));

@@ -45,7 +45,7 @@ pub(crate) fn panel(
         .iter()
         .map(|e| e.counts.bad)
         .fold(0, u64::saturating_add);
-    let lasting = format::duration(format::between(range.from, range.to));
+    let lasting = format::length(format::between(range.from, range.to));
     let body = if bad == 0 {
         state("No failing requests.", &format!("None in {lasting}."))
     } else {

@@ -125,8 +125,8 @@ fn row<'a>(rule: &'a Rule, paged: bool, focus: Option<&str>, now: Timestamp) -> 
         threshold: format::threshold(rule.threshold),
         windows: format!(
             "over {} and {}",
-            format::window(rule.long),
-            format::window(rule.short)
+            format::window_short(rule.long),
+            format::window_short(rule.short)
         ),
         severity,
         rung: rung(

@@ -20,7 +20,7 @@ struct Table<'a> {
 }
 
 struct Row<'a> {
-    key: &'a str,
+    key: Text,
     href: String,
     title: &'a Text,
     service: &'a Text,
@@ -59,7 +59,7 @@ fn row<'a>(objective: &'a Objective, now: Timestamp) -> Row<'a> {
         _ => "dim",
     };
     Row {
-        key: &objective.id,
+        key: Text::new(&objective.id),
         href: links::slo(&objective.id),
         title: &objective.title,
         service: &objective.service,

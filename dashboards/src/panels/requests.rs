@@ -21,15 +21,22 @@ struct GoodAndFailed {
     rate: Markup,
 }
 
+/// What the panel of good and failed requests is made from.
+#[derive(Debug)]
+pub(crate) struct Requests<'a> {
+    pub(crate) steps: &'a Steps,
+    pub(crate) range: Range,
+    pub(crate) now: Timestamp,
+    /// When a rule fired.
+    pub(crate) fired: Option<Timestamp>,
+    /// Error ratio that is allowed.
+    pub(crate) allowed: f64,
+    pub(crate) focused: bool,
+}
+
 /// Failing per minute and requests a second.
-pub(crate) fn good_and_failed(
-    steps: &Steps,
-    range: Range,
-    now: Timestamp,
-    fired: Option<Timestamp>,
-    class: &'static str,
-    focused: bool,
-) -> Part {
+pub(crate) fn good_and_failed(chart: &Requests<'_>) -> Part {
+    let (steps, range, now) = (chart.steps, chart.range, chart.now);
     let body = if steps.sum().total == 0 {
         no_data(
             "Nothing was measured in this time.",
@@ -39,9 +46,10 @@ pub(crate) fn good_and_failed(
         let failing = failing(&Failing {
             steps,
             height: 120,
-            fired: fired.map(|at| (at, "fired")),
+            fired: chart.fired.map(|at| (at, "fired")),
             last: range.live.then_some("now"),
             with_table: true,
+            allowed: chart.allowed,
         });
         let each = if steps.step.as_secs() == 60 {
             "per minute".to_owned()
@@ -56,11 +64,11 @@ pub(crate) fn good_and_failed(
     };
     Panel {
         id: "good-and-failed",
-        class,
+        class: "c6",
         title: "Good and failed requests",
         lead: span(range, now),
         body,
-        focused,
+        focused: chart.focused,
         ..Panel::default()
     }
     .part()
@@ -71,7 +79,7 @@ pub(crate) fn span(range: Range, now: Timestamp) -> String {
     if range.live {
         format!(
             "Last {}",
-            format::duration(format::between(range.from, range.to))
+            format::length(format::between(range.from, range.to))
         )
     } else {
         format!(
@@ -90,7 +98,7 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts]) -> Part {
         60 => "per minute".to_owned(),
         _ => format!("each {}", format::window(steps.step)),
     };
-    let length = format::duration(format::between(steps.from, steps.end()));
+    let length = format::length(format::between(steps.from, steps.end()));
     let compared = if before.iter().any(|counts| counts.total > 0) {
         "; thin line: the same before"
     } else {

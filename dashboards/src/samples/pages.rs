@@ -141,6 +141,7 @@ fn banner(state: State, objective: &Objective) -> Banner {
                 bad: if slow { 63_000 } else { 23_064 },
             },
         ),
+        allowed: 1.0 - objective.target,
         burn: (objective.burn_1h, objective.burn_5m),
         since: ago(540),
         left: objective.budget.left,

@@ -46,6 +46,8 @@ pub struct Banner {
     pub long: (Duration, Counts),
     /// The short one.
     pub short: (Duration, Counts),
+    /// Error ratio that is allowed: 1 − target.
+    pub allowed: f64,
     /// Burn rates over long and short.
     pub burn: (Option<f64>, Option<f64>),
     /// Fired at.
