@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::number::whole;
 use crate::view::Counts;
 
 /// What stands for a figure that is not known.
@@ -50,8 +51,8 @@ fn tenths_of_percent(left: f64, size: f64) -> Option<i64> {
     }
     // The small term undoes representation: 0.41 is stored as 0.40999….
     let units = (left.min(1.0) * 1_000.0 / size + 1e-9).floor();
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
-    (units.abs() < 1e15).then_some(units as i64)
+    let magnitude = i64::try_from(whole(units.abs())).ok()?;
+    Some(if units < 0.0 { -magnitude } else { magnitude })
 }
 
 fn signed(value: i64) -> String {
@@ -123,13 +124,8 @@ pub(crate) fn share(ratio: f64) -> String {
 /// A burn rate: from 10 on whole, below with one decimal, `under 0.1×` below that.
 pub(crate) fn burn(rate: Option<f64>) -> String {
     match rate {
-        Some(rate) if rate >= 9.95 && rate < 1e15 => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "in range"
-            )]
-            let whole = rate.round() as u64;
+        Some(rate) if (9.95..1e15).contains(&rate) => {
+            let whole = whole(rate.round());
             format!("{}×", grouped(whole))
         }
         Some(rate) if (0.1..9.95).contains(&rate) => format!("{rate:.1}×"),
@@ -186,12 +182,7 @@ pub(crate) fn per_second(rate: f64) -> String {
     if !rate.is_finite() || rate < 0.0 {
         UNKNOWN.to_owned()
     } else if rate >= 9.95 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturates"
-        )]
-        count(rate.round() as u64)
+        count(whole(rate.round()))
     } else if rate >= 0.1 {
         format!("{rate:.1}")
     } else if rate > 0.0 {
@@ -204,15 +195,21 @@ pub(crate) fn per_second(rate: f64) -> String {
 /// A length of time in at most two units, cut: `95 s`, `23 min`, `5 h 00 min`, `13 h`, `2 d 4 h`, `15 d`.
 pub(crate) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
-    let (days, hours) = (seconds / DAY, seconds / HOUR);
-    match seconds {
-        0..=120 => format!("{seconds} s"),
-        ..HOUR => format!("{} min", seconds / MINUTE),
-        _ if seconds < 6 * HOUR => format!("{hours} h {:02} min", seconds % HOUR / MINUTE),
-        ..DAY => format!("{hours} h"),
-        _ if days >= 3_650 => "over 10 years".to_owned(),
-        _ if days < 10 && hours % 24 > 0 => format!("{days} d {} h", hours % 24),
-        _ => format!("{} d", grouped(days)),
+    let (days, hours, minutes) = (seconds / DAY, seconds / HOUR, seconds / MINUTE);
+    if seconds <= 120 {
+        format!("{seconds} s")
+    } else if hours == 0 {
+        format!("{minutes} min")
+    } else if hours < 6 {
+        format!("{hours} h {:02} min", minutes % 60)
+    } else if days == 0 {
+        format!("{hours} h")
+    } else if days >= 3_650 {
+        "over 10 years".to_owned()
+    } else if days < 10 && hours % 24 > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else {
+        format!("{} d", grouped(days))
     }
 }
 

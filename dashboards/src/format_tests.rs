@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::number::{real, whole};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -168,8 +169,7 @@ proptest! {
 
     #[test]
     fn a_missed_target_is_never_shown_as_kept(total in 1_u64..=1_000_000_000_000_000, share in 0.0_f64..1.0) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
-        let bad = (total as f64 * share * 0.01) as u64;
+        let bad = whole(real(total) * share * 0.01);
         let counts = Counts { total, bad };
         for promised in [0.9, 0.99, 0.995, 0.999, 0.9995, 0.9999] {
             let shown: f64 = good(counts, promised).trim_end_matches('%').parse().unwrap();
@@ -190,7 +190,5 @@ proptest! {
 
 /// A ratio in units of 1/10 000.
 fn scaled(ratio: f64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let units = (ratio * 10_000.0).round() as u32;
-    units
+    u32::try_from(whole((ratio * 10_000.0).round())).unwrap()
 }

@@ -8,6 +8,7 @@ mod charts;
 mod format;
 pub mod links;
 mod markup;
+mod number;
 mod pages;
 mod panels;
 pub mod samples;

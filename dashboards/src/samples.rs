@@ -8,6 +8,7 @@ mod pages;
 
 pub use pages::{debug, executive, oncall, slo, slos};
 
+use crate::number::real;
 use jiff::Timestamp;
 
 /// Which state a sample shows.
@@ -60,7 +61,5 @@ pub(crate) fn wobble(seed: u64, index: u64) -> f64 {
         ^ index.wrapping_mul(0xbf58_476d_1ce4_e5b9))
     .wrapping_mul(0x94d0_49bb_1331_11eb);
     let bits = (mixed >> 40) & 0xffff;
-    #[expect(clippy::cast_precision_loss, reason = "16 bits")]
-    let wobble = bits as f64 / 32_767.5 - 1.0;
-    wobble
+    real(bits) / 32_767.5 - 1.0
 }

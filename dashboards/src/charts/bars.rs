@@ -1,8 +1,9 @@
 //! Good and failed: failing per step as bars.
 
-use super::plot::{Band, Data, Event, Label, Percent, Plot, TimeAxis, axis_figure, round_axis};
+use super::plot::{Band, Data, Event, Percent, Plot, TimeAxis, axis_figure, middles, rules};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
+use crate::number::real;
 use crate::view::Steps;
 
 /// What the chart of failures says besides its bars.
@@ -22,55 +23,62 @@ pub(crate) struct Failing<'a> {
 /// Failing events in per cent per step; steps without events are hatched, not zero.
 pub(crate) fn failing(chart: &Failing<'_>) -> Plot {
     let steps = chart.steps;
-    let axis = TimeAxis {
-        from: steps.from,
-        to: steps.end(),
-    };
-    let ratios: Vec<_> = steps
+    let axis = TimeAxis::of(steps);
+    let ratios = steps
         .counts
         .iter()
-        .map(|counts| counts.error_ratio())
-        .collect();
-    let highest = ratios
-        .iter()
-        .flatten()
-        .fold(0.0_f64, |high, ratio| high.max(ratio * 100.0));
-    let (top, distance) = round_axis(highest);
+        .filter_map(|counts| counts.error_ratio());
+    let highest = ratios.fold(0.0_f64, |high, ratio| high.max(ratio * 100.0));
     let height = f64::from(chart.height);
     let mut svg = Svg::new(height);
-    let mut y = Vec::new();
-    for line in 0..=5 {
-        let value = f64::from(line) * distance;
-        if value <= top * 1.001 {
-            let at = 1.0 - value / top;
-            svg.level("gl", at * height);
-            let text = if line == 0 {
-                "0".to_owned()
-            } else {
-                format!("{}%", axis_figure(value))
-            };
-            y.push(Label {
-                at: Percent(at * 100.0),
-                text,
-                class: "",
-            });
+    let (top, y) = rules(&mut svg, highest, height, |value| {
+        let figure = axis_figure(value);
+        if value > 0.0 {
+            format!("{figure}%")
+        } else {
+            figure
         }
+    });
+    bars(&mut svg, chart, top / 100.0, height);
+    let events = chart.fired.iter().filter_map(|(at, word)| {
+        let left = axis.at(*at) * 100.0;
+        (0.0..=100.0).contains(&left).then(|| Event {
+            left: Percent(left),
+            text: (*word).to_owned(),
+            class: "page",
+            side: if left > 80.0 { "e" } else { "s" },
+        })
+    });
+    Plot {
+        height: chart.height,
+        says: says(steps, axis),
+        svg: svg.finish(),
+        y,
+        x: axis.labels(chart.last),
+        events: events.collect(),
+        bands: gaps(steps),
+        data: chart.with_table.then(|| table(steps, axis)),
+        ..Plot::default()
     }
+}
+
+/// Quiet bars for what is allowed, loud ones beyond; a hair where nothing failed: measured, and zero.
+fn bars(svg: &mut Svg, chart: &Failing<'_>, top: f64, height: f64) {
     let (mut quiet, mut loud) = (Path::default(), Path::default());
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-    let width = WIDTH / steps.counts.len().max(1) as f64;
-    for (index, ratio) in ratios.iter().enumerate() {
-        let Some(ratio) = ratio else { continue };
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-        let left = index as f64 * width;
-        // A hair is left where nothing failed: measured, and zero.
-        let tall = (ratio * 100.0 / top * height).max(0.4);
-        let bars = if *ratio > chart.allowed {
+    let counts = &chart.steps.counts;
+    let width = WIDTH / real(counts.len().max(1));
+    for (index, counts) in counts.iter().enumerate() {
+        let Some(ratio) = counts.error_ratio() else {
+            continue;
+        };
+        let left = real(index) * width;
+        let tall = (ratio / top * height).max(0.4);
+        let path = if ratio > chart.allowed {
             &mut loud
         } else {
             &mut quiet
         };
-        bars.rect(
+        path.rect(
             left + width * 0.12,
             height - tall,
             left + width * 0.88,
@@ -79,40 +87,13 @@ pub(crate) fn failing(chart: &Failing<'_>) -> Plot {
     }
     svg.path("br quiet", &quiet);
     svg.path("br page", &loud);
-    let events = chart
-        .fired
-        .iter()
-        .filter(|(at, _)| (0.0..=1.0).contains(&axis.at(*at)));
-    Plot {
-        height: chart.height,
-        says: says(steps, axis),
-        svg: svg.finish(),
-        y,
-        x: axis.labels(chart.last),
-        events: events
-            .map(|(at, word)| {
-                let left = axis.at(*at) * 100.0;
-                let side = if left > 80.0 { "e" } else { "s" };
-                Event {
-                    left: Percent(left),
-                    text: (*word).to_owned(),
-                    class: "page",
-                    side,
-                }
-            })
-            .collect(),
-        bands: gaps(steps),
-        data: chart.with_table.then(|| table(steps, axis)),
-        ..Plot::default()
-    }
 }
 
 /// Hatched bands where nothing was measured.
 pub(crate) fn gaps(steps: &Steps) -> Vec<Band> {
     let mut bands: Vec<Band> = Vec::new();
     let mut open: Option<usize> = None;
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-    let percent = |index: usize| index as f64 * 100.0 / steps.counts.len().max(1) as f64;
+    let percent = |index: usize| real(index) * 100.0 / real(steps.counts.len().max(1));
     for index in 0..=steps.counts.len() {
         let gap = steps
             .counts
@@ -171,11 +152,9 @@ fn table(steps: &Steps, axis: TimeAxis) -> Data {
             ),
         ]
     });
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-    let half = 50.0 / steps.counts.len().max(1) as f64;
     Data {
         columns: vec!["From", "Failing", "Events"],
         rows: rows.collect(),
-        reach: (Percent(half), Percent(100.0 - half)),
+        reach: middles(steps.counts.len()),
     }
 }

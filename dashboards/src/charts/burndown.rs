@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::plot::{Band, Data, Event, Label, Note, Percent, Plot, TimeAxis};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
+use crate::number::{place, real};
 use crate::view::{Counts, Status, Steps};
 
 /// How far ahead is drawn, as a share of the window.
@@ -51,10 +52,9 @@ impl Burndown<'_> {
                 let sum = sum(counts
                     .get(end.saturating_sub(reach)..end)
                     .unwrap_or_default());
-                #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
                 let (left, back) = (
-                    self.left(sum.total as f64, sum.bad as f64),
-                    (counts.len() - end) as f64,
+                    self.left(real(sum.total), real(sum.bad)),
+                    real(counts.len() - end),
                 );
                 (-back, left)
             })
@@ -73,28 +73,19 @@ impl Burndown<'_> {
             .get(counts.len().saturating_sub(reach)..)
             .unwrap_or_default();
         let measured = window.iter().filter(|counts| counts.total > 0).count();
-        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-        let traffic = sum(window).total as f64 / measured.max(1) as f64;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "fewer steps than a window has"
-        )]
-        let steps = (reach as f64 * AHEAD).ceil() as usize;
+        let traffic = real(sum(window).total) / real(measured.max(1));
+        let steps = place((real(reach) * AHEAD).ceil());
         let mut course = vec![(0.0, self.left)];
         for step in 1..=steps {
             // Of the window's steps the oldest have left; a young window has empty ones before the first.
             let gone = (step + window.len()).saturating_sub(reach);
             let kept = sum(window.get(gone.min(window.len())..).unwrap_or_default());
-            #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
             let (total, bad) = (
-                kept.total as f64 + traffic * step as f64,
-                kept.bad as f64 + traffic * step as f64 * error_ratio,
+                real(kept.total) + traffic * real(step),
+                real(kept.bad) + traffic * real(step) * error_ratio,
             );
             let left = self.left(total, bad);
-            #[expect(clippy::cast_precision_loss, reason = "fewer steps than a window has")]
-            course.push((step as f64, left));
+            course.push((real(step), left));
             if error_ratio > 0.0 && left.is_some_and(|left| left <= 0.0) {
                 break;
             }
@@ -183,23 +174,24 @@ impl Burndown<'_> {
     }
 
     fn says(&self, stopped: &Course, rates: &[(Course, &String)], axis: TimeAxis) -> String {
-        let mut says = match self.left {
+        let now = match self.left {
             Some(_) => format!("{} of the error budget left now", format::budget(self.left)),
             None => return "Nothing was measured in this window".to_owned(),
         };
-        if let Some((steps, left)) = stopped.last() {
+        let stopped = stopped.last().map(|(steps, left)| {
             let when = axis.row(self.at(*steps));
-            says.push_str(&format!(
-                "; if failures stopped, {} on {when}",
-                format::budget(*left)
-            ));
-        }
-        for (course, name) in rates {
-            if let Some((steps, Some(..=0.0))) = course.last() {
-                says.push_str(&format!("; {name} empty at {}", axis.row(self.at(*steps))));
-            }
-        }
-        says
+            format!("if failures stopped, {} on {when}", format::budget(*left))
+        });
+        let empty = rates
+            .iter()
+            .filter_map(|(course, name)| match course.last() {
+                Some((steps, Some(..=0.0))) => {
+                    Some(format!("{name} empty at {}", axis.row(self.at(*steps))))
+                }
+                _ => None,
+            });
+        let sentences: Vec<_> = std::iter::once(now).chain(stopped).chain(empty).collect();
+        sentences.join("; ")
     }
 
     /// At most 60 rows: every so many steps, and the last.
@@ -217,8 +209,7 @@ impl Burndown<'_> {
             })
             .collect();
         let first = (history.len().saturating_sub(1)) / every * every;
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-        let start = now - now * first as f64 / self.reach() as f64;
+        let start = now - now * real(first) / real(self.reach());
         Data {
             columns: vec!["At", "Left"],
             rows: rows.into_iter().rev().collect(),
@@ -254,9 +245,8 @@ impl Canvas {
     const HEIGHT: f64 = 270.0;
 
     fn new(reach: usize, bottom: f64) -> Canvas {
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
         Canvas {
-            back: reach as f64,
+            back: real(reach),
             bottom,
         }
     }
@@ -356,92 +346,5 @@ impl Canvas {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn burndown(past: &Steps) -> Burndown<'_> {
-        Burndown {
-            past,
-            window: Duration::from_hours(10),
-            target: 0.9,
-            left: Some(0.5),
-            rates: Vec::new(),
-            now: past.end(),
-            status: Status::OnTrack,
-        }
-    }
-
-    fn hours(counts: &[(u64, u64)]) -> Steps {
-        Steps {
-            from: "2026-03-01T00:00:00Z".parse().unwrap(),
-            step: Duration::from_hours(1),
-            counts: counts
-                .iter()
-                .map(|(total, bad)| Counts {
-                    total: *total,
-                    bad: *bad,
-                })
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn what_was_spent_comes_back_when_it_leaves_the_window() {
-        // 50 bad in the first hour of a window of 10: half of the budget of 100.
-        let mut counts = vec![(100, 50)];
-        counts.extend([(100, 0); 9]);
-        let past = hours(&counts);
-        let course = burndown(&past).ahead(0.0);
-        assert_eq!(course[0], (0.0, Some(0.5)));
-        assert_eq!(course[1], (1.0, Some(1.0)), "the bad hour has left");
-    }
-
-    #[test]
-    fn going_on_at_the_budget_holds_and_above_it_empties() {
-        let past = hours(&[(100, 5); 10]);
-        let even = burndown(&past).ahead(0.05);
-        assert!(
-            even.iter()
-                .all(|(_, left)| (left.unwrap() - 0.5).abs() < 1e-9),
-            "{even:?}"
-        );
-        let fast = burndown(&past).ahead(0.5);
-        // Each hour adds 50 and drops 5; 50 of 100 are left: 50 ÷ 45 hours.
-        assert_eq!(fast.len(), 3);
-        assert!(fast.last().unwrap().1.unwrap() <= 0.0);
-    }
-
-    #[test]
-    fn history_is_the_rolling_window_and_ends_at_the_tile() {
-        let mut counts = vec![(100, 0); 10];
-        counts.extend([(100, 20); 5]);
-        counts.extend([(0, 0); 5]);
-        let past = hours(&counts);
-        let course = burndown(&past).history();
-        assert_eq!(course.len(), 11);
-        assert_eq!(course[0].1, Some(1.0));
-        assert!((course[5].1.unwrap() - 0.0).abs() < 1e-9);
-        assert_eq!(course[10].1, Some(0.5));
-    }
-
-    #[test]
-    fn a_young_window_keeps_all_it_has() {
-        let past = hours(&[
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (100, 10),
-            (100, 0),
-        ]);
-        let course = burndown(&past).ahead(0.0);
-        // One hour on: 10 bad of 300 events, a budget of 30.
-        assert!((course[1].1.unwrap() - (1.0 - 10.0 / 30.0)).abs() < 1e-9);
-        let nothing = hours(&[]);
-        assert_eq!(burndown(&nothing).history(), vec![(0.0, Some(0.5))]);
-    }
-}
+#[path = "burndown_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! Two-hue heatmap: log latency × time, darker = more requests (square-root scale), blue within the
 //! objective and orange against it, lines of p50 and p99.
 
-use super::plot::{Band, Data, Label, Note, Percent, Plot, TimeAxis};
+use super::plot::{Band, Data, Label, Note, Percent, Plot, TimeAxis, middles};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
+use crate::number::{place, real};
 use crate::view::{LatencyColumn, LatencyGrid};
 
 const SHADES: usize = 9;
@@ -43,36 +44,28 @@ impl Scale {
         if high == 0 {
             (low, high) = (1_000, 1_000_000);
         }
-        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-        let (low_us, high_us) = (low as f64 / 1.6, high as f64 * 1.6);
+        let (low_us, high_us) = (real(low) / 1.6, real(high) * 1.6);
         Scale { low_us, high_us }
     }
 
     /// Rows of equal height on the log axis such that a threshold is an edge between two of them.
     fn rows(self, rows: usize, threshold_us: Option<u64>) -> Rows {
-        #[expect(clippy::cast_precision_loss, reason = "at most 60 rows")]
-        let height = (self.high_us / self.low_us).ln() / rows as f64;
+        let height = (self.high_us / self.low_us).ln() / real(rows);
         let Some(threshold_us) = threshold_us else {
             return Rows {
                 low: self.low_us.ln(),
                 height,
-                rows,
+                count: rows,
                 edge: None,
             };
         };
-        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-        let bound = (threshold_us.max(1) as f64).ln();
+        let bound = (real(threshold_us.max(1))).ln();
         let below = ((bound - self.low_us.ln()) / height).ceil().max(0.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "at most rows + 1"
-        )]
-        let edge = below as usize;
+        let edge = place(below);
         Rows {
             low: bound - below * height,
             height,
-            rows: rows + 1,
+            count: rows + 1,
             edge: Some((edge, threshold_us)),
         }
     }
@@ -83,7 +76,7 @@ impl Scale {
 struct Rows {
     low: f64,
     height: f64,
-    rows: usize,
+    count: usize,
     /// First row above the threshold, and the threshold.
     edge: Option<(usize, u64)>,
 }
@@ -91,25 +84,17 @@ struct Rows {
 impl Rows {
     /// Height of a value in 0 – 1 from the bottom.
     fn place(self, us: u64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-        let rows = ((us.max(1) as f64).ln() - self.low) / self.height;
-        #[expect(clippy::cast_precision_loss, reason = "at most 60 rows")]
-        let place = rows / self.rows as f64;
+        let rows = ((real(us.max(1))).ln() - self.low) / self.height;
+        let place = rows / real(self.count);
         place.clamp(0.0, 1.0)
     }
 
     /// The row of a value, from the bottom. What lies exactly on the threshold is within it.
     fn row(self, us: u64) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "clamped to the rows"
-        )]
-        let row = (self.place(us) * self.rows as f64) as usize;
-        let row = row.min(self.rows - 1);
+        let row = place(self.place(us) * real(self.count));
+        let row = row.min(self.count - 1);
         match self.edge {
-            Some((edge, bound)) if us > bound => row.max(edge.min(self.rows - 1)),
+            Some((edge, bound)) if us > bound => row.max(edge.min(self.count - 1)),
             Some((edge, _)) => row.min(edge.saturating_sub(1)),
             None => row,
         }
@@ -212,7 +197,7 @@ fn threshold_line(svg: &mut Svg, rows: Rows, bound: u64, height: f64) {
 /// One path a shade: runs of equal cells in a row are one rectangle.
 fn cells(svg: &mut Svg, grid: &LatencyGrid, rows: Rows, height: f64) {
     let columns = grid.columns.len();
-    let mut counts = vec![0_u64; columns * rows.rows];
+    let mut counts = vec![0_u64; columns * rows.count];
     for (index, column) in grid.columns.iter().enumerate() {
         for (us, count) in &column.values {
             if let Some(cell) = counts.get_mut(rows.row(*us) * columns + index) {
@@ -233,8 +218,8 @@ fn cells(svg: &mut Svg, grid: &LatencyGrid, rows: Rows, height: f64) {
                 paths.get_mut((shade + usize::from(against) * SHADES).wrapping_sub(1))
                 && shade > 0
             {
-                let x = |column: usize| column as f64 / columns as f64 * WIDTH;
-                let y = |row: usize| height - row as f64 / rows.rows as f64 * height;
+                let x = |column: usize| real(column) / real(columns) * WIDTH;
+                let y = |row: usize| height - real(row) / real(rows.count) * height;
                 path.rect(x(start), y(row + 1), x(end), y(row));
             }
             start = end;
@@ -250,13 +235,7 @@ fn shade(count: u64, most: u64) -> usize {
     if count == 0 {
         return 0;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "between 0 and 9"
-    )]
-    let shade = ((count as f64 / most.max(1) as f64).sqrt() * SHADES as f64).ceil() as usize;
+    let shade = place(((real(count) / real(most.max(1))).sqrt() * real(SHADES)).ceil());
     shade.clamp(1, SHADES)
 }
 
@@ -275,12 +254,12 @@ fn quantiles(svg: &mut Svg, grid: &LatencyGrid, rows: Rows, height: f64) {
                 gap = true;
                 continue;
             };
-            let x = (index as f64 + 0.5) / grid.columns.len() as f64 * WIDTH;
+            let x = (real(index) + 0.5) / real(grid.columns.len()) * WIDTH;
             let y = height - rows.place(us) * height;
             if gap {
-                path.jump(x, y)
+                path.jump(x, y);
             } else {
-                path.add(x, y)
+                path.add(x, y);
             }
             gap = false;
         }
@@ -299,8 +278,8 @@ fn gaps(grid: &LatencyGrid) -> Vec<Band> {
     {
         if run.first().is_some_and(|column| column.values.is_empty()) {
             bands.push(Band {
-                left: Percent(start as f64 * 100.0 / columns as f64),
-                width: Percent(run.len() as f64 * 100.0 / columns as f64),
+                left: Percent(real(start) * 100.0 / real(columns)),
+                width: Percent(real(run.len()) * 100.0 / real(columns)),
                 class: "none",
             });
         }
@@ -360,10 +339,9 @@ fn table(grid: &LatencyGrid, axis: TimeAxis) -> Data {
             format!("p99 {}", shown(column.p99_us)),
         ]
     });
-    let half = 50.0 / grid.columns.len().max(1) as f64;
     Data {
         columns: vec!["From", "Median", "99 of 100 within"],
         rows: rows.collect(),
-        reach: (Percent(half), Percent(100.0 - half)),
+        reach: middles(grid.columns.len()),
     }
 }

@@ -1,17 +1,18 @@
 //! Areas and lines: demand, requests a second, the trend, sparklines.
 
 use super::bars::gaps;
-use super::plot::{Data, Label, Note, Percent, Plot, TimeAxis, axis_figure, round_axis};
+use super::plot::{
+    Data, Label, Note, Percent, Plot, TimeAxis, axis_figure, middles, round_axis, rules,
+};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
 use crate::markup::Markup;
+use crate::number::real;
 use crate::view::{Counts, Status, Steps};
 
 /// The middle of step `index` of `length` in drawing units.
 fn middle(index: usize, length: usize) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-    let x = (index as f64 + 0.5) / length.max(1) as f64 * WIDTH;
-    x
+    (real(index) + 0.5) / real(length.max(1)) * WIDTH
 }
 
 /// A line with a gap wherever there is nothing, and the area under it.
@@ -44,10 +45,7 @@ fn line(values: &[Option<f64>], height: f64, top: f64, bottom: f64) -> (Path, Pa
 
 /// How many events a step, as an area; `before` as a thin line behind it.
 pub(crate) fn demand(steps: &Steps, before: &[Counts], height: u32) -> Plot {
-    let value = |counts: &Counts| {
-        #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-        (counts.total > 0).then_some(counts.total as f64)
-    };
+    let value = |counts: &Counts| (counts.total > 0).then_some(real(counts.total));
     let now: Vec<_> = steps.counts.iter().map(value).collect();
     let then: Vec<_> = before.iter().map(value).collect();
     let highest = now
@@ -55,26 +53,10 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts], height: u32) -> Plot {
         .chain(&then)
         .flatten()
         .fold(0.0_f64, |high, value| high.max(*value));
-    let (top, distance) = round_axis(highest);
     let tall = f64::from(height);
-    let axis = TimeAxis {
-        from: steps.from,
-        to: steps.end(),
-    };
+    let axis = TimeAxis::of(steps);
     let mut svg = Svg::new(tall);
-    let mut y = Vec::new();
-    for mark in (0..=5)
-        .map(|mark| f64::from(mark) * distance)
-        .filter(|mark| *mark <= top * 1.001)
-    {
-        svg.level("gl", tall - mark / top * tall);
-        let text = axis_count(mark);
-        y.push(Label {
-            at: Percent(100.0 - mark / top * 100.0),
-            text,
-            class: "",
-        });
-    }
+    let (top, y) = rules(&mut svg, highest, tall, axis_count);
     let (stroke, area) = line(&now, tall, top, 0.0);
     svg.path("ar", &area);
     if !then.is_empty() {
@@ -105,7 +87,7 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts], height: u32) -> Plot {
         data: Some(Data {
             columns: vec!["From", "Requests"],
             rows: rows.collect(),
-            reach: reach(steps.counts.len()),
+            reach: middles(steps.counts.len()),
         }),
         ..Plot::default()
     }
@@ -143,21 +125,13 @@ fn says_demand(steps: &Steps, axis: TimeAxis) -> String {
     }
 }
 
-fn reach(length: usize) -> (Percent, Percent) {
-    (
-        Percent(middle(0, length) / 10.0),
-        Percent(middle(length.saturating_sub(1), length) / 10.0),
-    )
-}
-
 /// Requests a second under the failing bars: an area without a table of its own.
 pub(crate) fn rate(steps: &Steps, height: u32) -> Plot {
     let seconds = steps.step.as_secs_f64().max(1.0);
-    #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
     let values: Vec<_> = steps
         .counts
         .iter()
-        .map(|counts| (counts.total > 0).then(|| counts.total as f64 / seconds))
+        .map(|counts| (counts.total > 0).then(|| real(counts.total) / seconds))
         .collect();
     let highest = values
         .iter()
@@ -215,45 +189,25 @@ pub(crate) fn trend(steps: &Steps, promised: f64, height: u32) -> Plot {
         .fold(promised, |low, value| low.min(*value));
     // Room of as much as the budget around the promise, so that noise does not look like a fall.
     let bottom = (lowest - (1.0 - promised) * 0.5).max(0.0);
-    let (top, tall) = (1.0, f64::from(height));
-    let y_of = |value: f64| (top - value) / (top - bottom) * 100.0;
-    let axis = TimeAxis {
-        from: steps.from,
-        to: steps.end(),
-    };
+    let tall = f64::from(height);
+    let y_of = |value: f64| (1.0 - value) / (1.0 - bottom) * tall;
     let mut svg = Svg::new(tall);
     svg.level("gl", 0.0);
-    svg.level("g0", y_of(promised) / 100.0 * tall);
-    svg.path("ln ink", &line(&values, tall, top, bottom).0);
+    svg.level("g0", y_of(promised));
+    svg.path("ln ink", &line(&values, tall, 1.0, bottom).0);
     for (index, value) in values.iter().enumerate() {
         let Some(value) = *value else { continue };
-        let (x, y) = (middle(index, values.len()), y_of(value) / 100.0 * tall);
+        let x = middle(index, values.len());
         if value < promised {
-            svg.dot("dot spent lg", x, y);
+            svg.dot("dot spent lg", x, y_of(value));
         } else if index + 1 == values.len() {
-            svg.dot("dot", x, y);
+            svg.dot("dot", x, y_of(value));
         }
     }
-    let below = values
-        .iter()
-        .flatten()
-        .filter(|value| **value < promised)
-        .count();
-    let rows = steps.counts.iter().enumerate().map(|(index, counts)| {
-        vec![
-            axis.row(steps.start_of(index)),
-            format!("{} good", format::good(*counts, promised)),
-        ]
-    });
+    let axis = TimeAxis::of(steps);
     Plot {
         height,
-        says: format!(
-            "{} good in all against {} promised; below the promise in {} of {} steps",
-            format::good(steps.sum(), promised),
-            format::target(promised),
-            below,
-            values.iter().flatten().count()
-        ),
+        says: says_trend(steps, promised, &values),
         svg: svg.finish(),
         y: vec![Label {
             at: Percent(0.0),
@@ -263,17 +217,38 @@ pub(crate) fn trend(steps: &Steps, promised: f64, height: u32) -> Plot {
         x: axis.labels(None),
         notes: vec![Note {
             left: Percent(0.0),
-            top: Percent(y_of(promised)),
+            top: Percent(y_of(promised) / tall * 100.0),
             text: format!("promised {}", promise(promised)),
             class: "l halo under",
         }],
         bands: gaps(steps),
-        data: Some(Data {
-            columns: vec!["From", "Went well"],
-            rows: rows.collect(),
-            reach: reach(values.len()),
-        }),
+        data: Some(table_trend(steps, promised, axis)),
         ..Plot::default()
+    }
+}
+
+fn says_trend(steps: &Steps, promised: f64, values: &[Option<f64>]) -> String {
+    let measured = values.iter().flatten();
+    let below = measured.clone().filter(|value| **value < promised).count();
+    format!(
+        "{} good in all against {} promised; below the promise in {below} of {} steps",
+        format::good(steps.sum(), promised),
+        promise(promised),
+        measured.count()
+    )
+}
+
+fn table_trend(steps: &Steps, promised: f64, axis: TimeAxis) -> Data {
+    let rows = steps.counts.iter().enumerate().map(|(index, counts)| {
+        vec![
+            axis.row(steps.start_of(index)),
+            format!("{} good", format::good(*counts, promised)),
+        ]
+    });
+    Data {
+        columns: vec!["From", "Went well"],
+        rows: rows.collect(),
+        reach: middles(steps.counts.len()),
     }
 }
 

@@ -3,8 +3,11 @@
 use askama::Template;
 use jiff::Timestamp;
 
+use super::svg::Svg;
 use crate::format;
 use crate::markup::Markup;
+use crate::number::{place, real};
+use crate::view::Steps;
 
 /// A chart with labels.
 #[derive(Debug, Default, Template)]
@@ -93,6 +96,14 @@ pub(crate) struct TimeAxis {
 }
 
 impl TimeAxis {
+    /// The time that steps cover.
+    pub(crate) fn of(steps: &Steps) -> TimeAxis {
+        TimeAxis {
+            from: steps.from,
+            to: steps.end(),
+        }
+    }
+
     /// Position in 0 – 1; outside of it for times outside.
     pub(crate) fn at(self, time: Timestamp) -> f64 {
         let length = self.to.duration_since(self.from).as_secs_f64();
@@ -130,7 +141,7 @@ impl TimeAxis {
     pub(crate) fn name(self, time: Timestamp) -> String {
         match self.to.duration_since(self.from).as_secs() {
             ..300 => format::second(time),
-            ..129_600 => format::hour(time),
+            300..129_600 => format::hour(time),
             _ => format::day(time),
         }
     }
@@ -139,11 +150,39 @@ impl TimeAxis {
     pub(crate) fn row(self, time: Timestamp) -> String {
         match self.to.duration_since(self.from).as_secs() {
             ..300 => format::second(time),
-            ..86_400 => format::hour(time),
-            ..864_000 => format::day_hour(time),
+            300..86_400 => format::hour(time),
+            86_400..864_000 => format::day_hour(time),
             _ => format::day(time),
         }
     }
+}
+
+/// Where the first and the last of so many equal steps have their middles.
+pub(crate) fn middles(steps: usize) -> (Percent, Percent) {
+    let half = 50.0 / real(steps.max(1));
+    (Percent(half), Percent(100.0 - half))
+}
+
+/// Draws the lines of a vertical axis from zero and names them.
+pub(crate) fn rules(
+    svg: &mut Svg,
+    highest: f64,
+    height: f64,
+    name: impl Fn(f64) -> String,
+) -> (f64, Vec<Label>) {
+    let (top, distance) = round_axis(highest);
+    let marks = (0..=4).map(|line| f64::from(line) * distance);
+    let labels = marks.filter(|mark| *mark <= top * 1.001).map(|mark| {
+        let at = 1.0 - mark / top;
+        svg.level("gl", at * height);
+        Label {
+            at: Percent(at * 100.0),
+            text: name(mark),
+            class: "",
+        }
+    });
+    let labels = labels.collect();
+    (top, labels)
 }
 
 /// A vertical axis from zero: its top and the distance of its lines, both round.
@@ -165,7 +204,7 @@ pub(crate) fn axis_figure(value: f64) -> String {
     let digits = if value >= 1.0 || value <= 0.0 {
         1
     } else {
-        (-value.log10()).ceil().min(6.0) as usize + 1
+        place((-value.log10()).ceil().min(6.0)) + 1
     };
     let written = format!("{value:.digits$}");
     if written.contains('.') {

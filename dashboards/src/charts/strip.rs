@@ -1,9 +1,10 @@
 //! Spend strip: a bar a step, height = spending ÷ sustainable pace on a square-root scale, a line at 1×.
 
-use super::plot::{Data, Label, Percent, Plot, TimeAxis};
+use super::plot::{Data, Label, Percent, Plot, TimeAxis, middles};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
 use crate::markup::Markup;
+use crate::number::real;
 use crate::view::Steps;
 
 /// Spending of every step as a multiple of the even pace; `None` where nothing was measured.
@@ -16,10 +17,8 @@ pub(crate) fn paces(steps: &Steps, target: f64) -> Vec<Option<f64>> {
         .iter()
         .filter(|counts| counts.total > 0)
         .count();
-    #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-    let even = steps.sum().total as f64 / measured.max(1) as f64 * (1.0 - target);
-    #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-    let pace = |bad: u64| bad as f64 / even;
+    let even = real(steps.sum().total) / real(measured.max(1)) * (1.0 - target);
+    let pace = |bad: u64| real(bad) / even;
     steps
         .counts
         .iter()
@@ -37,12 +36,10 @@ fn draw(paces: &[Option<f64>], height: f64, least_top: f64) -> (Svg, f64) {
     let tall = |pace: f64| (pace.clamp(0.0, top) / top).sqrt() * height;
     let mut svg = Svg::new(height);
     let [mut quiet, mut watch, mut page] = [Path::default(), Path::default(), Path::default()];
-    #[expect(clippy::cast_precision_loss, reason = "at most 90 steps")]
-    let width = WIDTH / paces.len().max(1) as f64;
+    let width = WIDTH / real(paces.len().max(1));
     for (index, pace) in paces.iter().enumerate() {
         let Some(pace) = *pace else { continue };
-        #[expect(clippy::cast_precision_loss, reason = "at most 90 steps")]
-        let left = index as f64 * width;
+        let left = real(index) * width;
         let bars = match pace {
             ..1.0 => &mut quiet,
             1.0..3.0 => &mut watch,
@@ -105,8 +102,6 @@ pub(crate) fn plot(steps: &Steps, target: f64) -> Plot {
             format!("{} failed", format::grouped(bad)),
         ]
     });
-    #[expect(clippy::cast_precision_loss, reason = "at most 90 steps")]
-    let half = 50.0 / paces.len().max(1) as f64;
     Plot {
         height: 96,
         says,
@@ -121,7 +116,7 @@ pub(crate) fn plot(steps: &Steps, target: f64) -> Plot {
         data: Some(Data {
             columns: vec!["From", "Pace", "Failed"],
             rows: rows.collect(),
-            reach: (Percent(half), Percent(100.0 - half)),
+            reach: middles(paces.len()),
         }),
         ..Plot::default()
     }

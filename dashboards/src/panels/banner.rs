@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{Part, mark, words};
 use crate::charts::bars::{Failing, failing};
 use crate::markup::Markup;
+use crate::number::real;
 use crate::view::{Banner, Objective, OncallView, Outlook};
 use crate::{Text, format, links};
 
@@ -153,8 +154,7 @@ fn open(index: usize, banner: &Banner, now: Timestamp) -> Open<'_> {
 
 fn facts(banner: &Banner, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let (short, counts) = banner.short;
-    #[expect(clippy::cast_precision_loss, reason = "a shown rate")]
-    let rate = counts.bad as f64 / short.as_secs_f64().max(1.0);
+    let rate = real(counts.bad) / short.as_secs_f64().max(1.0);
     let (empty, empty_note) = match banner.outlook {
         Outlook::EmptyIn(left) => (
             format::duration(left),

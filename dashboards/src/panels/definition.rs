@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Panel, Part, link};
 use crate::markup::Markup;
+use crate::number::{real, whole};
 use crate::view::{Indicator, Outlook, SloView};
 use crate::{Text, format};
 
@@ -45,13 +46,7 @@ pub(crate) fn panel(view: &SloView) -> Part {
 fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
     let (objective, counts) = (&view.objective, view.objective.budget.counts);
     let fraction = 1.0 - objective.target;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "a count of events; cut toward bad"
-    )]
-    let budget = (fraction * counts.total as f64 + 1e-6) as u64;
+    let budget = whole(fraction * real(counts.total) + 1e-6);
     let (budget_shown, bad) = (format::grouped(budget), format::grouped(counts.bad));
     let mut lines = vec![(
         "Error budget",
@@ -69,6 +64,22 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
             format!("({budget_shown} − {bad}) ÷ {budget_shown} = {left}"),
         ));
     }
+    lines.extend(rates(view, budget));
+    lines.push((
+        "Checked",
+        format!(
+            "{}, evaluation {}. One calculation feeds tiles, charts, alerts and the API.",
+            format::second(view.shell.at),
+            view.shell.evaluation
+        ),
+    ));
+    lines
+}
+
+/// Burn and the time until empty, where there are events to tell from.
+fn rates(view: &SloView, budget: u64) -> Vec<(&'static str, String)> {
+    let objective = &view.objective;
+    let mut lines = Vec::new();
     if let Some(look) = view.looks.first()
         && look.burn.is_some()
     {
@@ -77,7 +88,7 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
             format!(
                 "{} failing ÷ {} allowed = {}, last {}",
                 format::failing(look.counts),
-                format::target(fraction),
+                format::target(1.0 - objective.target),
                 format::burn(look.burn),
                 format::window(look.length)
             ),
@@ -88,25 +99,16 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
         .iter()
         .find(|look| look.outlook == objective.outlook);
     if let (Outlook::EmptyIn(left), Some(look)) = (objective.outlook, look) {
-        #[expect(clippy::cast_precision_loss, reason = "a shown rate")]
-        let rate = look.counts.bad as f64 / look.length.as_secs_f64().max(1.0);
+        let rate = real(look.counts.bad) / look.length.as_secs_f64().max(1.0);
         lines.push((
             "Empty in",
             format!(
                 "{} ÷ {} failures a second = {}",
-                format::grouped(budget.saturating_sub(counts.bad)),
+                format::grouped(budget.saturating_sub(objective.budget.counts.bad)),
                 format::per_second(rate),
                 format::duration(left)
             ),
         ));
     }
-    lines.push((
-        "Checked",
-        format!(
-            "{}, evaluation {}. One calculation feeds tiles, charts, alerts and the API.",
-            format::second(view.shell.at),
-            view.shell.evaluation
-        ),
-    ));
     lines
 }

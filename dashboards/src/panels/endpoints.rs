@@ -7,6 +7,7 @@ use super::{Panel, Part, state};
 use crate::charts::lines::spark;
 use crate::charts::plot::Percent;
 use crate::markup::Markup;
+use crate::number::real;
 use crate::view::{Counts, Endpoint, Range, Status};
 use crate::{Text, format, links};
 
@@ -80,8 +81,7 @@ pub(crate) fn panel(
 
 fn row(endpoint: &Endpoint, all_bad: u64, range: Range) -> Row<'_> {
     let counts = endpoint.counts;
-    #[expect(clippy::cast_precision_loss, reason = "a shown ratio")]
-    let share = counts.bad as f64 / all_bad.max(1) as f64;
+    let share = real(counts.bad) / real(all_bad.max(1));
     let hot = counts.error_ratio().is_some_and(|ratio| ratio >= 0.01) && counts.total >= FEW;
     Row {
         name: &endpoint.name,

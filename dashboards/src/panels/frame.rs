@@ -40,10 +40,8 @@ struct Layout<'a> {
     style: &'static str,
     script: &'static str,
     debug: Option<String>,
-    executive: bool,
-    oncall: bool,
-    debugging: bool,
-    slos: bool,
+    /// Which entry of the navigation is marked.
+    marked: &'static str,
     pill: Markup,
     strip: Markup,
     scope: Markup,
@@ -69,10 +67,7 @@ pub(crate) fn layout(frame: &Frame<'_>) -> String {
         style,
         script,
         debug: shell.debug_service.as_deref().map(links::debug),
-        executive: frame.page == Page::Executive,
-        oncall: frame.page == Page::Oncall,
-        debugging: frame.page == Page::Debug,
-        slos: matches!(frame.page, Page::Slos | Page::Slo),
+        marked: marked(frame.page),
         pill: pill(shell).html,
         strip: strip(shell, frame.page).html,
         scope: scope(frame),
@@ -81,6 +76,16 @@ pub(crate) fn layout(frame: &Frame<'_>) -> String {
         foot: foot(shell).html,
     })
     .into_string()
+}
+
+fn marked(page: Page) -> &'static str {
+    match page {
+        Page::Executive => "executive",
+        Page::Oncall => "oncall",
+        Page::Debug => "debug",
+        Page::Slos | Page::Slo => "slos",
+        Page::Elsewhere => "",
+    }
 }
 
 /// The parts of the frame that change while a page is watched.

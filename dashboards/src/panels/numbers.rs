@@ -8,6 +8,7 @@ use crate::charts::plot::Percent;
 use crate::format;
 use crate::links;
 use crate::markup::Markup;
+use crate::number::real;
 use crate::view::{ExecutiveView, Objective, Outlook, Served, Status, WentWell};
 
 #[derive(Template)]
@@ -183,10 +184,8 @@ fn kept_note(missed: usize, silent: usize) -> String {
 }
 
 fn well(well: &WentWell) -> Well {
-    #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-    let budget = (1.0 - well.promised) * well.counts.total as f64;
-    #[expect(clippy::cast_precision_loss, reason = "a drawn quantity")]
-    let left = (budget > 0.0).then(|| 1.0 - well.counts.bad as f64 / budget);
+    let budget = (1.0 - well.promised) * real(well.counts.total);
+    let left = (budget > 0.0).then(|| 1.0 - real(well.counts.bad) / budget);
     let good = format::good(well.counts, well.promised);
     Well {
         good: good.trim_end_matches('%').to_owned(),
@@ -211,8 +210,7 @@ fn served_note(served: &Served, now: jiff::Timestamp) -> String {
     let mut notes = Vec::new();
     match (served.before, served.measured_since) {
         (Some(before), _) if before > 0 => {
-            #[expect(clippy::cast_precision_loss, reason = "a shown ratio")]
-            let change = served.total as f64 / before as f64 - 1.0;
+            let change = real(served.total) / real(before) - 1.0;
             let direction = if change < 0.0 { "down" } else { "up" };
             notes.push(format!(
                 "{direction} {:.1}% on the 30 days before",

@@ -49,7 +49,7 @@ fn ink(status: Status) -> &'static str {
     }
 }
 
-fn row<'a>(objective: &'a Objective, now: Timestamp) -> Row<'a> {
+fn row(objective: &Objective, now: Timestamp) -> Row<'_> {
     let measured = objective.status != Status::NoData;
     let left = objective.budget.left;
     let empty_class = match (objective.outlook, objective.status) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::format;
+use crate::number::real;
 use crate::view::{Budget, Counts, Failure, Objective, Outlook, Status};
 
 /// What follows for the budget, short: `5 h 00 min`, `not at this rate`.
@@ -74,7 +75,6 @@ pub(crate) fn measured(budget: &Budget, window: Duration, now: Timestamp) -> Opt
 /// Too few events to speak in per cent: what one failure would be.
 pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<String> {
     let few = counts.total > 0 && counts.total < 30 && target < 1.0;
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 30")]
     few.then(|| {
         format!(
             "{} {} in {}: one failure would be {}",
@@ -85,7 +85,7 @@ pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<Stri
                 "requests"
             },
             format::window(length),
-            format::share(1.0 / counts.total as f64)
+            format::share(1.0 / real(counts.total))
         )
     })
 }

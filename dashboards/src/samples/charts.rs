@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{State, ago, wobble};
 use crate::Text;
+use crate::number::{real, whole};
 use crate::view::{Counts, Endpoint, LatencyColumn, LatencyGrid, Range, Steps, Threshold};
 
 /// The last hour.
@@ -17,18 +18,8 @@ pub(super) fn hour() -> Range {
 
 /// Events of one step: `rate` a second, `ratio` of them bad.
 fn step(rate: f64, seconds: u64, ratio: f64, seed: u64, index: u64) -> Counts {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    let total = (rate * seconds as f64 * (1.0 + 0.05 * wobble(seed, index))) as u64;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    let bad = (total as f64 * ratio * (1.0 + 0.3 * wobble(seed + 1, index))).max(0.0) as u64;
+    let total = whole(rate * real(seconds) * (1.0 + 0.05 * wobble(seed, index)));
+    let bad = whole(real(total) * ratio * (1.0 + 0.3 * wobble(seed + 1, index)));
     Counts {
         total,
         bad: bad.min(total),
@@ -76,9 +67,8 @@ pub(super) fn past(state: State) -> Steps {
     steps(240, day / 4, 1_240.0, 11, |ago| {
         let base = 0.000_12;
         let spike = match (state, ago / (day / 4)) {
-            (State::Empty, _) => return None,
+            (State::Empty, _) | (State::NoData, 0) => return None,
             (State::Young, step) if step > 24 => return None,
-            (State::NoData, 0) => return None,
             (State::Missed, 24..30) => 0.006,
             (State::Paging | State::Missed | State::Hostile, 56) => 0.032,
             (State::Paging | State::Missed | State::Hostile, 78) => 0.017,
@@ -173,17 +163,11 @@ fn column(seed: u64, minute: u64, median_us: f64, slow: f64) -> LatencyColumn {
         let sigmas = f64::from(u32::try_from(part).unwrap_or(0)) / 8.0 - 3.0;
         let weight =
             (-sigmas * sigmas / 2.0).exp() * 800.0 * (1.0 + 0.25 * wobble(seed + part, minute));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        values.push(((median_us * (sigmas * 0.55).exp()) as u64, weight as u64));
+        values.push((whole(median_us * (sigmas * 0.55).exp()), whole(weight)));
     }
     let total: u64 = values.iter().map(|(_, count)| count).sum();
     if slow > 0.0 {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
-        let stuck = (total as f64 * slow) as u64;
+        let stuck = whole(real(total) * slow);
         values.push((2_030_000, stuck));
     }
     values.retain(|(_, count)| *count > 0);
@@ -199,12 +183,7 @@ fn column(seed: u64, minute: u64, median_us: f64, slow: f64) -> LatencyColumn {
 /// Nearest rank.
 fn quantile(values: &[(u64, u64)], of: f64) -> Option<u64> {
     let total: u64 = values.iter().map(|(_, count)| count).sum();
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    let rank = (total as f64 * of).ceil() as u64;
+    let rank = whole((real(total) * of).ceil());
     let mut seen = 0;
     values.iter().find_map(|(value, count)| {
         seen += count;

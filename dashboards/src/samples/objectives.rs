@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::charts::steps;
 use super::{HOSTILE, State, ago};
 use crate::Text;
+use crate::number::{real, whole};
 use crate::view::{
     Alert, AlertPhase, Budget, Counts, Definition, Failure, Indicator, Look, Objective, Outlook,
     Rule, RulePhase, Severity, Status,
@@ -169,12 +170,7 @@ fn one(state: State, line: Line, seed: u64) -> Objective {
 
 fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {
     let total = if left.is_none() { 0 } else { total };
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    let bad = ((1.0 - left.unwrap_or(1.0)) * (1.0 - target) * total as f64) as u64;
+    let bad = whole((1.0 - left.unwrap_or(1.0)) * (1.0 - target) * real(total));
     Budget {
         counts: Counts { total, bad },
         left,
@@ -185,7 +181,7 @@ fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {
 
 fn hostile() -> Objective {
     let mut objective = one(State::Paging, NIGHT[0], 0);
-    objective.id = HOSTILE.to_owned();
+    HOSTILE.clone_into(&mut objective.id);
     objective.title = Text::new(HOSTILE);
     objective.service = Text::new(HOSTILE);
     objective.burn_1h = Some(f64::NAN);
@@ -231,74 +227,69 @@ pub(super) fn looks(state: State) -> Vec<Look> {
     }
 }
 
-/// The default policy.
+/// The default policy: name, severity, windows in minutes, threshold, burn rates when hot, firing since.
+type RuleLine = (&'static str, Severity, (u64, u64), f64, (f64, f64), i64);
+
+const POLICY: [RuleLine; 4] = [
+    (
+        "page-fast",
+        Severity::Page,
+        (60, 5),
+        14.4,
+        (23.8, 62.0),
+        540,
+    ),
+    ("page-slow", Severity::Page, (360, 30), 6.0, (4.1, 47.6), 0),
+    (
+        "ticket-fast",
+        Severity::Ticket,
+        (1_440, 120),
+        3.0,
+        (6.1, 12.0),
+        300,
+    ),
+    (
+        "ticket-slow",
+        Severity::Ticket,
+        (4_320, 360),
+        1.0,
+        (1.4, 0.4),
+        0,
+    ),
+];
+
+/// The rules of the first objective.
 pub(super) fn rules(state: State) -> Vec<Rule> {
-    let minutes = Duration::from_mins;
-    let rule =
-        |name: &str, severity, long: u64, short: u64, threshold: f64, burns: (f64, f64), phase| {
-            Rule {
-                name: Text::new(if state == State::Hostile {
-                    HOSTILE
-                } else {
-                    name
-                }),
-                severity,
-                long: minutes(long),
-                short: minutes(short),
-                threshold,
-                long_burn: (!matches!(state, State::NoData | State::Empty)).then_some(burns.0),
-                short_burn: (!matches!(state, State::NoData | State::Empty)).then_some(burns.1),
-                minimum_bad: 3,
-                long_bad: 7_000,
-                phase,
-            }
-        };
-    let firing = |seconds: i64| match state {
-        State::Paging | State::Hostile => RulePhase::Firing {
-            since: ago(seconds),
-        },
-        _ => RulePhase::Inactive,
-    };
     let hot = matches!(state, State::Paging | State::Hostile);
-    let burns = |long: f64, short: f64| if hot { (long, short) } else { (0.3, 0.2) };
-    vec![
-        rule(
-            "page-fast",
-            Severity::Page,
-            60,
-            5,
-            14.4,
-            burns(23.8, 62.0),
-            firing(540),
-        ),
-        rule(
-            "page-slow",
-            Severity::Page,
-            360,
-            30,
-            6.0,
-            burns(4.1, 47.6),
-            RulePhase::Inactive,
-        ),
-        rule(
-            "ticket-fast",
-            Severity::Ticket,
-            1_440,
-            120,
-            3.0,
-            burns(6.1, 12.0),
-            firing(300),
-        ),
-        rule(
-            "ticket-slow",
-            Severity::Ticket,
-            4_320,
-            360,
-            1.0,
-            burns(1.4, 0.4),
-            RulePhase::Inactive,
-        ),
-    ]
+    let silent = matches!(state, State::NoData | State::Empty);
+    let rule = |(name, severity, (long, short), threshold, burns, since): RuleLine| {
+        let (long_burn, short_burn) = if hot { burns } else { (0.3, 0.2) };
+        Rule {
+            name: named(state, name),
+            severity,
+            long: Duration::from_mins(long),
+            short: Duration::from_mins(short),
+            threshold,
+            long_burn: (!silent).then_some(long_burn),
+            short_burn: (!silent).then_some(short_burn),
+            minimum_bad: 3,
+            long_bad: 7_000,
+            phase: if hot && since > 0 {
+                RulePhase::Firing { since: ago(since) }
+            } else {
+                RulePhase::Inactive
+            },
+        }
+    };
+    POLICY.into_iter().map(rule).collect()
+}
+
+fn named(state: State, name: &str) -> Text {
+    Text::new(if state == State::Hostile {
+        HOSTILE
+    } else {
+        name
+    })
 }
 
 /// Firing ones, then history.
@@ -307,59 +298,31 @@ pub(super) fn alerts(state: State) -> Vec<Alert> {
         let title = NIGHT.get(index).map_or("", |line| line.0);
         Alert {
             objective: title.to_lowercase().replace(' ', "-"),
-            title: Text::new(if state == State::Hostile {
-                HOSTILE
-            } else {
-                title
-            }),
-            rule: Text::new(if state == State::Hostile {
-                HOSTILE
-            } else {
-                rule
-            }),
+            title: named(state, title),
+            rule: named(state, rule),
             severity,
             mark: Some((14.4, Duration::from_hours(1), Duration::from_mins(5))),
             phase,
             late: index == 2,
         }
     };
+    let over = |fired: i64, at: i64| AlertPhase::Resolved {
+        fired: ago(fired),
+        at: ago(at),
+    };
+    let (page, ticket) = (Severity::Page, Severity::Ticket);
     let past = [
-        alert(
-            2,
-            "page-slow",
-            Severity::Page,
-            AlertPhase::Resolved {
-                fired: ago(604_800),
-                at: ago(600_000),
-            },
-        ),
-        alert(
-            3,
-            "ticket-slow",
-            Severity::Ticket,
-            AlertPhase::Resolved {
-                fired: ago(90_000),
-                at: ago(88_200),
-            },
-        ),
+        alert(2, "page-slow", page, over(604_800, 600_000)),
+        alert(3, "ticket-slow", ticket, over(90_000, 88_200)),
     ];
+    let firing = |since: i64| AlertPhase::Firing { since: ago(since) };
     let now = [
-        alert(
-            0,
-            "page-fast",
-            Severity::Page,
-            AlertPhase::Firing { since: ago(540) },
-        ),
-        alert(
-            1,
-            "page-fast",
-            Severity::Page,
-            AlertPhase::Firing { since: ago(1_080) },
-        ),
+        alert(0, "page-fast", page, firing(540)),
+        alert(1, "page-fast", page, firing(1_080)),
         alert(
             3,
             "ticket-fast",
-            Severity::Ticket,
+            ticket,
             AlertPhase::Pending { since: ago(120) },
         ),
     ];

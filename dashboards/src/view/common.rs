@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::number::real;
 use jiff::{SignedDuration, Timestamp};
 
 /// Events of an objective over some time. `bad ≤ total`.
@@ -22,11 +23,7 @@ impl Counts {
     /// assert_eq!(Counts::default().error_ratio(), None);
     /// ```
     pub fn error_ratio(self) -> Option<f64> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a shown ratio has at most 7 digits"
-        )]
-        (self.total > 0).then(|| self.bad as f64 / self.total as f64)
+        (self.total > 0).then(|| real(self.bad) / real(self.total))
     }
 
     /// Both sums, saturating: a shown count never wraps.

@@ -1,0 +1,89 @@
+//! The burndown's arithmetic, by small windows.
+
+use super::*;
+
+fn burndown(past: &Steps) -> Burndown<'_> {
+    Burndown {
+        past,
+        window: Duration::from_hours(10),
+        target: 0.9,
+        left: Some(0.5),
+        rates: Vec::new(),
+        now: past.end(),
+        status: Status::OnTrack,
+    }
+}
+
+fn hours(counts: &[(u64, u64)]) -> Steps {
+    Steps {
+        from: "2026-03-01T00:00:00Z".parse().unwrap(),
+        step: Duration::from_hours(1),
+        counts: counts
+            .iter()
+            .map(|(total, bad)| Counts {
+                total: *total,
+                bad: *bad,
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn what_was_spent_comes_back_when_it_leaves_the_window() {
+    // 50 bad in the first hour of a window of 10: half of the budget of 100.
+    let mut counts = vec![(100, 50)];
+    counts.extend([(100, 0); 9]);
+    let past = hours(&counts);
+    let course = burndown(&past).ahead(0.0);
+    assert_eq!(course[0], (0.0, Some(0.5)));
+    assert_eq!(course[1], (1.0, Some(1.0)), "the bad hour has left");
+}
+
+#[test]
+fn going_on_at_the_budget_holds_and_above_it_empties() {
+    let past = hours(&[(100, 5); 10]);
+    let even = burndown(&past).ahead(0.05);
+    assert!(
+        even.iter()
+            .all(|(_, left)| (left.unwrap() - 0.5).abs() < 1e-9),
+        "{even:?}"
+    );
+    let fast = burndown(&past).ahead(0.5);
+    // Each hour adds 50 and drops 5; 50 of 100 are left: 50 ÷ 45 hours.
+    assert_eq!(fast.len(), 3);
+    assert!(fast.last().unwrap().1.unwrap() <= 0.0);
+}
+
+#[test]
+fn history_is_the_rolling_window_and_ends_at_the_tile() {
+    let mut counts = vec![(100, 0); 10];
+    counts.extend([(100, 20); 5]);
+    counts.extend([(0, 0); 5]);
+    let past = hours(&counts);
+    let course = burndown(&past).history();
+    assert_eq!(course.len(), 11);
+    assert_eq!(course[0].1, Some(1.0));
+    assert!((course[5].1.unwrap() - 0.0).abs() < 1e-9);
+    assert_eq!(course[10].1, Some(0.5));
+}
+
+#[test]
+fn a_young_window_keeps_all_it_has() {
+    let past = hours(&[
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (100, 10),
+        (100, 0),
+    ]);
+    let course = burndown(&past).ahead(0.0);
+    // One hour on: 10 bad of 300 events, a budget of 30.
+    assert!((course[1].1.unwrap() - (1.0 - 10.0 / 30.0)).abs() < 1e-9);
+    let nothing = hours(&[]);
+    assert_eq!(burndown(&nothing).history(), vec![(0.0, Some(0.5))]);
+}
