@@ -157,6 +157,9 @@ fn read_file(report: Report<'_>, index: usize, text: &str, objects: &mut Vec<Obj
 fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<Object> {
     let Document { root, text } = document;
     let errors_before = report.errors();
+    if !is_ours(report, &root) {
+        return None;
+    }
     let fields = Fields::of(report, &root, "document", DOCUMENT)?;
     let help = "write `apiVersion: openslo/v1`";
     let version = fields.require("apiVersion", help);
@@ -182,6 +185,32 @@ fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<
         text,
         sound,
     })
+}
+
+/// Whether a document means to be one of ours. Of one that does not, a single problem is enough.
+fn is_ours(report: Report<'_>, root: &Node) -> bool {
+    let yaml::Value::Map(entries) = &root.value else {
+        return true;
+    };
+    let field = |name: &str| {
+        entries
+            .iter()
+            .find(|(key, _)| matches!(&key.value, yaml::Value::Text(t) if t == name))
+    };
+    let Some((_, version)) = field("apiVersion") else {
+        let named = field("kind").is_some();
+        if !named {
+            let message = "document has neither `apiVersion` nor `kind`";
+            report.error_with(root.at, message, "begin it with `apiVersion: openslo/v1`");
+        }
+        return named;
+    };
+    match version.value {
+        yaml::Value::Null => true,
+        _ => report
+            .word(version, "apiVersion", &[OPENSLO, OURS])
+            .is_some(),
+    }
 }
 
 fn openslo_kind(report: Report<'_>, node: &Node) -> Option<Kind> {

@@ -56,6 +56,8 @@ pub struct Timeline {
     /// By the end of the hour.
     hours: BTreeMap<i64, Hour>,
     dirty: BTreeSet<i64>,
+    /// The hour in which everything was last sealed, unless an old hour changed since.
+    settled: Option<i64>,
 }
 
 /// Which events the `bad` of an added tally stands for.
@@ -110,6 +112,12 @@ impl Timeline {
             .or_default()
             .add(slice_end - (hour_end - HOUR_S), tally);
         self.dirty.insert(hour_end);
+        if self
+            .settled
+            .is_some_and(|settled| hour_end <= settled - TEN_S)
+        {
+            self.settled = None;
+        }
     }
 
     /// Sum over the window `(now − look_back, now]`. The far edge of a window beyond 6 h is moved
@@ -183,13 +191,21 @@ impl Timeline {
         let known = self.hours.get(&hour_end).map(Hour::tier);
         if known.is_none_or(|known| known <= tier) {
             self.hours.insert(hour_end, hour);
+            self.settled = None;
         }
         Ok(())
     }
 
     /// Seals what is old enough at `now`: 10-second hours become minutes after 9 h, minutes become
     /// one sum after 36 d, and what is older than 401 d is dropped. Sealed hours are dirty.
+    ///
+    /// Costs nothing while there is nothing to do, so it can be called at every tick.
     pub fn advance(&mut self, now: i64) {
+        // Hours and ages are whole hours: within one nothing changes.
+        let now = floor(now, HOUR_S);
+        if self.settled.replace(now) == Some(now) {
+            return;
+        }
         self.hours = self.hours.split_off(&(now - HOUR_KEPT_S + 1));
         for (&hour_end, hour) in self.hours.range_mut(..=now - TEN_S) {
             let tier = if hour_end <= now - MINUTE_S {

@@ -468,6 +468,26 @@ fn a_document_that_is_not_yaml_spoils_only_itself() {
 }
 
 #[test]
+fn a_document_of_another_system_is_one_problem() {
+    for (text, expected) in [
+        (
+            "apiVersion: sloth.slok.dev/v1\nkind: X\nmore: 1\n",
+            "a.yaml:1:13: `apiVersion` is `sloth.slok.dev/v1`, which is unknown",
+        ),
+        (
+            "version: prometheus/v1\nslos: []\n",
+            "a.yaml:1:1: document has neither `apiVersion` nor `kind`",
+        ),
+        (
+            "- a\n- b\n",
+            "a.yaml:1:1: document must be a map, not a list",
+        ),
+    ] {
+        assert_eq!(problems(text), [expected]);
+    }
+}
+
+#[test]
 fn all_problems_of_all_files_are_told_of_in_order() {
     let one = SLO.replace("0.999", "1").replace("30d", "1Y");
     let two = SLO
