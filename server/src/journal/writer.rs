@@ -166,7 +166,7 @@ impl Writer {
                 self.metrics.commit(waiting.len(), started.elapsed());
                 self.health.committed();
                 for (kind, classes) in &gathered.classes {
-                    count_classes(&self.metrics, *kind, classes);
+                    self.metrics.classes(*kind, classes);
                 }
                 self.apply(seq, delta);
                 for (reply, copies, answer) in waiting {
@@ -282,20 +282,6 @@ impl Gathered {
             }
         }
         delta
-    }
-}
-
-/// Adds what became of a request's events to `/metrics`.
-fn count_classes(metrics: &Metrics, kind: Kind, classes: &Classes) {
-    for (class, count) in [
-        (Class::Counted, classes.counted),
-        (Class::Duplicate, classes.duplicate),
-        (Class::Late, classes.late),
-        (Class::Future, classes.future),
-        (Class::Invalid, classes.invalid),
-        (Class::Unsupported, classes.unsupported),
-    ] {
-        metrics.items(kind, class, count.total);
     }
 }
 
