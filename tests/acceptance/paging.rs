@@ -4,25 +4,31 @@ use std::time::Duration;
 
 use acceptance::exporter::Exporter;
 use acceptance::home::Home;
-use acceptance::inbox::{Delivery, Inbox};
+use acceptance::inbox::{Behaviour, Delivery, Inbox};
+use acceptance::otlp::{Spans, send};
 use acceptance::postgres::Postgres;
 use acceptance::sloburn::Sloburn;
 use acceptance::{clock, specs, wait};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Configuration with one webhook receiver for pages and tickets.
-pub(crate) fn receiver(url: &str) -> String {
-    format!(
+/// Makes `inbox` a receiver of the home's sloburn, beside those that it has.
+pub(crate) fn deliver_to(home: &mut Home, name: &str, inbox: &Inbox) -> Result<()> {
+    let secret = format!("{}_SECRET", name.to_uppercase());
+    home.env(&secret, &inbox.secret());
+    let path = home.path().join("sloburn.toml");
+    let receiver = format!(
         "[[receivers]]
-name = \"inbox\"
+name = \"{name}\"
 kind = \"webhook\"
-url = \"{url}\"
-secret = \"env:INBOX_SECRET\"
+url = \"{}\"
+secret = \"env:{secret}\"
 severities = [\"page\", \"ticket\"]
 allow_private = true
-"
-    )
+",
+        inbox.url()
+    );
+    home.config(&(std::fs::read_to_string(path)? + &receiver))
 }
 
 /// An objective whose policy fires and resolves within two ticks.
@@ -54,8 +60,7 @@ async fn a_burst_of_errors_is_one_page_and_its_resolve_on_postgres() -> Result<(
 
 async fn burst(mut home: Home) -> Result<()> {
     let inbox = Inbox::start().await?;
-    home.env("INBOX_SECRET", &inbox.secret());
-    home.config(&receiver(&inbox.url()))?;
+    deliver_to(&mut home, "inbox", &inbox)?;
     home.spec("checkout.yaml", &quick("checkout", "checkout"))?;
     let sloburn = home.start().await?;
     let checkout = Exporter::grpc("checkout", &sloburn.grpc())?;
@@ -97,6 +102,48 @@ async fn recovered(sloburn: &Sloburn, checkout: &Exporter, inbox: &Inbox) -> Res
         Ok((deliveries.len() >= 2).then_some(deliveries))
     })
     .await
+}
+
+#[tokio::test]
+async fn a_slow_receiver_and_a_broken_one_delay_no_other() -> Result<()> {
+    let mut home = Home::new()?;
+    let (slow, broken, quick_inbox) = (
+        Inbox::start().await?,
+        Inbox::start().await?,
+        Inbox::start().await?,
+    );
+    deliver_to(&mut home, "slow", &slow)?;
+    deliver_to(&mut home, "broken", &broken)?;
+    deliver_to(&mut home, "quick", &quick_inbox)?;
+    slow.plan([Behaviour::Dawdle(Duration::from_secs(10))]);
+    broken.plan([
+        Behaviour::Refuse(500, None),
+        Behaviour::Refuse(429, Some(2)),
+    ]);
+    home.spec("shop.yaml", &quick("shop", "shop"))?;
+    let sloburn = home.start().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 50, 50)).await? == 200);
+
+    let pages = quick_inbox.deliveries_at_least(1, wait::TICKS).await;
+    let page = pages.with_context(|| sloburn.told())?.remove(0);
+    assert!(
+        slow.deliveries().is_empty(),
+        "the quick receiver waited for the slow one"
+    );
+    for late in [&slow, &broken] {
+        let pages = late.deliveries_at_least(1, Duration::from_mins(2)).await;
+        assert_eq!(
+            pages.with_context(|| sloburn.told())?[0].body["dedup_key"],
+            page.body["dedup_key"]
+        );
+    }
+    assert_eq!(broken.attempts().len(), 3, "two refusals, then accepted");
+    assert_eq!(
+        slow.attempts().len(),
+        1,
+        "ten seconds are within what a receiver may take"
+    );
+    Ok(())
 }
 
 /// What the page says: the objective and rule, the exact counts of both windows, and where to look.
