@@ -138,7 +138,8 @@ pub fn read_rule(rule: &BurnRule, target: Ratio, timeline: &Timeline, now: Times
 /// Judges again the ticks in `from..now` that late data may have changed: for each rule the latest
 /// of them that it was breached at, throughout the rule's hold. `now` itself is for [`evaluate`].
 ///
-/// `from` is the end of the earliest slice that late data touched.
+/// `from` is the end of the earliest slice that late data touched. At `now`, advance the alert with
+/// the reading of `now` first; if that changed nothing, [`fire_late`](crate::AlertState::fire_late).
 pub fn judge_again(
     objective: &Objective,
     timeline: &Timeline,
@@ -179,7 +180,10 @@ fn latest_breach(
 ) -> Option<Reading> {
     let (from, now) = (from.as_second(), now.as_second());
     let long_s = seconds(rule.long);
-    if timeline.between(from.saturating_sub(long_s), now).bad < rule.minimum_bad {
+    let begin = from
+        .saturating_sub(long_s)
+        .saturating_sub(seconds(rule.hold));
+    if !timeline.may_have_bad(begin, now, rule.minimum_bad) {
         return None;
     }
     let hold_s = seconds(rule.hold);

@@ -156,6 +156,12 @@ impl Timeline {
         self.counted.tally(sum)
     }
 
+    /// Whether any window within `(from, to]` may have that many bad events. Where good events are
+    /// counted, more of them elsewhere say nothing of a part, so there it always may.
+    pub(crate) fn may_have_bad(&self, from: i64, to: i64, count: u64) -> bool {
+        self.counted == Counted::Good || self.between(from, to).bad >= count
+    }
+
     /// Start of the first slice that has events, in Unix seconds.
     pub fn measured_since(&self) -> Option<i64> {
         self.hours

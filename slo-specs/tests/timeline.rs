@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use slo_specs::{ChunkError, Tally, Tier, Timeline};
+use slo_specs::{ChunkError, Counted, Tally, Tier, Timeline};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -179,6 +179,37 @@ fn a_window_includes_its_near_edge_and_not_its_far_edge() {
     assert_eq!(timeline.between(START, START + 10).total, 10);
     assert_eq!(timeline.measured_since(), Some(START - 10));
     assert_eq!(timeline.last_event(), Some(START + 20));
+}
+
+#[test]
+fn what_is_not_good_of_a_whole_window_is_bad() {
+    let mut timeline = Timeline::counting(Counted::Good);
+    // The total of one slice and its good events come apart, the good ones first.
+    timeline.add(
+        START + 10,
+        Tally {
+            total: 0,
+            bad: 60,
+            uncertain: 0,
+        },
+    );
+    timeline.add(
+        START + 20,
+        Tally {
+            total: 100,
+            bad: 30,
+            uncertain: 0,
+        },
+    );
+    assert_eq!(timeline.tally(START + 20, seconds(20)), Tally::new(100, 10));
+    assert_eq!(timeline.tally(START + 20, seconds(10)), Tally::new(100, 70));
+    assert_eq!(timeline.tally(START + 10, seconds(10)), Tally::EMPTY);
+    let chunk = timeline.take_dirty().remove(0);
+    let mut restored = Timeline::counting(Counted::Good);
+    restored
+        .restore(chunk.tier, chunk.hour_end, &chunk.bytes)
+        .unwrap();
+    assert_eq!(restored.tally(START + 20, seconds(20)), Tally::new(100, 10));
 }
 
 #[test]
