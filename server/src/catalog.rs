@@ -15,7 +15,7 @@ const DEPTH: usize = 16;
 
 /// Why spec files could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The path is absent or may not be read.
     #[error("cannot read `{path}`: {source}")]
     Io {
@@ -51,7 +51,7 @@ pub enum ReadError {
 }
 
 /// Reads files and, recursively, the `*.yaml` and `*.yml` of folders, in the order of their names.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, ReadError> {
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, ReadError> {
     let mut files = Vec::new();
     for path in paths {
         let root = path.canonicalize().map_err(|source| io(path, source))?;
@@ -133,12 +133,12 @@ fn read_file(path: &Path) -> Result<SourceFile, ReadError> {
 }
 
 /// Reads and resolves a folder of specs.
-pub fn load(folder: &Path) -> Result<Loaded, ReadError> {
+pub(crate) fn load(folder: &Path) -> Result<Loaded, ReadError> {
     Ok(slo_specs::load(&read(&[folder.to_owned()])?))
 }
 
 /// What the collector has to measure so that the catalog can be judged.
-pub fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
+pub(crate) fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
     let thresholds = catalog
         .thresholds()
         .into_iter()

@@ -47,7 +47,7 @@ pub struct ServeArgs {
         conflicts_with = "database_url"
     )]
     pub data: Option<PathBuf>,
-    /// PostgreSQL to use in place of SQLite: postgres://user:password@host/database.
+    /// PostgreSQL to use in place of SQLite: `postgres://user:password@host/database`.
     #[arg(
         long,
         env = "SLOBURN_DATABASE_URL",

@@ -7,7 +7,7 @@ mod document;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -112,12 +112,12 @@ pub struct Problems(pub Vec<Problem>);
 
 impl Config {
     /// Resolves the command line (with environment) over the file it names.
-    pub fn resolve(args: ServeArgs) -> Result<Config, Problems> {
-        let Some(path) = args.config.clone() else {
+    pub fn resolve(args: &ServeArgs) -> Result<Config, Problems> {
+        let Some(path) = &args.config else {
             return Config::from_text(args, "", "sloburn.toml");
         };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = std::fs::read_to_string(path).map_err(|error| {
             Problems(vec![Problem {
                 place: name.clone(),
                 message: format!("cannot read the configuration: {error}"),
@@ -127,11 +127,11 @@ impl Config {
     }
 
     /// As [`Config::resolve`], with the file's text given.
-    pub fn from_text(args: ServeArgs, text: &str, path: &str) -> Result<Config, Problems> {
+    pub fn from_text(args: &ServeArgs, text: &str, path: &str) -> Result<Config, Problems> {
         let mut problems = Vec::new();
         let origin = Origin { path, text };
         let mut root = Section::parse(origin, &mut problems);
-        let listen = listen(&args, &mut root, &mut problems);
+        let listen = listen(args, &mut root, &mut problems);
         // Taken also when an option wins: what nobody takes is reported as unknown.
         let specs = root.take("specs", &mut problems);
         let specs = args
@@ -139,11 +139,11 @@ impl Config {
             .clone()
             .or(specs)
             .unwrap_or_else(|| PathBuf::from("specs"));
-        let location = location(&args, &mut root, &mut problems);
-        let base_url = base_url(&args, &mut root, listen, &mut problems);
+        let location = location(args, &mut root, &mut problems);
+        let base_url = base_url(args, &mut root, listen, &mut problems);
         let (receive, counting, ring_bytes) = limits(&mut root, &mut problems);
         let retention = retention(&mut root, &mut problems);
-        let telemetry = telemetry(&args, &mut root, &mut problems);
+        let telemetry = telemetry(args, &mut root, &mut problems);
         let documents: Vec<(usize, ReceiverDocument)> = root.list("receivers", &mut problems);
         root.finish(&mut problems);
         let receivers = receivers(origin, documents, &mut problems);
@@ -346,9 +346,4 @@ fn receivers(
             Vec::new()
         }
     }
-}
-
-/// A path as it is shown in messages.
-pub(crate) fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -160,7 +160,7 @@ fn configuration(
         log: Some(LOG.to_owned()),
         ..ServeArgs::default()
     };
-    Ok(Config::from_text(options, &text, "demo")?)
+    Ok(Config::from_text(&options, &text, "demo")?)
 }
 
 fn say(text: &impl std::fmt::Display) -> std::io::Result<()> {

@@ -45,7 +45,7 @@ impl Cut {
     pub(crate) fn add(&mut self, later: Cut) {
         self.upto = later.upto;
         for (key, gathered) in later.slices {
-            self.slices.entry(key).or_default().add(gathered);
+            self.slices.entry(key).or_default().add(&gathered);
         }
         self.chunks.extend(later.chunks);
         self.streams.extend(later.streams);
@@ -54,7 +54,7 @@ impl Cut {
 }
 
 impl Gathered {
-    fn add(&mut self, other: Gathered) {
+    fn add(&mut self, other: &Gathered) {
         self.requests += other.requests;
         self.failed += other.failed;
         sum(self.pack.merge(&other.pack), "a slice");
@@ -152,8 +152,8 @@ impl Live {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
         self.streams.extend(delta.streams);
-        for entry in delta.entries {
-            self.count(&entry);
+        for entry in &delta.entries {
+            self.count(entry);
             self.gather(entry);
         }
     }
@@ -171,7 +171,7 @@ impl Live {
         }
     }
 
-    fn gather(&mut self, entry: Entry) {
+    fn gather(&mut self, entry: &Entry) {
         let Some(key) = self.known.get(entry.series) else {
             return;
         };

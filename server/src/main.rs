@@ -10,7 +10,7 @@ const EX_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(args) => server::serve::main(args),
+        Command::Serve(args) => server::serve::main(&args),
         Command::Demo(args) => server::demo::main(args),
         Command::Check(args) => server::check::main(&args),
         Command::Replay(args) => server::replay::main(&args),

@@ -62,7 +62,7 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         crate::check::print_problems(&loaded.problems, &mut std::io::stderr().lock())?;
         return Ok(ExitCode::FAILURE);
     }
-    let mut replay = Replay::new(loaded.catalog);
+    let mut replay = Replay::new(Arc::new(loaded.catalog));
     for file in &args.files {
         replay.file(file)?;
     }
@@ -94,19 +94,21 @@ pub(crate) struct Replay {
 
 /// Which request a line holds.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Head {
-    resource_spans: Option<IgnoredAny>,
-    resource_metrics: Option<IgnoredAny>,
-    resource_logs: Option<IgnoredAny>,
+    #[serde(rename = "resourceSpans")]
+    spans: Option<IgnoredAny>,
+    #[serde(rename = "resourceMetrics")]
+    metrics: Option<IgnoredAny>,
+    #[serde(rename = "resourceLogs")]
+    logs: Option<IgnoredAny>,
 }
 
 impl Replay {
-    pub(crate) fn new(catalog: Catalog) -> Replay {
+    pub(crate) fn new(catalog: Arc<Catalog>) -> Replay {
         let measure = catalog::measure(&catalog, &Limits::default());
         let known = Arc::new(Known::default());
         Replay {
-            live: Live::new(Arc::new(catalog), Arc::clone(&known)),
+            live: Live::new(catalog, Arc::clone(&known)),
             known,
             streams: Streams::new(Origin::Replay),
             measure,
@@ -297,9 +299,9 @@ fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {
     let head: Head =
         serde_json::from_slice(line).map_err(|error| format!("not OTLP/JSON: {error}"))?;
     let kinds = [
-        (head.resource_spans, Kind::Traces),
-        (head.resource_metrics, Kind::Metrics),
-        (head.resource_logs, Kind::Logs),
+        (head.spans, Kind::Traces),
+        (head.metrics, Kind::Metrics),
+        (head.logs, Kind::Logs),
     ];
     let mut present = kinds.into_iter().filter(|(field, _)| field.is_some());
     let kind = present.next().map(|(_, kind)| kind);

@@ -40,7 +40,7 @@ const QUEUE_REQUESTS: usize = 1024;
 const STOP_TIME: Duration = Duration::from_secs(10);
 
 /// Runs the subcommand until SIGINT or SIGTERM.
-pub fn main(args: ServeArgs) -> anyhow::Result<ExitCode> {
+pub fn main(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::resolve(args)?;
     let runtime = runtime()?;
     let telemetry = runtime.block_on(async {

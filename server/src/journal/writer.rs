@@ -100,7 +100,7 @@ impl Writer {
         let hashes: Vec<[u8; 16]> = group.iter().map(|queued| queued.submission.hash).collect();
         match self.store.answers(&hashes).await {
             Ok(stored) => {
-                let fresh = self.answer_resent(group, stored.into_iter().collect());
+                let fresh = self.answer_resent(group, &stored.into_iter().collect());
                 if !fresh.is_empty() {
                     self.commit_fresh(fresh).await;
                 }
@@ -110,7 +110,7 @@ impl Writer {
     }
 
     /// Answers what was committed before with its stored answer; returns the rest, each once.
-    fn answer_resent(&self, group: Vec<Queued>, stored: HashMap<[u8; 16], Vec<u8>>) -> Vec<Fresh> {
+    fn answer_resent(&self, group: Vec<Queued>, stored: &HashMap<[u8; 16], Vec<u8>>) -> Vec<Fresh> {
         let mut fresh: Vec<Fresh> = Vec::with_capacity(group.len());
         let mut place: HashMap<[u8; 16], usize> = HashMap::new();
         for queued in group {

@@ -16,9 +16,9 @@ const MINUTES_S: i64 = 6 * 3600;
 /// Percentiles in microseconds, by nearest rank over merged histograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quantiles {
-    pub(crate) p50_us: u64,
-    pub(crate) p95_us: u64,
-    pub(crate) p99_us: u64,
+    pub(crate) p50: u64,
+    pub(crate) p95: u64,
+    pub(crate) p99: u64,
 }
 
 /// Histograms by (end, length in seconds).
@@ -69,9 +69,9 @@ impl Latency {
             }
         }
         (!merged.is_empty()).then(|| Quantiles {
-            p50_us: merged.value_at_quantile(0.50),
-            p95_us: merged.value_at_quantile(0.95),
-            p99_us: merged.value_at_quantile(0.99),
+            p50: merged.value_at_quantile(0.50),
+            p95: merged.value_at_quantile(0.95),
+            p99: merged.value_at_quantile(0.99),
         })
     }
 }

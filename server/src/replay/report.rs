@@ -1,6 +1,6 @@
 //! What a replay found, as JSON and as text. The JSON of an SLO is also what the API answers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -63,6 +63,7 @@ pub(crate) struct Windows(pub(crate) Vec<(String, Option<f64>)>);
 
 /// Percentiles in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 pub(crate) struct LatencyReport {
     pub(crate) p50_ms: Option<f64>,
     pub(crate) p95_ms: Option<f64>,
@@ -109,10 +110,10 @@ pub(crate) fn slo_report(
 ) -> SloReport {
     let now = evaluation.at.as_second();
     let timeline = live.timeline(objective.indicator.fingerprint());
-    let mut lengths: BTreeMap<Duration, ()> = WINDOWS.map(|window| (window, ())).into();
-    lengths.insert(objective.window, ());
+    let mut lengths = BTreeSet::from(WINDOWS);
+    lengths.insert(objective.window);
     let windows = lengths
-        .into_keys()
+        .into_iter()
         .map(|length| {
             let tally = timeline
                 .map(|timeline| timeline.tally(now, length))
@@ -135,9 +136,9 @@ impl From<Option<Quantiles>> for LatencyReport {
     fn from(quantiles: Option<Quantiles>) -> LatencyReport {
         let milliseconds = |us: u64| Duration::from_micros(us).as_secs_f64() * 1e3;
         LatencyReport {
-            p50_ms: quantiles.map(|quantiles| milliseconds(quantiles.p50_us)),
-            p95_ms: quantiles.map(|quantiles| milliseconds(quantiles.p95_us)),
-            p99_ms: quantiles.map(|quantiles| milliseconds(quantiles.p99_us)),
+            p50_ms: quantiles.map(|quantiles| milliseconds(quantiles.p50)),
+            p95_ms: quantiles.map(|quantiles| milliseconds(quantiles.p95)),
+            p99_ms: quantiles.map(|quantiles| milliseconds(quantiles.p99)),
         }
     }
 }
