@@ -1,14 +1,34 @@
-//! tmp
-#![allow(missing_docs, dead_code, unused)]
+//! Shows: the newest snapshot, and stored slices, as pages, fragments and JSON.
+
+mod api;
+
 use std::sync::{Arc, Mutex};
-pub struct State {
-    pub store: crate::store::Store,
-    pub live: Arc<Mutex<crate::live::Live>>,
-    pub snapshots: crate::snapshot::Snapshots,
-    pub base_url: String,
-    pub clock: crate::clock::SystemClock,
-    pub stop: tokio_util::sync::CancellationToken,
+
+use axum::Router;
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SystemClock;
+use crate::live::Live;
+use crate::snapshot::Snapshots;
+use crate::store::Store;
+
+/// What the handlers read.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) live: Arc<Mutex<Live>>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) base_url: String,
+    pub(crate) clock: SystemClock,
+    /// Ends the streams of live updates.
+    pub(crate) stop: CancellationToken,
 }
-pub fn router(s: State) -> axum::Router {
-    axum::Router::new()
+
+/// The routes of the web listener, without the probes.
+pub(crate) fn router(state: State) -> Router {
+    Router::new()
+        .route("/api/v1/slos", get(api::slos))
+        .route("/api/v1/slos/{id}", get(api::slo))
+        .with_state(state)
 }
