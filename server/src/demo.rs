@@ -133,9 +133,9 @@ async fn elapsed(run_for: Option<Duration>) {
 }
 
 async fn listen_inbox(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address} for the inbox; choose another with --inbox-listen")
-    })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for the inbox (--inbox-listen)"))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
 }
