@@ -180,14 +180,15 @@ fn spans_have_the_times_of_their_calls_and_hang_together() {
     assert!(waiting.events.iter().any(|event| event.name == "exception"));
 }
 
-/// Answers everything that is received, and adds up how many spans it was.
-async fn count_all(mut queue: mpsc::Receiver<Queued>) -> u64 {
-    let mut spans = 0;
+/// Answers everything that is received, and adds up how many spans and points it was.
+async fn count_all(mut queue: mpsc::Receiver<Queued>) -> (u64, usize) {
+    let (mut spans, mut points) = (0, 0);
     while let Some(queued) = queue.recv().await {
         let Submission { kind, decoded, .. } = queued.submission;
         assert_eq!(decoded.classes.rejected(), 0, "{:?}", decoded.problems);
-        if kind == Kind::Traces {
-            spans += decoded.classes.received.total;
+        match kind {
+            Kind::Traces => spans += decoded.classes.received.total,
+            Kind::Metrics | Kind::Logs => points += decoded.points.len(),
         }
         // Whoever asked may have gone by the end of the test.
         drop(
@@ -196,7 +197,7 @@ async fn count_all(mut queue: mpsc::Receiver<Queued>) -> u64 {
                 .send(Ok(Answer::new(&decoded.classes, &decoded.problems))),
         );
     }
-    spans
+    (spans, points)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +235,7 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
         let _stop = stop.drop_guard();
         let sent: u64 = ten_seconds_of_a_fault()
             .iter()
-            .map(|visit| sending.record(visit, opened, Signals::Traces))
+            .map(|visit| sending.record(visit, opened, Signals::TracesAndMetrics))
             .sum();
         spawn_blocking(move || sending.close(Duration::from_secs(20)))
             .await
@@ -242,12 +243,13 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
             .unwrap();
         assert!(sent > 4_000, "{sent}");
     });
-    let spans = count_all(queue).await;
+    let (spans, points) = count_all(queue).await;
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
     }
     let expected = count_calls(&ten_seconds_of_a_fault());
     assert_eq!(spans, expected);
+    assert!(points > 50, "{points}");
 }
 
 fn count_calls(visits: &[Visit]) -> u64 {

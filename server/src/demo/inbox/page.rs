@@ -95,6 +95,7 @@ fn entry(page: &mut String, delivery: &Delivery, dashboards: &str) {
             format_args!("<p class=\"text\">{}</p>", escaped(text)),
         );
     }
+    windows(page, body);
     links(page, body, dashboards);
     page.push_str("<details><summary>What it says, field by field</summary><dl>");
     let mut facts = Vec::new();
@@ -125,6 +126,57 @@ fn mark(body: &Value) -> (&'static str, &'static str, &'static str) {
         Some("page" | "trigger" | "fired") => ("page", "◆", "Page"),
         _ => ("none", "◌", "Message"),
     }
+}
+
+/// Both windows of the rule that fired: burn rate, and the exact counts behind it.
+fn windows(page: &mut String, body: &Value) {
+    let rule = &body["rule"];
+    let known = ["long", "short"].map(|name| &rule[name]);
+    if known.iter().all(|window| !window.is_object()) {
+        return;
+    }
+    page.push_str(
+        "<table><thead><tr><th>Window</th><th>Burn rate</th><th>Failed</th><th>Good</th>\
+         <th>All</th></tr></thead><tbody>",
+    );
+    for window in known {
+        let name = escaped(window["window"].as_str().unwrap_or("?"));
+        let burn = rate(&window["burn"]);
+        let [bad, good, total] = ["bad", "good", "total"].map(|field| count(&window[field]));
+        push(
+            page,
+            format_args!(
+                "<tr><th>{name}</th><td>{burn}</td><td>{bad}</td><td>{good}</td><td>{total}</td></tr>"
+            ),
+        );
+    }
+    let (name, threshold) = (
+        rule["name"].as_str().unwrap_or("?"),
+        rate(&rule["threshold"]),
+    );
+    let left = match body["slo"]["budget_left"].as_f64() {
+        Some(left) => format!(" · {:.1} % of the error budget left", left * 100.0),
+        None => String::new(),
+    };
+    let name = escaped(name);
+    push(
+        page,
+        format_args!(
+            "</tbody></table><p class=\"dim\">Rule {name}: both above {threshold}{left}</p>"
+        ),
+    );
+}
+
+fn rate(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or_else(|| "—".to_owned(), |rate| format!("{rate:.1}×"))
+}
+
+fn count(value: &Value) -> String {
+    value
+        .as_u64()
+        .map_or_else(|| "—".to_owned(), |count| count.to_string())
 }
 
 fn links(page: &mut String, body: &Value, dashboards: &str) {

@@ -61,12 +61,24 @@ async fn a_signed_page_is_shown_with_its_links() {
         "event": "page",
         "title": "Checkout requests succeed: 21.4 % fail",
         "text": "burn rate 10.7 over 1m",
+        "rule": {
+            "name": "page-now",
+            "threshold": 4.5,
+            "long": { "window": "1m", "burn": 10.7, "good": 786, "bad": 214, "total": 1000 },
+            "short": { "window": "10s", "burn": null, "good": 0, "bad": 0, "total": 0 },
+        },
+        "slo": { "budget_left": 0.412 },
         "links": { "slo": "/slos/checkout?from=1", "runbook": "https://runbooks.example/checkout" },
     });
     assert_eq!(send(&inbox, "msg_1", &body).await, StatusCode::NO_CONTENT);
     let page = text(&inbox, "/").await;
     assert!(page.contains("<h2>Checkout requests succeed: 21.4 % fail</h2>"));
     assert!(page.contains("◆</i> Page"));
+    assert!(
+        page.contains("<tr><th>1m</th><td>10.7×</td><td>214</td><td>786</td><td>1000</td></tr>")
+    );
+    assert!(page.contains("<tr><th>10s</th><td>—</td><td>0</td>"));
+    assert!(page.contains("Rule page-now: both above 4.5× · 41.2 % of the error budget left"));
     assert!(page.contains("href=\"http://127.0.0.1:8080/slos/checkout?from=1\""));
     assert!(page.contains("href=\"https://runbooks.example/checkout\""));
     assert_eq!(
