@@ -16,6 +16,7 @@ pub(crate) mod words;
 
 use askama::Template;
 
+use crate::Text;
 use crate::markup::Markup;
 use crate::view::Status;
 
@@ -75,6 +76,14 @@ pub(crate) fn no_data(head: &str, rest: &str) -> Markup {
         rest: rest.to_owned(),
         hatched: true,
     })
+}
+
+/// What a panel says when what it shows could not be read; the rest of the page stays.
+pub(crate) fn trouble(reference: &Text) -> Markup {
+    no_data(
+        "This panel could not be drawn.",
+        &format!("{reference}. The rest of the page is current."),
+    )
 }
 
 /// Class suffix and word of a status.

@@ -290,15 +290,7 @@ fn gaps(grid: &LatencyGrid) -> Vec<Band> {
 
 /// How many of the requests were slower than the threshold, and how many there were.
 pub(crate) fn against(grid: &LatencyGrid) -> Option<(u64, u64)> {
-    let bound = grid.threshold.as_ref()?.bound_us;
-    let mut sums = (0_u64, 0_u64);
-    for (us, count) in grid.columns.iter().flat_map(|column| &column.values) {
-        sums.1 = sums.1.saturating_add(*count);
-        if *us > bound {
-            sums.0 = sums.0.saturating_add(*count);
-        }
-    }
-    Some(sums)
+    grid.threshold.as_ref().map(|threshold| threshold.slow)
 }
 
 fn says(grid: &LatencyGrid) -> String {

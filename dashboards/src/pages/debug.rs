@@ -58,6 +58,14 @@ fn finding(view: &DebugView) -> Part {
             format::count(total)
         )
     };
+    if view.trouble.is_some() {
+        let sentence = "What was stored of this time cannot be read now.".to_owned();
+        let html = Markup::of(&Finding { sentence });
+        return Part {
+            id: "finding",
+            html,
+        };
+    }
     let sentence = match (sum.total, sum.bad, slow) {
         (0, ..) => "No requests in this time.".to_owned(),
         (_, 0, None) => format!("All {} requests went well.", format::count(sum.total)),
@@ -83,6 +91,7 @@ fn finding(view: &DebugView) -> Part {
 fn parts(view: &DebugView) -> Parts {
     let (now, range) = (view.shell.at, view.range);
     let focus = view.focus.as_deref();
+    let trouble = view.trouble.as_ref();
     // Without an objective nothing says how much may fail; one in a hundred is then worth a look.
     let targets = view
         .objectives
@@ -95,7 +104,7 @@ fn parts(view: &DebugView) -> Parts {
             view.latency.as_ref(),
             range,
             now,
-            "c12",
+            trouble,
             focus == Some("latency"),
         ),
         failed: requests::good_and_failed(&Requests {
@@ -105,10 +114,11 @@ fn parts(view: &DebugView) -> Parts {
             fired: None,
             allowed,
             focused: focus == Some("good-and-failed"),
+            trouble,
         }),
-        endpoints: endpoints::panel(&view.endpoints, range, now, "c6"),
+        endpoints: endpoints::panel(&view.endpoints, range, now, "c6", trouble),
         objectives: objectives::of_service(&view.objectives, now),
-        neighbours: latency::neighbours(&view.neighbours, range, now),
+        neighbours: latency::neighbours(&view.neighbours, range, now, trouble),
     }
 }
 

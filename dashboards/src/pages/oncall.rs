@@ -24,7 +24,13 @@ fn body(view: &OncallView) -> Body {
     Body {
         banners: banner::panel(view),
         objectives: objectives::panel(&view.objectives, now, "", view.shell.services),
-        endpoints: endpoints::panel(&view.endpoints, view.endpoints_range, now, ""),
+        endpoints: endpoints::panel(
+            &view.endpoints,
+            view.endpoints_range,
+            now,
+            "",
+            view.trouble.as_ref(),
+        ),
         alerts: alerts::panel(&view.alerts, now, "", "Alerts"),
     }
 }

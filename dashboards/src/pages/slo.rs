@@ -38,6 +38,7 @@ struct Parts {
 fn parts(view: &SloView) -> Parts {
     let (now, range) = (view.shell.at, view.range);
     let focus = view.focus.as_deref();
+    let trouble = view.trouble.as_ref();
     let fired = view.alerts.iter().find_map(|alert| match alert.phase {
         AlertPhase::Firing { since } => Some(since),
         _ => None,
@@ -53,12 +54,13 @@ fn parts(view: &SloView) -> Parts {
             fired,
             allowed: 1.0 - view.objective.target,
             focused: focus == Some("good-and-failed"),
+            trouble: None,
         }),
         latency: view
             .latency
             .as_ref()
-            .map(|grid| latency::panel(Some(grid), range, now, "c12", focus == Some("latency"))),
-        endpoints: endpoints::panel(&view.endpoints, range, now, "c8"),
+            .map(|grid| latency::panel(Some(grid), range, now, trouble, focus == Some("latency"))),
+        endpoints: endpoints::panel(&view.endpoints, range, now, "c8", trouble),
         alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
         days: budget::days(view),
         definition: definition::panel(view),

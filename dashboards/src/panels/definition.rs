@@ -12,7 +12,7 @@ use crate::{Text, format};
 #[template(path = "panels/definition.html")]
 struct Definition<'a> {
     place: String,
-    lines: Vec<(u64, &'a Text)>,
+    lines: &'a [Text],
     counted: Vec<(&'static str, &'a Text)>,
     arithmetic: Vec<(&'static str, String)>,
 }
@@ -26,7 +26,7 @@ pub(crate) fn panel(view: &SloView) -> Part {
     };
     let body = Markup::of(&Definition {
         place: format!("{}:{}", definition.file, definition.line),
-        lines: (definition.line..).zip(&definition.excerpt).collect(),
+        lines: &definition.excerpt,
         counted,
         arithmetic: arithmetic(view),
     });

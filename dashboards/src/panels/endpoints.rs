@@ -41,13 +41,16 @@ pub(crate) fn panel(
     range: Range,
     now: Timestamp,
     class: &'static str,
+    trouble: Option<&Text>,
 ) -> Part {
     let bad: u64 = endpoints
         .iter()
         .map(|e| e.counts.bad)
         .fold(0, u64::saturating_add);
     let lasting = format::length(format::between(range.from, range.to));
-    let body = if bad == 0 {
+    let body = if let Some(trouble) = trouble {
+        super::trouble(trouble)
+    } else if bad == 0 {
         state("No failing requests.", &format!("None in {lasting}."))
     } else {
         let rows = endpoints

@@ -24,12 +24,13 @@ pub(crate) fn panel(
     grid: Option<&LatencyGrid>,
     range: Range,
     now: Timestamp,
-    class: &'static str,
+    trouble: Option<&Text>,
     focused: bool,
 ) -> Part {
     let measured = grid.filter(|grid| grid.columns.iter().any(|column| !column.values.is_empty()));
-    let body = match measured {
-        Some(grid) => {
+    let body = match (trouble, measured) {
+        (Some(trouble), _) => super::trouble(trouble),
+        (None, Some(grid)) => {
             let slow = against(grid).map_or_else(String::new, |(slow, total)| {
                 format!(
                     "{} of {} were too slow",
@@ -43,7 +44,7 @@ pub(crate) fn panel(
                 slow,
             })
         }
-        None => no_data(
+        (None, None) => no_data(
             "No durations were measured in this time.",
             "Spans and histogram metrics carry them.",
         ),
@@ -53,7 +54,7 @@ pub(crate) fn panel(
     });
     Panel {
         id: "latency",
-        class,
+        class: "c12",
         title: "How long requests take",
         lead: format!("{}{each}; log scale", span(range, now)),
         body,
@@ -81,9 +82,16 @@ struct Mini {
 }
 
 /// Latency by service: small heatmaps on one scale.
-pub(crate) fn neighbours(services: &[ServiceLatency], range: Range, now: Timestamp) -> Part {
+pub(crate) fn neighbours(
+    services: &[ServiceLatency],
+    range: Range,
+    now: Timestamp,
+    trouble: Option<&Text>,
+) -> Part {
     let scale = Scale::of(services.iter().map(|service| &service.latency));
-    let body = if services.is_empty() {
+    let body = if let Some(trouble) = trouble {
+        super::trouble(trouble)
+    } else if services.is_empty() {
         state("No other service has sent durations.", "")
     } else {
         let minis = services.iter().map(|service| mini(service, scale, range));

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use super::{Panel, Part, no_data};
 use crate::charts::bars::{Failing, failing};
 use crate::charts::lines::{demand as demand_plot, rate, trend as trend_plot};
-use crate::format;
 use crate::markup::Markup;
 use crate::view::{Counts, Range, Steps, WentWell};
+use crate::{Text, format};
 
 #[derive(Template)]
 #[template(
@@ -32,12 +32,15 @@ pub(crate) struct Requests<'a> {
     /// Error ratio that is allowed.
     pub(crate) allowed: f64,
     pub(crate) focused: bool,
+    pub(crate) trouble: Option<&'a Text>,
 }
 
 /// Failing per minute and requests a second.
 pub(crate) fn good_and_failed(chart: &Requests<'_>) -> Part {
     let (steps, range, now) = (chart.steps, chart.range, chart.now);
-    let body = if steps.sum().total == 0 {
+    let body = if let Some(trouble) = chart.trouble {
+        super::trouble(trouble)
+    } else if steps.sum().total == 0 {
         no_data(
             "Nothing was measured in this time.",
             "No requests is not the same as no failures.",

@@ -146,12 +146,20 @@ pub(super) fn latency(state: State, seed: u64, median_us: f64) -> LatencyGrid {
             && seed.is_multiple_of(3);
         column(seed, minute, median_us, if slow { 0.2 } else { 0.0 })
     });
+    let columns: Vec<LatencyColumn> = columns.collect();
+    let values = || columns.iter().flat_map(|column| &column.values);
+    let total = values().map(|(_, count)| count).sum();
+    let slow = values()
+        .filter(|(us, _)| *us > 400_000)
+        .map(|(_, count)| count)
+        .sum();
     LatencyGrid {
         from: ago(3_600),
         step: Duration::from_mins(1),
-        columns: columns.collect(),
+        columns,
         threshold: Some(Threshold {
             bound_us: 400_000,
+            slow: (slow, total),
             objective: "checkout-latency".to_owned(),
         }),
     }

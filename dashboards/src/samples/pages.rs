@@ -107,6 +107,7 @@ pub fn oncall(state: State) -> OncallView {
     OncallView {
         shell: shell(state, "/oncall"),
         banners: paging.map(|objective| banner(state, objective)).collect(),
+        trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         endpoints_range: hour(),
         alerts: alerts(state),
@@ -196,6 +197,7 @@ pub fn slo(state: State) -> SloView {
         minutes: minutes(state),
         latency: (state == State::Missed).then(|| latency(State::Paging, 0, 80_000.0)),
         days: days(state, 5),
+        trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         alerts: alerts(state),
         definition: definition(state),
@@ -239,6 +241,7 @@ pub fn debug(state: State) -> DebugView {
         focus: None,
         requests: minutes(state),
         latency: (state != State::Empty).then(|| latency(state, 0, 80_000.0)),
+        trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         objectives: ours.collect(),
         neighbours: if state == State::Empty {

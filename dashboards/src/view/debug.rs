@@ -19,6 +19,8 @@ pub struct DebugView {
     pub services: Vec<String>,
     /// The time looked at.
     pub range: Range,
+    /// Why the stored slices could not be read, with a reference: then nothing below is known.
+    pub trouble: Option<Text>,
     /// `focus` of the address.
     pub focus: Option<String>,
     /// Requests of this service (server and consumer spans) per step, bad = failed.
@@ -62,6 +64,8 @@ pub struct LatencyColumn {
 pub struct Threshold {
     /// Bound in µs; values above it count against the objective.
     pub bound_us: u64,
+    /// How many values were above it, counted exactly where a spec declares the bound, and of how many.
+    pub slow: (u64, u64),
     /// The objective's id.
     pub objective: String,
 }

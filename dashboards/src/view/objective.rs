@@ -195,6 +195,8 @@ pub struct SloView {
     pub service_known: bool,
     /// Where to read what to do; `https:` only, others are not shown.
     pub runbook: Option<String>,
+    /// Why the panels made from stored slices (latency, endpoints) could not be read, with a reference.
+    pub trouble: Option<Text>,
     /// Range of the charts of the last hour.
     pub range: Range,
     /// `focus` of the address: a panel, or `rule:` and a rule's name, outlined.
@@ -224,9 +226,9 @@ pub struct SloView {
 pub struct Definition {
     /// File of the spec.
     pub file: Text,
-    /// First line of the excerpt, from 1.
+    /// Line of the objective in it, from 1.
     pub line: u64,
-    /// The lines.
+    /// The lines of its document.
     pub excerpt: Vec<Text>,
     /// What is counted.
     pub indicator: Indicator,

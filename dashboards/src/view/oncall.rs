@@ -19,6 +19,8 @@ pub struct OncallView {
     pub banners: Vec<Banner>,
     /// All objectives, most urgent first.
     pub objectives: Vec<Objective>,
+    /// Why the endpoints could not be read, with a reference.
+    pub trouble: Option<Text>,
     /// Endpoints with most failures, at most 5.
     pub endpoints: Vec<Endpoint>,
     /// The time the endpoints are counted over.
