@@ -323,7 +323,7 @@ fn duration(
         Err(error) => {
             problems.push(Problem {
                 place: section.path(field),
-                message: error.to_string(),
+                message: format!("`{text}` is no duration: {error}; write `90s`, `2h` or `35d`"),
             });
             None
         }
@@ -345,5 +345,73 @@ fn receivers(
             }
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> ServeArgs {
+        ServeArgs {
+            specs: Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))),
+            ..ServeArgs::default()
+        }
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        match Config::from_text(&args(), text, "sloburn.toml") {
+            Ok(_) => Vec::new(),
+            Err(Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn without_a_file_everything_has_its_default() {
+        let config = Config::from_text(&args(), "", "sloburn.toml").unwrap();
+        assert_eq!(config.listen, Listen::default());
+        assert_eq!(config.base_url, "http://127.0.0.1:8080");
+        assert!(config.receivers.is_empty());
+    }
+
+    #[test]
+    fn an_option_wins_over_the_file() {
+        let args = ServeArgs {
+            web_listen: Some("127.0.0.1:9999".parse().unwrap()),
+            ..args()
+        };
+        let text = "[listen]\nweb = \"127.0.0.1:1111\"\notlp_http = \"127.0.0.1:2222\"\n";
+        let config = Config::from_text(&args, text, "sloburn.toml").unwrap();
+        assert_eq!(config.listen.web.port(), 9999);
+        assert_eq!(config.listen.otlp_http.port(), 2222);
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once_and_placed() {
+        let text = "base_url = \"ftp://x\"\nretntion = 1\n[listen]\nweb = \"nowhere\"\n[retention]\nminutes = \"1d\"\n[limits]\nlate = \"soon\"\n";
+        let found = problems(text);
+        let expected = [
+            ("base_url", "must begin with http"),
+            ("sloburn.toml:2:1", "unknown field `retntion`"),
+            ("sloburn.toml:4:7", "`listen.web`"),
+            ("retention.minutes", "too short"),
+            ("limits.late", "soon"),
+        ];
+        for (place, message) in expected {
+            assert!(
+                found
+                    .iter()
+                    .any(|line| line.starts_with(place) && line.contains(message)),
+                "no problem at {place} with {message} in {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+    }
+
+    #[test]
+    fn two_stores_at_once_are_refused() {
+        let text = "data = \"data\"\ndatabase_url = \"postgres://x/y\"\n";
+        assert!(problems(text)[0].contains("keep one"));
+        assert!(problems("database_url = \"mysql://x/y\"\n")[0].contains("postgres://"));
     }
 }

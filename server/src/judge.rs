@@ -263,3 +263,6 @@ impl Event {
             .map_or(Severity::Page, |cause| cause.rule.severity)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,7 @@ impl Ticker {
         let mut changes = Vec::with_capacity(step.changes.len());
         let mut owed = Vec::new();
         for change in &step.changes {
-            changes.push(alert_change(change));
+            changes.push(alert_change(change, step.at));
             if let Some(event) = &change.event {
                 owed.push(self.page(change, event, step.at));
                 tell(change, event);
@@ -268,7 +268,7 @@ pub(crate) async fn stored_alerts(store: &Store) -> Result<Judge, StoreError> {
     Ok(Judge::resume(alerts, u64::try_from(next).unwrap_or(1)))
 }
 
-fn alert_change(change: &StateChange) -> AlertChange {
+fn alert_change(change: &StateChange, now: Timestamp) -> AlertChange {
     let incident = match (&change.state, &change.event) {
         (AlertState::Firing { incident, .. }, _) => *incident,
         (_, Some(event)) => event.transition.incident,
@@ -280,11 +280,11 @@ fn alert_change(change: &StateChange) -> AlertChange {
         expected_version: change.version,
         state: serde_json::to_string(&change.state).unwrap_or_default(),
         incident: stored(incident),
-        history: change.event.as_ref().map(history),
+        history: change.event.as_ref().map(|event| history(event, now)),
     }
 }
 
-fn history(event: &Event) -> History {
+fn history(event: &Event, now: Timestamp) -> History {
     let reason = event.transition.reason.clone();
     if event.fired() {
         History::Fired {
@@ -295,11 +295,7 @@ fn history(event: &Event) -> History {
         }
     } else {
         History::Resolved {
-            resolved_s: event
-                .cause
-                .as_ref()
-                .map_or(event.fired_at, |cause| cause.reading.at)
-                .as_second(),
+            resolved_s: now.as_second(),
             reason,
         }
     }
