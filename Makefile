@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .PHONY: help demo test check fmt lint bench screenshots setup
 
 CARGO := cargo
+# A failing test tells what it saw; a backtrace of the test runner tells nothing more.
+export RUST_LIB_BACKTRACE ?= 0
 # cargo-nextest where it is installed, the ordinary runner where it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 

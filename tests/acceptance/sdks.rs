@@ -62,6 +62,7 @@ async fn counted(language: Language, ways: &[(&str, &str)]) -> Result<()> {
         home.spec(&format!("{service}.yaml"), &documents.concat())?;
     }
     let sloburn = home.start().await?;
+    let mut all = Vec::new();
     for (protocol, temporality) in ways {
         let service = format!("shop-{protocol}-{temporality}");
         let endpoint = if *protocol == "grpc" {
@@ -78,7 +79,10 @@ async fn counted(language: Language, ways: &[(&str, &str)]) -> Result<()> {
             points: 101,
         };
         let sent = send(language, &sending).await?;
-        exactly(&sloburn, &service, &sent).await?;
+        all.push((service, sent));
+    }
+    for (service, sent) in &all {
+        exactly(&sloburn, service, sent).await?;
     }
     assert!(sloburn.stop().await?.success());
     Ok(())
