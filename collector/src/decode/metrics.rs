@@ -80,6 +80,19 @@ impl Data {
         }
     }
 
+    /// Why points of this kind are not measured, if they are not.
+    fn unsupported(self) -> Option<&'static str> {
+        match self {
+            Data::Absent => Some("metric without data"),
+            Data::Summary => Some("summaries are not measured"),
+            Data::Sum {
+                temporality: Some(Temporality::Delta),
+                monotonic: false,
+            } => Some("delta sums that may fall are not measured"),
+            Data::Gauge | Data::Sum { .. } | Data::Histogram(_) | Data::Exponential(_) => None,
+        }
+    }
+
     /// Tells the types of streams apart. Temporality is no part of it: a stream that mixes both is one stream.
     fn code(self) -> u8 {
         match self {
@@ -139,6 +152,9 @@ impl Fold<'_> {
     /// Hands one point on, or rejects it by name.
     pub(crate) fn point(&mut self, sent: &SentPoint) {
         self.classes.received.note(false);
+        if let Some(reason) = self.metric.data.unsupported() {
+            return self.reject_point(Fault::Unsupported(reason));
+        }
         if sent.flags & NO_RECORDED_VALUE != 0 {
             self.classes.counted.note(false);
             return;

@@ -52,8 +52,6 @@ impl Metric {
     /// The value of a point of this metric.
     pub(crate) fn value(&mut self, sent: &SentPoint) -> Result<PointValue, Fault> {
         match (self.data, &sent.value) {
-            (Data::Absent, _) => Err(Fault::Unsupported("metric without data")),
-            (Data::Summary, _) => Err(Fault::Unsupported("summaries are not measured")),
             (Data::Gauge, SentValue::Number(number)) => level(*number),
             (
                 Data::Sum {
@@ -63,12 +61,10 @@ impl Metric {
                 SentValue::Number(number),
             ) => {
                 let temporality = temporality.ok_or(NO_TEMPORALITY)?;
-                match (monotonic, temporality) {
-                    (true, _) => sum(temporality, *number),
-                    (false, Temporality::Cumulative) => level(*number),
-                    (false, Temporality::Delta) => Err(Fault::Unsupported(
-                        "delta sums that may fall are not measured",
-                    )),
+                if monotonic {
+                    sum(temporality, *number)
+                } else {
+                    level(*number)
                 }
             }
             (Data::Histogram(temporality), SentValue::Histogram(sent)) => {

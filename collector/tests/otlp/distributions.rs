@@ -1,0 +1,148 @@
+//! Distributions and gauges: exact where the sender says enough, an interval elsewhere.
+
+use collector::{Kind, Streams, Within};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{Gauge, NumberDataPoint};
+
+use crate::given::{decoded, metrics};
+use crate::points::{CUMULATIVE, DELTA, LIVE, at, by_slice, exponential, histogram, total};
+
+#[test]
+fn a_histogram_is_exact_at_its_bounds_and_an_interval_between() {
+    let mut streams = Streams::new(LIVE);
+    let bounds = [50.0, 100.0, 250.0];
+    let first = total(&streams.absorb(&histogram(CUMULATIVE, -20, &bounds, &[1, 2, 3, 4])));
+    for (case, bound, lo, hi, exact) in [
+        ("declared, and a bucket's bound", 100.0, 3, 3, true),
+        ("a bucket's bound", 250.0, 6, 6, true),
+        ("inside a bucket", 150.0, 3, 6, false),
+        ("beyond the last bound", 1000.0, 6, 10, false),
+    ] {
+        assert_eq!(
+            first.within(bound, true),
+            Some(Within { lo, hi, exact }),
+            "{case}"
+        );
+    }
+    let grown = total(&streams.absorb(&histogram(CUMULATIVE, -10, &bounds, &[1, 5, 3, 5])));
+    assert_eq!(grown.count(), 4);
+    assert_eq!(
+        grown.within(250.0, true),
+        Some(Within {
+            lo: 3,
+            hi: 3,
+            exact: true
+        })
+    );
+    let (low, high, count) = first.histogram().iter().next().unwrap();
+    assert!(
+        (low..=high).contains(&50_000),
+        "microseconds, at the bucket's upper end"
+    );
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn a_declared_threshold_inside_a_bucket_is_an_interval() {
+    let absorbed = Streams::new(LIVE).absorb(&histogram(DELTA, -20, &[90.0, 110.0], &[5, 7, 1]));
+    assert_eq!(
+        total(&absorbed).within(100.0, true),
+        Some(Within {
+            lo: 5,
+            hi: 12,
+            exact: false
+        })
+    );
+}
+
+#[test]
+fn histograms_survive_a_change_of_bounds() {
+    let mut streams = Streams::new(LIVE);
+    streams.absorb(&histogram(CUMULATIVE, -20, &[50.0, 100.0], &[1, 2, 3]));
+    let changed = streams.absorb(&histogram(CUMULATIVE, -10, &[75.0, 100.0], &[2, 3, 5]));
+    let grown = total(&changed);
+    assert_eq!(grown.count(), 4);
+    assert_eq!(
+        grown.within(100.0, true),
+        Some(Within {
+            lo: 2,
+            hi: 2,
+            exact: true
+        }),
+        "the common bound"
+    );
+    let fallen = streams.absorb(&histogram(CUMULATIVE, -5, &[75.0, 100.0], &[2, 2, 6]));
+    assert_eq!((fallen.entries.len(), fallen.classes.invalid.total), (0, 1));
+}
+
+#[test]
+fn exponential_histograms_survive_a_change_of_scale() {
+    let mut streams = Streams::new(LIVE);
+    // Scale 1: base √2, bucket 12 is (64, 90.5], 13 is (90.5, 128].
+    let first = total(&streams.absorb(&exponential(-20, 1, 2, (12, &[3, 4]))));
+    assert_eq!(first.count(), 9);
+    assert_eq!(
+        first.within(100.0, true),
+        Some(Within {
+            lo: 5,
+            hi: 9,
+            exact: false
+        })
+    );
+    // Scale 0: base 2, bucket 6 is (64, 128]; two more there, one more zero, and one in (128, 256].
+    let grown = total(&streams.absorb(&exponential(-10, 0, 3, (6, &[9, 1]))));
+    assert_eq!(grown.count(), 4);
+    assert_eq!(
+        grown.within(100.0, true),
+        Some(Within {
+            lo: 1,
+            hi: 3,
+            exact: false
+        })
+    );
+    let fallen = streams.absorb(&exponential(-5, 0, 3, (6, &[8, 2])));
+    assert_eq!(fallen.classes.invalid.total, 1);
+}
+
+#[test]
+fn a_gauge_point_is_one_observation() {
+    let points = |times: &[(i64, f64)]| {
+        let point = |(time, value): &(i64, f64)| NumberDataPoint {
+            time_unix_nano: at(*time),
+            value: Some(Number::AsDouble(*value)),
+            ..NumberDataPoint::default()
+        };
+        let data = Gauge {
+            data_points: times.iter().map(point).collect(),
+        };
+        decoded(
+            Kind::Metrics,
+            &metrics("latency", "items", Data::Gauge(data)),
+        )
+        .points
+    };
+    let mut streams = Streams::new(LIVE);
+    let absorbed = streams.absorb(&points(&[
+        (-20, 100.0),
+        (-15, 100.5),
+        (-20, 100.0),
+        (-25, -3.0),
+    ]));
+    assert_eq!(by_slice(&absorbed), [(-20, 2), (-10, 1)]);
+    assert_eq!(absorbed.classes.duplicate.total, 1);
+    assert_eq!(
+        total(&absorbed).within(100.0, true),
+        Some(Within {
+            lo: 2,
+            hi: 2,
+            exact: true
+        })
+    );
+    let highest = total(&absorbed)
+        .histogram()
+        .iter()
+        .last()
+        .map(|(low, high, _)| (low, high));
+    assert_eq!(highest, Some((100_480, 100_543)), "thousandths of the unit");
+}

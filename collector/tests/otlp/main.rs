@@ -1,0 +1,17 @@
+//! The collector from outside: requests in, counts out.
+
+mod answers;
+mod capped;
+mod distributions;
+mod encodings;
+mod examples;
+mod given;
+mod hostile;
+mod json_writer;
+mod merging;
+mod points;
+mod points_decoded;
+mod spans;
+mod states;
+mod stored;
+mod sums;

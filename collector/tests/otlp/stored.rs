@@ -1,0 +1,129 @@
+//! Stored forms come back as they were, and damaged ones are refused.
+
+use collector::{CodecError, Delta, Kind, Origin, Pack, SeriesKey, StreamId, Streams};
+use proptest::prelude::*;
+
+use crate::given::{MILLI, NOW, SECOND, decoded, failed, span, traces};
+
+fn delta() -> Delta {
+    let spans = (0..40_u64).map(|n| {
+        let mut span = span(if n % 3 == 0 { "GET /" } else { "POST /pay" });
+        span.end_time_unix_nano = NOW - (n % 7) * 4 * SECOND;
+        span.start_time_unix_nano = span.end_time_unix_nano - n * n * MILLI;
+        if n % 5 == 0 { failed(span) } else { span }
+    });
+    let decoded = decoded(Kind::Traces, &traces("shop", spans.collect()));
+    let mut delta = Delta::default();
+    delta
+        .add(&decoded.entries, &decoded.classes)
+        .expect("small counts");
+    delta.set_stream(StreamId(9), vec![1, 2, 3]);
+    delta.set_stream(StreamId(4), vec![]);
+    delta
+}
+
+fn pack() -> Pack {
+    let mut pack = Pack::default();
+    for entry in delta().entries {
+        pack.add(entry.series, &entry.measured)
+            .expect("small counts");
+    }
+    pack
+}
+
+#[test]
+fn deltas_and_packs_come_back_as_they_were() {
+    assert_eq!(Delta::decode(&delta().encode()), Ok(delta()));
+    assert_eq!(
+        Delta::decode(&Delta::default().encode()),
+        Ok(Delta::default())
+    );
+    assert_eq!(Pack::decode(&pack().encode()), Ok(pack()));
+}
+
+#[test]
+fn a_later_delta_adds_counts_and_replaces_states() {
+    let mut sum = delta();
+    let mut later = delta();
+    later.set_stream(StreamId(9), vec![7]);
+    sum.merge(&later).unwrap();
+    assert_eq!(sum.classes.received.total, 80);
+    assert_eq!(sum.streams, [(StreamId(4), vec![]), (StreamId(9), vec![7])]);
+    let count = |delta: &Delta| {
+        delta
+            .entries
+            .iter()
+            .map(|entry| entry.measured.count())
+            .sum::<u64>()
+    };
+    assert_eq!(count(&sum), 80);
+    assert!(
+        sum.entries
+            .is_sorted_by_key(|entry| (entry.slice, entry.series))
+    );
+}
+
+#[test]
+fn cut_and_bent_bytes_are_refused() {
+    for bytes in [delta().encode(), pack().encode()] {
+        for length in 0..bytes.len() {
+            assert!(Delta::decode(&bytes[..length]).is_err(), "cut at {length}");
+            assert!(Pack::decode(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        for at in 0..bytes.len() {
+            let mut bent = bytes.clone();
+            bent[at] ^= 0x10;
+            assert_eq!(
+                Delta::decode(&bent),
+                Err(CodecError::Checksum),
+                "bent at {at}"
+            );
+        }
+    }
+}
+
+/// Seals hostile bytes as a writer would, so that what follows the checksum is reached.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![1];
+    bytes.extend_from_slice(body);
+    let sum = blake3::hash(&bytes);
+    bytes.extend_from_slice(&sum.as_bytes()[..8]);
+    bytes
+}
+
+/// A valid body with some bytes changed: gets further than noise does.
+fn mutated(bytes: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    let mut body = bytes[1..bytes.len() - 8].to_vec();
+    for (at, byte) in changes {
+        let at = at.index(body.len());
+        body[at] = *byte;
+    }
+    sealed(&body)
+}
+
+proptest! {
+    #[test]
+    fn hostile_bytes_never_panic(body: Vec<u8>, changes: Vec<(prop::sample::Index, u8)>) {
+        let mut streams = Streams::new(Origin::Replay);
+        for bytes in [sealed(&body), mutated(&delta().encode(), &changes), mutated(&pack().encode(), &changes)] {
+            // What is accepted must also be usable.
+            if let Ok(mut delta) = Delta::decode(&bytes) {
+                let again = delta.encode();
+                prop_assert_eq!(Delta::decode(&again).map(|delta| delta.encode()), Ok(again));
+                let copy = delta.clone();
+                prop_assert!(delta.merge(&copy).is_ok() || delta == copy);
+            }
+            if let Ok(mut pack) = Pack::decode(&bytes) {
+                let copy = pack.clone();
+                prop_assert!(pack.merge(&copy).is_ok() || pack == copy);
+                for measured in pack.series.values() {
+                    prop_assert!(measured.within(20.0, true).is_none_or(|within| within.lo <= within.hi));
+                }
+            }
+            prop_assert!(streams.restore(StreamId(1), &bytes).is_ok() || streams.is_empty());
+        }
+        if let Ok(key) = SeriesKey::decode(&body) {
+            prop_assert_eq!(SeriesKey::decode(&key.encode()).map(|key| key.encode()), Ok(key.encode()));
+        }
+    }
+}

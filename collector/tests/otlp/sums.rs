@@ -1,0 +1,129 @@
+//! Sums: every increment counted once, where it accrued.
+
+use collector::{Origin, Point, Streams};
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+
+use crate::points::{CUMULATIVE, DELTA, LIVE, UNKNOWN, by_slice, ints, sum_points};
+
+/// `what holds: start/time=value … => slice end:count …, what else became of points`. A start of `?` is unknown.
+const RUNNING_TOTALS: &str = "
+a total that began before us is a base: -7200/-30=100 -7200/-20=107 => -20:7, 1 baseline
+a total that began in our time counts whole: -40/-30=100 => -30:100,
+start = time says nothing of before: -30/-30=9 -30/-20=12 => -20:3, 1 baseline
+the same point twice: -40/-30=4 -40/-30=4 => -30:4, 1 duplicate
+an older point: -40/-20=4 -40/-30=2 => -30:2 -20:2, 1 duplicate
+a fall without a new start: -40/-30=9 -40/-20=8 -40/-10=11 => -30:9 -20:1 -10:1, 1 invalid
+a sender's restart: -40/-30=4 -20/-10=3 => -30:4 -10:3,
+a restart of what was only a base: -7200/-30=100 -25/-20=3 => -20:3, 1 baseline
+two writers, one identity: -40/-30=4 -35/-30=7 -40/-20=6 -35/-20=8 => -30:11 -20:3,
+a gap is spread: -70/-60=6 -70/0=12 => -60:6 -50:1 -40:1 -30:1 -20:1 -10:1 0:1,
+a fall without any start is a reset: ?/-30=100 ?/-20=3 => -20:3, 1 baseline
+a start that was not known is no reset: ?/-30=100 -7200/-20=103 => , 2 baseline
+nothing was added: -40/-30=4 -40/-20=4 => -30:4,
+an absurd increment: -40/-30=4 -40/-20=9000000000000000000 => -30:4, 1 invalid
+";
+
+const DELTAS: &str = "
+one after another: -30/-20=3 -20/-10=4 => -20:3 -10:4,
+out of order: -20/-10=4 -30/-20=3 => -20:3 -10:4,
+twice: -30/-20=3 -20/-10=4 -30/-20=3 => -20:3 -10:4, 1 duplicate
+overlapping: -30/-20=3 -25/-10=4 => -20:3, 1 invalid
+across slices: -30/0=3 => -20:1 -10:1 0:1,
+start = time: -20/-20=3 -10/-10=4 => -20:3 -10:4,
+no start: ?/-20=3 ?/-10=4 ?/-20=3 => -20:3 -10:4, 1 duplicate
+";
+
+fn check(table: &str, temporality: i32, origin: Origin) {
+    for line in table.lines().filter(|line| !line.is_empty()) {
+        let (case, rest) = line.split_once(": ").expect("a case");
+        let (points, expected) = rest.split_once(" => ").expect("points");
+        let (slices, classes) = expected.split_once(',').expect("slices");
+        let points: Vec<_> = points
+            .split(' ')
+            .flat_map(|point| parse_point(point, temporality))
+            .collect();
+        let absorbed = Streams::new(origin).absorb(&points);
+        let found = by_slice(&absorbed)
+            .into_iter()
+            .map(|(end, count)| format!("{end}:{count}"));
+        assert_eq!(found.collect::<Vec<_>>().join(" "), slices, "{case}");
+        let named = absorbed.classes.named().into_iter();
+        let others = named.filter(|(name, class)| *name != "counted" && class.total > 0);
+        let others = others.map(|(name, class)| format!("{} {name}", class.total));
+        assert_eq!(
+            others.collect::<Vec<_>>().join(" "),
+            classes.trim(),
+            "{case}"
+        );
+        let classes = absorbed.classes;
+        let classed = classes.counted.total + classes.duplicate.total + classes.invalid.total;
+        assert_eq!(
+            classed,
+            points.len() as u64,
+            "{case}: every point is in one class"
+        );
+    }
+}
+
+fn parse_point(point: &str, temporality: i32) -> Vec<Point> {
+    let (start, rest) = point.split_once('/').expect("a start");
+    let (time, value) = rest.split_once('=').expect("a time");
+    let number = |text: &str| text.parse::<i64>().expect("a number");
+    let start = if start == "?" { UNKNOWN } else { number(start) };
+    ints(temporality, &[(start, number(time), number(value))])
+}
+
+#[test]
+fn running_totals_are_counted_by_their_start_times() {
+    check(RUNNING_TOTALS, CUMULATIVE, LIVE);
+}
+
+#[test]
+fn replay_trusts_start_times() {
+    check(
+        "from its start: -7300/-7190=5 => -7190:5,",
+        CUMULATIVE,
+        Origin::Replay,
+    );
+}
+
+#[test]
+fn deltas_are_counted_once() {
+    check(DELTAS, DELTA, LIVE);
+}
+
+#[test]
+fn a_stream_keeps_its_first_temporality() {
+    let mut streams = Streams::new(LIVE);
+    streams.absorb(&ints(DELTA, &[(-30, -20, 3)]));
+    let mixed = streams.absorb(&ints(CUMULATIVE, &[(-20, -10, 3)]));
+    assert_eq!((mixed.entries.len(), mixed.classes.invalid.total), (0, 1));
+    assert!(
+        mixed.problems.to_string().contains("mixes temporalities"),
+        "{}",
+        mixed.problems
+    );
+}
+
+#[test]
+fn fractions_are_carried_and_never_lost() {
+    for (case, temporality) in [("deltas", DELTA), ("a running total", CUMULATIVE)] {
+        let mut streams = Streams::new(LIVE);
+        let mut total = 0;
+        for step in 1..=1000_i32 {
+            let time = -3000 + i64::from(step);
+            let point = if temporality == DELTA {
+                (time - 1, time, Number::AsDouble(0.1))
+            } else {
+                (-3000, time, Number::AsDouble(0.1 * f64::from(step)))
+            };
+            let absorbed = streams.absorb(&sum_points(temporality, &[point]));
+            total += absorbed
+                .entries
+                .iter()
+                .map(|entry| entry.measured.count())
+                .sum::<u64>();
+        }
+        assert_eq!(total, 100, "{case}");
+    }
+}
