@@ -13,6 +13,7 @@ mod traffic;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ async fn run(args: DemoArgs) -> anyhow::Result<Telemetry> {
     let config = configuration(&args, &place, inbox_address, &secret)?;
     let dashboards = config.base_url.clone();
     let telemetry = Telemetry::start(&config.telemetry)?;
+    // A store that has a past already keeps it: ours would be counted beside it.
+    let past = is_new(place.data());
     let server = Server::start(config).await?;
     let addresses = server.addresses();
 
@@ -78,9 +81,10 @@ async fn run(args: DemoArgs) -> anyhow::Result<Telemetry> {
         otlp_grpc: addresses.otlp_grpc,
         otlp_http: addresses.otlp_http,
         run_for: args.run_for,
+        past,
         own_specs: args.specs.is_none(),
     })?;
-    let sent = do_business(business, args.run_for, &stop).await?;
+    let sent = do_business(business, past, args.run_for, &stop).await?;
     say(&format_args!("\nStopped. {sent}"))?;
     server.stop().await;
     while tasks.join_next().await.is_some() {}
@@ -90,16 +94,19 @@ async fn run(args: DemoArgs) -> anyhow::Result<Telemetry> {
 /// Sends past and present until somebody or `run_for` stops it; then `stop` is cancelled.
 async fn do_business(
     business: Business,
+    past: bool,
     run_for: Option<Duration>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Sent> {
     let mut tasks = JoinSet::new();
-    let (past, until) = (business.clone(), stop.clone());
-    tasks.spawn_blocking(move || {
-        if let Err(error) = past.send_past(&until) {
-            tracing::warn!(error = %error, "the shop's past could not be sent; charts begin with now");
-        }
-    });
+    if past {
+        let (past, until) = (business.clone(), stop.clone());
+        tasks.spawn_blocking(move || {
+            if let Err(error) = past.send_past(&until) {
+                tracing::warn!(error = %error, "the shop's past could not be sent; charts begin with now");
+            }
+        });
+    }
     let (present, until) = (business.clone(), stop.clone());
     let present = async move { present.send_present(&until).await };
     let end = async {
@@ -163,8 +170,27 @@ fn configuration(
     Ok(Config::from_text(&options, &text, "demo")?)
 }
 
+/// Whether a folder is empty or not there yet.
+fn is_new(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
 fn say(text: &impl std::fmt::Display) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_new;
+
+    #[test]
+    fn a_store_with_a_past_is_known_by_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_new(folder.path()));
+        assert!(is_new(&folder.path().join("absent")));
+        std::fs::write(folder.path().join("sloburn.db"), "").unwrap();
+        assert!(!is_new(folder.path()));
+    }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Announcement {
     pub(crate) otlp_http: SocketAddr,
     /// How long the demo will run, unless until Ctrl-C.
     pub(crate) run_for: Option<Duration>,
+    /// Whether the shop's past is sent too.
+    pub(crate) past: bool,
     /// Whether the objectives are the demo's own, so that we know what the faults will do.
     pub(crate) own_specs: bool,
 }
@@ -53,12 +55,18 @@ impl fmt::Display for Announcement {
         let per_minute: u64 = JOURNEYS.iter().map(|journey| journey.per_minute).sum();
         writeln!(
             f,
-            "A shop of {} services in {} regions sends {} requests a second; its last {} come first.",
+            "A shop of {} services in {} regions sends {} requests a second.",
             Service::ALL.len(),
             Region::ALL.len(),
             per_minute / 60,
-            Words(HISTORY),
         )?;
+        if self.past {
+            writeln!(
+                f,
+                "The spans of its last {} arrive in the first seconds.",
+                Words(HISTORY)
+            )?;
+        }
         writeln!(f, "Faults, from now, and again every {}:", Words(CYCLE))?;
         for fault in &FAULTS {
             let (from, to) = (Clock(fault.begins), Clock(fault.begins + fault.lasts));
@@ -114,6 +122,7 @@ mod tests {
             otlp_grpc: "127.0.0.1:4317".parse().unwrap(),
             otlp_http: "127.0.0.1:4318".parse().unwrap(),
             run_for: Some(Duration::from_mins(3)),
+            past: true,
             own_specs: true,
         }
         .to_string();
