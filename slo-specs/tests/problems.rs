@@ -400,10 +400,14 @@ fn a_rule_that_can_never_fire_is_a_problem() {
     let problem = "rule `page-fast` of objective `web` can never fire: its threshold is 14.4, and \
                    with target 0.93 nothing burns faster than 14.3";
     check(&[(
-        "target: 0.999",
-        "target: 0.93",
-        &[("service: web\n", problem)],
+        "objectives: [{ target: 0.999 }]",
+        "alertPolicies: [default]\n  objectives: [{ target: 0.93 }]",
+        &[("default", problem)],
     )]);
+    // Nobody asked for it: the slower rules of the default policy guard such a target.
+    let low = SLO.replace("0.999", "0.93");
+    let at = place(&low, "service: web\n");
+    assert_eq!(problems(&low), [format!("{at}: warning: {problem}")]);
     // 1 / (1 - 0.95) = 20 lies above 14.4.
     assert_eq!(problems(&SLO.replace("0.999", "0.95")), [""; 0]);
 }

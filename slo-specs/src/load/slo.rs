@@ -47,6 +47,8 @@ struct Attached {
     condition: Condition,
     receivers: Vec<String>,
     at: Position,
+    /// Whether the author attached it; else it is the default policy's.
+    asked_for: bool,
 }
 
 /// Reads the SLO's objectives. They hold only if no error was told of meanwhile.
@@ -211,13 +213,13 @@ fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
     let mut attached = Vec::new();
     let Some(node) = fields.get("alertPolicies") else {
         let policy = library.policies.find(report, fields.at, DEFAULT_POLICY)?;
-        attach(&mut attached, policy, fields.at);
+        attach(&mut attached, policy, fields.at, false);
         return Some(attached);
     };
     let mut sound = true;
     for item in report.list(node, "alertPolicies") {
         match policy(report, item, library) {
-            Some(policy) => attach(&mut attached, &policy, item.at),
+            Some(policy) => attach(&mut attached, &policy, item.at, true),
             None => sound = false,
         }
     }
@@ -236,11 +238,12 @@ fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
     sound.then_some(attached)
 }
 
-fn attach(attached: &mut Vec<Attached>, policy: &Policy, at: Position) {
+fn attach(attached: &mut Vec<Attached>, policy: &Policy, at: Position, asked_for: bool) {
     attached.extend(policy.rules.iter().map(|condition| Attached {
         condition: condition.clone(),
         receivers: policy.receivers.clone(),
         at,
+        asked_for,
     }));
 }
 
@@ -284,6 +287,7 @@ fn rules(
                     condition,
                     receivers,
                     at,
+                    asked_for,
                 }: &Attached| {
         let threshold = match condition.spend {
             Spend::Rate(rate) => rate,
@@ -303,15 +307,23 @@ fn rules(
             receivers: receivers.clone(),
         };
         if let Some(target) = goal.target {
-            check_can_fire(report, *at, &rule, goal, target);
+            check_can_fire(report, *at, &rule, goal, target, *asked_for);
         }
         rule
     };
     attached.iter().map(rule).collect()
 }
 
-/// A rule whose threshold even total failure does not pass would be silent for ever.
-fn check_can_fire(report: Report<'_>, at: Position, rule: &BurnRule, goal: &Goal, target: Ratio) {
+/// A rule whose threshold even total failure does not pass would be silent for ever. An author who
+/// attached it expects otherwise; of the default policy the slower rules still guard a low target.
+fn check_can_fire(
+    report: Report<'_>,
+    at: Position,
+    rule: &BurnRule,
+    goal: &Goal,
+    target: Ratio,
+    asked_for: bool,
+) {
     let ceiling = BurnRate::ceiling(target);
     if !rule.is_over(ceiling) {
         let message = format!(
@@ -320,6 +332,10 @@ fn check_can_fire(report: Report<'_>, at: Position, rule: &BurnRule, goal: &Goal
             rule.name, goal.id, rule.threshold,
         );
         let help = "attach a policy with a lower burn rate or budget share, or raise the target";
-        report.error_with(at, message, help);
+        if asked_for {
+            report.error_with(at, message, help);
+        } else {
+            report.warn(at, message, help);
+        }
     }
 }
