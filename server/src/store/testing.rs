@@ -64,6 +64,7 @@ const SCRIPT: &str = r#"
 "$1/pg_ctl" -D "$2" -l "$2/log" -w start \
     -o "-k '$2' -c listen_addresses='' -c fsync=off -c max_connections=200" >/dev/null &&
 echo running
+exec 2>/dev/null
 cat >/dev/null
 "$1/pg_ctl" -D "$2" -m immediate stop >/dev/null
 rm -rf "$2"
