@@ -17,9 +17,9 @@ use collector::{Delta, Encoding, Kind, Known, Limits, Measure, Origin, Streams};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use slo_specs::Catalog;
+use slo_specs::{Catalog, Evaluation, Objective};
 
-pub(crate) use self::report::{AlertReport, Report, SloReport, slo_report};
+pub(crate) use self::report::{AlertReport, Report, SloReport, Windows, slo_report, windows};
 use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::judge::{Judge, Step};
@@ -286,13 +286,14 @@ impl Replay {
     }
 }
 
-fn reported(
-    objective: &slo_specs::Objective,
-    evaluation: &slo_specs::Evaluation,
-    live: &Live,
-) -> SloReport {
+fn reported(objective: &Objective, evaluation: &Evaluation, live: &Live) -> SloReport {
     let latency = live.quantiles(objective, evaluation.at.as_second());
-    slo_report(objective, evaluation, live, latency)
+    slo_report(
+        objective,
+        evaluation,
+        windows(objective, evaluation, live),
+        latency,
+    )
 }
 
 fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {

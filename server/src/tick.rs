@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use collector::{Limits, Measure};
 use jiff::Timestamp;
-use slo_specs::{AlertState, Catalog};
+use slo_specs::{AlertState, Catalog, Evaluation, Objective};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use crate::metrics::{Metrics, SloStanding};
 use crate::page::{Notice, NoticeInput, Receiver};
 use crate::probes::Health;
 use crate::reload::SpecProblems;
-use crate::replay::slo_report;
+use crate::replay::{Windows, slo_report, windows};
 use crate::resume::locked;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
 use crate::store::{AlertChange, History, Kind, OutboxRow, Store, StoreError};
@@ -87,7 +87,7 @@ impl Ticker {
         if let Err(error) = self.folder.fold(now.as_second()).await {
             tracing::error!(error = %error, "cannot fold the journal into slices; trying again at the next tick");
         }
-        let step = self.judge.propose(&mut locked(&self.live), now);
+        let (step, windows) = self.judged(now);
         match self.make_durable(&step).await {
             Ok(()) => self.judge.accept(&step.changes),
             Err(error) => {
@@ -104,7 +104,7 @@ impl Ticker {
                 );
             }
         }
-        self.publish(step);
+        self.publish(step, windows);
         let lag = self.clock.now().duration_since(now);
         self.metrics
             .evaluation(started.elapsed(), lag.try_into().unwrap_or_default());
@@ -179,39 +179,64 @@ impl Ticker {
         }
     }
 
-    fn publish(&self, step: Step) {
-        let live = locked(&self.live);
+    /// Judges, and reads the windows that are reported, from the same counts.
+    fn judged(&self, now: Timestamp) -> (Step, Vec<Windows>) {
+        let mut live = locked(&self.live);
+        let step = self.judge.propose(&mut live, now);
+        let windows = step
+            .evaluations
+            .iter()
+            .map(|(objective, evaluation)| windows(objective, evaluation, &live))
+            .collect();
+        (step, windows)
+    }
+
+    fn publish(&self, step: Step, windows: Vec<Windows>) {
         let objectives = step
             .evaluations
             .into_iter()
-            .map(|(objective, evaluation)| {
-                let alerts = objective
-                    .rules
-                    .iter()
-                    .map(|rule| self.judge.state(&objective.id, &rule.name))
-                    .collect();
-                let latency = live.quantiles(&objective, evaluation.at.as_second());
-                let report = slo_report(&objective, &evaluation, &live, latency);
-                ObjectiveSnapshot {
-                    objective,
-                    evaluation,
-                    alerts,
-                    report,
-                    latency,
-                }
+            .zip(windows)
+            .map(|((objective, evaluation), windows)| {
+                self.objective_snapshot(objective, evaluation, windows)
             })
             .collect();
+        let (catalog, classes) = {
+            let live = locked(&self.live);
+            (Arc::clone(live.catalog()), *live.classes())
+        };
         let snapshot = Snapshot {
             id: u64::try_from(step.at.as_second() / TICK_S).unwrap_or_default(),
             at: step.at,
-            catalog: Arc::clone(live.catalog()),
+            catalog,
             objectives,
             problems: self.problems.load_full(),
-            classes: *live.classes(),
+            classes,
         };
-        drop(live);
         self.metrics.slos(&standings(&snapshot.objectives));
         self.snapshots.publish(snapshot);
+    }
+
+    fn objective_snapshot(
+        &self,
+        objective: Arc<Objective>,
+        evaluation: Evaluation,
+        windows: Windows,
+    ) -> ObjectiveSnapshot {
+        let alerts = objective
+            .rules
+            .iter()
+            .map(|rule| self.judge.state(&objective.id, &rule.name))
+            .collect();
+        // Merging histograms takes a while: the writer gets its turn between objectives.
+        let latency = locked(&self.live).quantiles(&objective, evaluation.at.as_second());
+        let report = slo_report(&objective, &evaluation, windows, latency);
+        ObjectiveSnapshot {
+            objective,
+            evaluation,
+            alerts,
+            report,
+            latency,
+        }
     }
 
     async fn keep_house(&self, now: i64) {

@@ -101,33 +101,35 @@ fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// An SLO as of the tick of its evaluation.
-pub(crate) fn slo_report(
-    objective: &Objective,
-    evaluation: &Evaluation,
-    live: &Live,
-    latency: Option<Quantiles>,
-) -> SloReport {
+/// The error ratios that are reported of an objective, as of the tick of its evaluation.
+pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Live) -> Windows {
     let now = evaluation.at.as_second();
     let timeline = live.timeline(objective.indicator.fingerprint());
     let mut lengths = BTreeSet::from(WINDOWS);
     lengths.insert(objective.window);
-    let windows = lengths
-        .into_iter()
-        .map(|length| {
-            let tally = timeline
-                .map(|timeline| timeline.tally(now, length))
-                .unwrap_or_default();
-            (window_name(length), tally.error_ratio())
-        })
-        .collect();
+    let window = |length: Duration| {
+        let tally = timeline
+            .map(|timeline| timeline.tally(now, length))
+            .unwrap_or_default();
+        (window_name(length), tally.error_ratio())
+    };
+    Windows(lengths.into_iter().map(window).collect())
+}
+
+/// An SLO as of the tick of its evaluation.
+pub(crate) fn slo_report(
+    objective: &Objective,
+    evaluation: &Evaluation,
+    windows: Windows,
+    latency: Option<Quantiles>,
+) -> SloReport {
     SloReport {
         name: objective.id.clone(),
         total: evaluation.window.total,
         bad: evaluation.window.bad,
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
-        windows: Windows(windows),
+        windows,
         latency: LatencyReport::from(latency),
     }
 }
