@@ -336,7 +336,7 @@ fn receivers(
     problems: &mut Vec<Problem>,
 ) -> Vec<Receiver> {
     let (offsets, documents): (Vec<_>, Vec<_>) = documents.into_iter().unzip();
-    match Receiver::resolve_all(documents) {
+    match Receiver::resolve_all(&documents, &variable) {
         Ok(receivers) => receivers,
         Err(found) => {
             for (index, message) in found {
@@ -346,6 +346,15 @@ fn receivers(
             Vec::new()
         }
     }
+}
+
+/// An environment variable that a receiver's secret is kept in.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the configuration that the ban refers to"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[cfg(test)]

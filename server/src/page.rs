@@ -1,48 +1,135 @@
-//! tmp
-#![allow(missing_docs, dead_code, unused)]
+//! Paging: from the outbox to somebody's phone.
+//!
+//! A transition writes its pages into the outbox, in the transaction that changes the alert. From there each
+//! receiver has a worker of its own, with its own connections, so that a slow one delays nobody else. Pages
+//! of one incident are delivered in order, and tried again until they are accepted; what a receiver refuses, or
+//! does not accept within a minute, goes to its fallback too. Every attempt is written down before it is made, and
+//! a page may be delivered twice after a crash: its `dedup_key` and `webhook-id` stay the same.
+//!
+//! Each kind of receiver is one file: `webhook`, `pagerduty`.
+
+mod delivery;
+mod guard;
+mod links;
+mod notice;
+mod pagerduty;
+mod receiver;
+mod schedule;
+mod text;
+mod watch;
+mod webhook;
+mod wording;
+mod worker;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
-#[derive(Debug, Clone)]
-pub struct Receiver;
-#[derive(Debug, serde::Deserialize)]
-pub struct ReceiverDocument {}
-impl Receiver {
-    pub fn resolve_all(d: Vec<ReceiverDocument>) -> Result<Vec<Receiver>, Vec<(usize, String)>> {
-        Ok(vec![])
-    }
-    pub fn takes(&self, s: slo_specs::Severity, w: &[String]) -> bool {
-        true
-    }
-    pub fn name(&self) -> &str {
-        ""
-    }
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use notice::{Notice, NoticeInput};
+pub use receiver::Receiver;
+pub(crate) use receiver::ReceiverDocument;
+
+use crate::clock::SystemClock;
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError};
+use watch::Watch;
+use worker::Worker;
+
+/// A store that fails at the start is asked again after so long.
+const STORE_RETRY: Duration = Duration::from_secs(2);
+
+/// Delivers what the outbox owes.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    store: Store,
+    clock: SystemClock,
+    receivers: Arc<Vec<Receiver>>,
+    workers: Vec<Worker>,
+    watches: Vec<Watch>,
 }
-pub struct NoticeInput<'a> {
-    pub key: &'a crate::judge::AlertKey,
-    pub event: &'a crate::judge::Event,
-    pub now: jiff::Timestamp,
-    pub base_url: &'a str,
-}
-pub struct Notice;
-impl Notice {
-    pub fn new(i: &NoticeInput<'_>) -> Notice {
-        Notice
-    }
-    pub fn to_json(&self) -> String {
-        String::new()
-    }
-}
-pub struct Workers;
+
 impl Workers {
-    pub fn new(
-        s: crate::store::Store,
-        r: Arc<Vec<Receiver>>,
-        o: Arc<tokio::sync::Notify>,
-        m: crate::metrics::Metrics,
-        c: crate::clock::SystemClock,
-    ) -> anyhow::Result<Workers> {
-        Ok(Workers)
+    /// One worker for each receiver; `owed` is rung (all waiters) after a transition that owes pages. The error
+    /// says that no client can be made: the system's certificates cannot be read.
+    pub(crate) fn new(
+        store: Store,
+        receivers: Arc<Vec<Receiver>>,
+        owed: Arc<Notify>,
+        metrics: Metrics,
+        clock: SystemClock,
+    ) -> Result<Workers, reqwest::Error> {
+        let mut watches = Vec::new();
+        let mut workers = Vec::new();
+        for receiver in receivers.iter() {
+            watches.extend(receiver.fallback.clone().map(|fallback| Watch {
+                receiver: receiver.name.clone(),
+                fallback,
+                store: store.clone(),
+                owed: Arc::clone(&owed),
+            }));
+            let owed = Arc::clone(&owed);
+            let worker = Worker::new(receiver.clone(), store.clone(), owed, metrics.clone());
+            workers.push(worker?);
+        }
+        Ok(Workers {
+            store,
+            clock,
+            receivers,
+            workers,
+            watches,
+        })
     }
-    pub async fn run(self, t: tokio_util::sync::CancellationToken) {
-        t.cancelled().await
+
+    /// Delivers until stopped, beginning with what the last process left undone; attempts under way at the stop
+    /// get a few seconds to end.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        if stop.run_until_cancelled(self.resume()).await.is_none() {
+            return;
+        }
+        let mut tasks = JoinSet::new();
+        for worker in self.workers {
+            let (clock, stop) = (self.clock.clone(), stop.clone());
+            tasks.spawn(async move { worker.run(clock, stop).await });
+        }
+        for watch in self.watches {
+            let (clock, stop) = (self.clock.clone(), stop.clone());
+            tasks.spawn(async move { watch.run(clock, stop).await });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn resume(&self) {
+        while let Err(error) = self.take_up().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "pages wait because the store fails"
+            );
+            sleep(STORE_RETRY).await;
+        }
+    }
+
+    /// Takes up what the last process left.
+    async fn take_up(&self) -> Result<(), StoreError> {
+        self.store.resume(self.clock.now().as_millisecond()).await?;
+        for owed in self.store.backlog().await? {
+            let mut known = self.receivers.iter().map(Receiver::name);
+            if !known.any(|name| name == owed.receiver) {
+                tracing::error!(
+                    page.receiver = owed.receiver,
+                    page.count = owed.pages,
+                    "pages are owed to a receiver that is no longer configured; nobody gets them"
+                );
+            }
+        }
+        Ok(())
     }
 }

@@ -278,6 +278,11 @@ impl Store {
         on_engine!(self, outbox::escalate(outbox, fallback, now_ms))
     }
 
+    /// Number of pages that `receiver` is owed.
+    pub async fn pending(&self, receiver: &str) -> Result<i64, StoreError> {
+        on_engine!(self, outbox::pending(receiver))
+    }
+
     /// What each receiver is owed.
     pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         on_engine!(self, outbox::backlog())

@@ -100,6 +100,8 @@ pub(super) async fn pages_of_one_incident_wait_for_each_other(store: &Store) {
     let backlog = store.backlog().await.unwrap();
     assert_eq!(backlog.len(), 1);
     assert_eq!((backlog[0].pages, backlog[0].oldest_ms), (2, 1_000));
+    assert_eq!(store.pending("team").await.unwrap(), 2);
+    assert_eq!(store.pending("oncall").await.unwrap(), 0);
     let deliveries = store.deliveries(Some(1), 10).await.unwrap();
     let of_oncall: Vec<_> = deliveries
         .iter()

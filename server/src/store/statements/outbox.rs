@@ -225,6 +225,15 @@ pub(crate) async fn escalate(
     writing.commit().await
 }
 
+pub(crate) async fn pending(engine: &Engine, receiver: &str) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar::<Db, _>(
+        "select count(*) from outbox where receiver = $1 and done_ms is null",
+    )
+    .bind(receiver)
+    .fetch_one(&engine.readers)
+    .await?)
+}
+
 pub(crate) async fn backlog(engine: &Engine) -> Result<Vec<Backlog>, StoreError> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as::<Db, _>(
         "select receiver, count(*), min(created_ms) from outbox where done_ms is null \

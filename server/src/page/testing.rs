@@ -1,0 +1,158 @@
+//! Pages for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use slo_specs::{
+    Bound, BurnRate, BurnRule, Change, ErrorBudget, Evaluation, Exhaustion, Indicator, Objective,
+    Part, Ratio, Reading, Selector, Severity, Signal, Source, Tally, Transition,
+};
+
+use super::notice::{Notice, NoticeInput};
+use crate::judge::{AlertKey, Cause, Event};
+
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// Where the secrets of tests are kept.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    match name {
+        "WEBHOOK" => Some(WEBHOOK_SECRET.to_owned()),
+        "ROUTING_KEY" => Some(ROUTING_KEY.to_owned()),
+        _ => None,
+    }
+}
+
+pub(crate) fn fired() -> Notice {
+    notice(|_, _| {})
+}
+
+pub(crate) fn resolved() -> Notice {
+    notice(|_, event| event.transition.change = Change::Resolved)
+}
+
+/// A resolve because the objective left the catalog.
+pub(crate) fn removed() -> Notice {
+    notice(|_, event| {
+        event.transition.change = Change::Resolved;
+        event.transition.reason = "the objective was removed".to_owned();
+        event.cause = None;
+    })
+}
+
+/// The usual page, with something changed.
+pub(crate) fn notice(change: impl FnOnce(&mut Objective, &mut Event)) -> Notice {
+    let mut event = Event {
+        transition: Transition {
+            change: Change::Fired,
+            incident: 482,
+            reason: "burn rate 30.0 over 1 h and 250.0 over 5 m, threshold 14.4".to_owned(),
+        },
+        fired_at: at("2026-03-10T02:54:00Z"),
+        late: false,
+        cause: Some(cause()),
+    };
+    let mut objective = objective();
+    change(&mut objective, &mut event);
+    if let Some(cause) = &mut event.cause {
+        cause.objective = Arc::new(objective);
+    }
+    let now = if event.fired() {
+        event.fired_at
+    } else {
+        at("2026-03-10T03:17:00Z")
+    };
+    Notice::new(&NoticeInput {
+        key: &AlertKey {
+            objective: "checkout-availability".to_owned(),
+            rule: "page-fast".to_owned(),
+        },
+        event: &event,
+        now,
+        base_url: "https://slo.example.com/team/",
+    })
+}
+
+pub(crate) fn selector(signal: Signal) -> Selector {
+    Selector {
+        signal,
+        span_kind: None,
+        span_name: Vec::new(),
+        status: None,
+        metric: None,
+        matchers: Vec::new(),
+    }
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn cause() -> Cause {
+    let target: Ratio = "0.999".parse().unwrap();
+    let (long, short) = (Tally::new(4_000, 120), Tally::new(400, 100));
+    let window = Tally::new(1_000_000, 590);
+    let at = at("2026-03-10T02:54:00Z");
+    Cause {
+        objective: Arc::new(objective()),
+        rule: rule(),
+        reading: Reading {
+            at,
+            long,
+            short,
+            long_burn: BurnRate::of(long, target),
+            short_burn: BurnRate::of(short, target),
+            long_over: true,
+            short_over: true,
+            breached: true,
+        },
+        evaluation: Evaluation {
+            at,
+            window,
+            budget: ErrorBudget {
+                target,
+                tally: window,
+            },
+            readings: Vec::new(),
+            exhaustion: Exhaustion::In(Duration::from_mins(320)),
+            exhaustion_window: Duration::from_mins(5),
+            measured_since: None,
+            last_event: None,
+        },
+    }
+}
+
+fn objective() -> Objective {
+    Objective {
+        id: "checkout-availability".to_owned(),
+        title: "Checkout requests succeed".to_owned(),
+        description: String::new(),
+        service: "checkout".to_owned(),
+        target: "0.999".parse().unwrap(),
+        window: Duration::from_hours(30 * 24),
+        indicator: Indicator::Ratio {
+            part: Part::Bad(selector(Signal::Traces)),
+            total: selector(Signal::Traces),
+        },
+        rules: vec![rule()],
+        runbook: Some("https://runbooks.example/checkout".to_owned()),
+        segments: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        source: Source::default(),
+    }
+}
+
+fn rule() -> BurnRule {
+    BurnRule {
+        name: "page-fast".to_owned(),
+        severity: Severity::Page,
+        long: Duration::from_hours(1),
+        short: Duration::from_mins(5),
+        threshold: "14.4".parse().unwrap(),
+        bound: Bound::Above,
+        hold: Duration::ZERO,
+        minimum_bad: 3,
+        receivers: Vec::new(),
+    }
+}

@@ -1,0 +1,158 @@
+//! A page in words: impact before mechanism.
+
+use std::time::Duration;
+
+use slo_specs::{BurnRate, Evaluation, Exhaustion, Indicator, Op, Signal, window_name};
+
+use super::notice::{NoticeInput, empty_at};
+use super::text;
+use crate::judge::Cause;
+
+/// Fits a lock screen.
+const TITLE_CHARS: usize = 80;
+
+/// Who suffers and how much, in at most 80 characters.
+pub(super) fn title(input: &NoticeInput<'_>) -> String {
+    let cause = input.event.cause.as_ref();
+    let promise = cause.map_or(&input.key.objective, |cause| &cause.objective.title);
+    let said = match cause.and_then(impact) {
+        _ if !input.event.fired() => format!("Resolved: {promise}"),
+        _ if input.event.late => format!("Seen late, missed earlier: {promise}"),
+        Some(impact) => impact,
+        None => format!("Missed: {promise}"),
+    };
+    text::shorten(&said, TITLE_CHARS)
+}
+
+fn impact(cause: &Cause) -> Option<String> {
+    let fails = match &cause.objective.indicator {
+        Indicator::Ratio { .. } => "fails for",
+        Indicator::Threshold { of, op, .. } => match (of.signal, op) {
+            (Signal::Traces, Op::Lt | Op::Lte) => "is too slow for",
+            _ => "is out of bounds for",
+        },
+    };
+    let share = text::share_of(cause.reading.short, counted(&cause.objective.indicator))?;
+    Some(format!("{} {fails} {share}", cause.objective.service))
+}
+
+/// What users would call that which is counted.
+fn counted(indicator: &Indicator) -> &'static str {
+    match indicator.signal() {
+        Signal::Traces => "request",
+        Signal::Metrics => "event",
+    }
+}
+
+/// The numbers, in a few sentences.
+pub(super) fn text(input: &NoticeInput<'_>) -> String {
+    let mut sentences = Vec::new();
+    match &input.event.cause {
+        Some(cause) => sentences.extend(readings(cause)),
+        None => sentences.push(format!("{}.", input.event.transition.reason)),
+    }
+    if let Some(resolved) = input.resolved() {
+        let fired = input.event.fired_at;
+        let lasted = Duration::try_from(resolved.duration_since(fired)).unwrap_or_default();
+        let at = text::clock_time(fired, resolved);
+        sentences.push(format!("Fired at {at}, lasted {}.", text::span(lasted)));
+    }
+    if let Some(cause) = &input.event.cause {
+        sentences.push(outlook(&cause.evaluation));
+    }
+    sentences.join(" ")
+}
+
+fn readings(cause: &Cause) -> [String; 2] {
+    let Cause { rule, reading, .. } = cause;
+    let (long, short) = (window_name(rule.long), window_name(rule.short));
+    let events = counted(&cause.objective.indicator);
+    let burn = |burn: Option<BurnRate>| burn.map_or("unknown".to_owned(), |burn| burn.to_string());
+    [
+        format!(
+            "{} of {} {events}s were bad in {short}, {} of {} in {long}.",
+            reading.short.bad, reading.short.total, reading.long.bad, reading.long.total,
+        ),
+        format!(
+            "Burn rate {} and {}, threshold {}.",
+            burn(reading.short_burn),
+            burn(reading.long_burn),
+            rule.threshold,
+        ),
+    ]
+}
+
+fn outlook(evaluation: &Evaluation) -> String {
+    let Some(left) = evaluation.budget.remaining() else {
+        return "No events in the window of the objective.".to_owned();
+    };
+    let left = format!("{} of the error budget left", text::budget_percent(left));
+    match (evaluation.exhaustion, empty_at(evaluation)) {
+        (Exhaustion::In(time), Some(at)) => format!(
+            "{left}, at this rate empty at {} (in {}).",
+            text::clock_time(at, evaluation.at),
+            text::span(time),
+        ),
+        _ => format!("{left}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::testing::{fired, notice, removed, resolved, selector};
+
+    #[test]
+    fn a_fire_says_who_suffers_how_much_and_until_when() {
+        let notice = fired();
+        assert_eq!(notice.title, "checkout fails for 1 in 4 requests");
+        assert_eq!(
+            notice.text,
+            "100 of 400 requests were bad in 5m, 120 of 4000 in 1h. \
+             Burn rate 250.0 and 30.0, threshold 14.4. \
+             41% of the error budget left, at this rate empty at 08:14 UTC (in 5 h 20 min)."
+        );
+    }
+
+    #[test]
+    fn a_resolve_says_how_long_it_lasted() {
+        let notice = resolved();
+        assert_eq!(notice.title, "Resolved: Checkout requests succeed");
+        let lasted = "Fired at 02:54 UTC, lasted 23 min.";
+        assert!(notice.text.contains(lasted), "{}", notice.text);
+        let removed = removed();
+        assert_eq!(removed.title, "Resolved: checkout-availability");
+        assert_eq!(removed.text, format!("the objective was removed. {lasted}"));
+    }
+
+    #[test]
+    fn a_title_fits_a_lock_screen() {
+        let long = notice(|objective, _| objective.service = "ö".repeat(300));
+        assert_eq!(long.title.chars().count(), TITLE_CHARS);
+    }
+
+    #[test]
+    fn a_title_says_what_kind_of_trouble_it_is() {
+        let slow = notice(|objective, _| {
+            objective.indicator = Indicator::Threshold {
+                of: selector(Signal::Traces),
+                op: Op::Lte,
+                bound: 300.0,
+            };
+        });
+        assert_eq!(slow.title, "checkout is too slow for 1 in 4 requests");
+        let low = notice(|objective, _| {
+            objective.indicator = Indicator::Threshold {
+                of: selector(Signal::Metrics),
+                op: Op::Gt,
+                bound: 1.0,
+            };
+        });
+        assert_eq!(low.title, "checkout is out of bounds for 1 in 4 events");
+        let late = notice(|_, event| event.late = true);
+        assert_eq!(
+            late.title,
+            "Seen late, missed earlier: Checkout requests succeed"
+        );
+    }
+}
