@@ -31,7 +31,7 @@ pub struct Config {
     /// Address under which people reach the dashboards, without a slash at the end.
     pub base_url: String,
     /// Who is paged.
-    pub receivers: Vec<Receiver>,
+    pub(crate) receivers: Vec<Receiver>,
     /// Bounds of the OTLP listeners.
     pub receive: ReceiveLimits,
     /// Bounds of what is counted.

@@ -154,9 +154,10 @@ fn configuration(
     inbox: SocketAddr,
     secret: &[u8],
 ) -> anyhow::Result<Config> {
+    let secret = place.keep_secret(&format!("whsec_{}", BASE64_STANDARD.encode(secret)))?;
     let text = format!(
-        "[[receivers]]\nname = \"inbox\"\nkind = \"webhook\"\nurl = \"http://{inbox}/hook\"\nsecret = \"whsec_{}\"\n",
-        BASE64_STANDARD.encode(secret)
+        "[[receivers]]\nname = \"inbox\"\nkind = \"webhook\"\nurl = \"http://{inbox}/hook\"\nallow_private = true\nsecret = \"file:{}\"\n",
+        secret.display()
     );
     let options = ServeArgs {
         specs: Some(place.specs().to_owned()),

@@ -35,8 +35,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use notice::{Notice, NoticeInput};
-pub use receiver::Receiver;
-pub(crate) use receiver::ReceiverDocument;
+pub(crate) use receiver::{Receiver, ReceiverDocument};
 
 use crate::clock::SystemClock;
 use crate::metrics::Metrics;
@@ -51,10 +50,12 @@ const STORE_RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Workers {
     store: Store,
-    clock: SystemClock,
     receivers: Arc<Vec<Receiver>>,
-    workers: Vec<Worker>,
-    watches: Vec<Watch>,
+    /// One for each receiver.
+    clients: Vec<reqwest::Client>,
+    owed: Arc<Notify>,
+    metrics: Metrics,
+    clock: SystemClock,
 }
 
 impl Workers {
@@ -67,25 +68,14 @@ impl Workers {
         metrics: Metrics,
         clock: SystemClock,
     ) -> Result<Workers, reqwest::Error> {
-        let mut watches = Vec::new();
-        let mut workers = Vec::new();
-        for receiver in receivers.iter() {
-            watches.extend(receiver.fallback.clone().map(|fallback| Watch {
-                receiver: receiver.name.clone(),
-                fallback,
-                store: store.clone(),
-                owed: Arc::clone(&owed),
-            }));
-            let owed = Arc::clone(&owed);
-            let worker = Worker::new(receiver.clone(), store.clone(), owed, metrics.clone());
-            workers.push(worker?);
-        }
+        let clients = receivers.iter().map(delivery::client);
         Ok(Workers {
+            clients: clients.collect::<Result<_, _>>()?,
             store,
-            clock,
             receivers,
-            workers,
-            watches,
+            owed,
+            metrics,
+            clock,
         })
     }
 
@@ -96,15 +86,35 @@ impl Workers {
             return;
         }
         let mut tasks = JoinSet::new();
-        for worker in self.workers {
+        for (receiver, client) in self.receivers.iter().zip(&self.clients) {
+            let worker = self.worker(receiver, client);
             let (clock, stop) = (self.clock.clone(), stop.clone());
             tasks.spawn(async move { worker.run(clock, stop).await });
         }
-        for watch in self.watches {
+        for watch in self.receivers.iter().filter_map(|one| self.watch(one)) {
             let (clock, stop) = (self.clock.clone(), stop.clone());
             tasks.spawn(async move { watch.run(clock, stop).await });
         }
         while tasks.join_next().await.is_some() {}
+    }
+
+    fn worker(&self, receiver: &Receiver, client: &reqwest::Client) -> Worker {
+        Worker {
+            receiver: receiver.clone(),
+            client: client.clone(),
+            store: self.store.clone(),
+            owed: Arc::clone(&self.owed),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn watch(&self, receiver: &Receiver) -> Option<Watch> {
+        receiver.fallback.clone().map(|fallback| Watch {
+            receiver: receiver.name.clone(),
+            fallback,
+            store: self.store.clone(),
+            owed: Arc::clone(&self.owed),
+        })
     }
 
     async fn resume(&self) {

@@ -1,5 +1,6 @@
 //! Where a demo keeps its store and its specs: folders that people gave, or a temporary one that goes away.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -37,6 +38,20 @@ impl Place {
     /// Folder of the store.
     pub(crate) fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Keeps the inbox's secret in a file that only this user can read; returns its path.
+    pub(crate) fn keep_secret(&self, secret: &str) -> anyhow::Result<PathBuf> {
+        let path = self.temporary.join("inbox-secret");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+            .open(&path)
+            .and_then(|mut file| file.write_all(secret.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
     }
 
     /// Folder of the specs.

@@ -126,7 +126,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         .any(|&(network, bits)| within(address, network, bits))
 }
 
-/// Only global unicast, without the ranges in it that lead elsewhere (NAT64, mapped addresses, SRv6, unique
+/// Only global unicast, without the ranges in it that lead elsewhere (NAT64, mapped addresses, `SRv6`, unique
 /// and link-local ones all lie outside).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();

@@ -19,6 +19,8 @@ pub(crate) struct Notice {
     pub(crate) event: NoticeEvent,
     /// The incident as people name it, `INC-482`.
     pub(crate) id: String,
+    /// Its number.
+    pub(crate) incident: u64,
     /// The same in every page of an incident: receivers join them by it.
     pub(crate) dedup_key: String,
     /// The same in every attempt to deliver this page.
@@ -149,6 +151,7 @@ impl Notice {
             schema: SCHEMA.to_owned(),
             event: happened,
             id: format!("INC-{incident}"),
+            incident,
             webhook_id: webhook_id(&dedup_key, happened),
             dedup_key,
             title: wording::title(input),
@@ -282,7 +285,7 @@ mod tests {
     #[test]
     fn keys_depend_on_objective_rule_and_incident_alone() {
         let key = dedup_key("checkout", "page-fast", 1);
-        assert_eq!(key, "sb1-KEY");
+        assert_eq!(key, "sb1-87c28d643ae653fbd75d052b124bce2b");
         assert_ne!(key, dedup_key("checkout", "page-fast", 2));
         assert_ne!(key, dedup_key("checkoutpage", "-fast", 1));
         assert_ne!(key, dedup_key("checkout", "page-slow", 1));
@@ -294,8 +297,7 @@ mod tests {
             let json = notice.to_json();
             assert_eq!(serde_json::from_str::<Notice>(&json).unwrap(), notice);
         }
-        let beginning =
-            r#"{"schema":"sloburn.alert/1","event":"fire","id":"INC-482","dedup_key":"sb1-"#;
+        let beginning = r#"{"schema":"sloburn.alert/1","event":"fire","id":"INC-482","incident":482,"dedup_key":"sb1-"#;
         assert!(fired().to_json().starts_with(beginning));
     }
 }

@@ -18,28 +18,28 @@ const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=64;
 /// One `[[receivers]]` table, as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReceiverDocument {
+pub(crate) struct ReceiverDocument {
     /// What policies, fallbacks and logs call it: 1 to 64 letters, digits, `-`, `_` or `.`; unique.
-    pub name: String,
+    pub(crate) name: String,
     /// `webhook` or `pagerduty`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Where to send: `https://…`, or `http://…` if `allow_private` is set. PagerDuty has a default.
-    pub url: Option<SecretString>,
+    pub(crate) url: Option<SecretString>,
     /// Where the secret is kept, `env:NAME` or `file:/path`; never the secret itself. A webhook's is
     /// `whsec_…` (two, parted by a space, while changing over), PagerDuty's its routing key.
-    pub secret: Option<SecretString>,
+    pub(crate) secret: Option<SecretString>,
     /// Which pages it gets unless a policy names receivers: `page`, `ticket`; both by default.
-    pub severities: Option<Vec<String>>,
+    pub(crate) severities: Option<Vec<String>>,
     /// Lets it be on this machine or in a private network; false by default.
     #[serde(default)]
-    pub allow_private: bool,
+    pub(crate) allow_private: bool,
     /// Name of the receiver that gets pages too which this one has not accepted within a minute.
-    pub fallback: Option<String>,
+    pub(crate) fallback: Option<String>,
 }
 
 /// A receiver that can be used.
 #[derive(Clone)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     pub(super) name: String,
     pub(super) channel: Channel,
     pub(super) guard: Guard,
@@ -178,14 +178,11 @@ fn severities(written: Option<&[String]>, found: &mut Found) -> BTreeSet<Severit
     }
     let mut severities = BTreeSet::new();
     for name in written {
-        match all.iter().find(|severity| severity.name() == name) {
-            Some(severity) => {
-                severities.insert(*severity);
-            }
-            None => {
-                let problem = format!("has `{name}`; it may have `page` and `ticket`");
-                found.push(("severities", problem));
-            }
+        if let Some(severity) = all.iter().find(|severity| severity.name() == name) {
+            severities.insert(*severity);
+        } else {
+            let problem = format!("has `{name}`; it may have `page` and `ticket`");
+            found.push(("severities", problem));
         }
     }
     severities
@@ -200,7 +197,7 @@ fn url(document: &ReceiverDocument, guard: Guard) -> Result<Url, String> {
     };
     let url: Url = written
         .parse()
-        .map_err(|error| format!("is not a URL: {error}"))?;
+        .map_err(|error| format!("is not a url: {error}"))?;
     let Some(host) = url.host_str() else {
         return Err("must name a host".to_owned());
     };
@@ -297,44 +294,43 @@ mod tests {
         assert_eq!(takers(Severity::Ticket, &wanted), ["oncall"]);
     }
 
+    const WRONG: &str = r#"
+        [[receivers]]
+        name = "a b"
+        kind = "pigeon"
+        url = "https://u:hunter2@example.com/"
+        secret = "whsec_hunter2"
+        severities = ["page", "loud"]
+        fallback = "nobody"
+
+        [[receivers]]
+        name = "hook"
+        kind = "webhook"
+        secret = "env:UNSET"
+        severities = []
+        fallback = "hook"
+
+        [[receivers]]
+        name = "hook"
+        kind = "webhook"
+        url = "https://169.254.169.254/hunter2"
+        secret = "file:/does/not/exist"
+
+        [[receivers]]
+        name = "plain"
+        kind = "webhook"
+        url = "http://example.com/hunter2"
+        secret = "env:ROUTING_KEY"
+
+        [[receivers]]
+        name = "wrong"
+        kind = "pagerduty"
+        secret = "env:WEBHOOK"
+    "#;
+
     #[test]
     fn every_problem_is_named_at_once_and_no_secret_shown() {
-        let problems = resolve(
-            r#"
-            [[receivers]]
-            name = "a b"
-            kind = "pigeon"
-            url = "https://u:hunter2@example.com/"
-            secret = "whsec_hunter2"
-            severities = ["page", "loud"]
-            fallback = "nobody"
-
-            [[receivers]]
-            name = "hook"
-            kind = "webhook"
-            secret = "env:UNSET"
-            severities = []
-            fallback = "hook"
-
-            [[receivers]]
-            name = "hook"
-            kind = "webhook"
-            url = "https://169.254.169.254/hunter2"
-            secret = "file:/does/not/exist"
-
-            [[receivers]]
-            name = "plain"
-            kind = "webhook"
-            url = "http://example.com/hunter2"
-            secret = "env:ROUTING_KEY"
-
-            [[receivers]]
-            name = "wrong"
-            kind = "pagerduty"
-            secret = "env:WEBHOOK"
-            "#,
-        )
-        .unwrap_err();
+        let problems = resolve(WRONG).unwrap_err();
         let fields: Vec<&str> = problems
             .iter()
             .map(|problem| problem.split('`').nth(3).unwrap())

@@ -129,6 +129,7 @@ fn objective() -> Objective {
         title: "Checkout requests succeed".to_owned(),
         description: String::new(),
         service: "checkout".to_owned(),
+        tier: None,
         target: "0.999".parse().unwrap(),
         window: Duration::from_hours(30 * 24),
         indicator: Indicator::Ratio {

@@ -22,8 +22,11 @@ pub(super) fn share_of(tally: Tally, event: &str) -> Option<String> {
     if tally.bad == tally.total {
         return Some(format!("every {event}"));
     }
-    // Within a tenth of 1 in 2, 1 in 3, … 1 in 20.
-    let one_in = (2..=20).find(|&n| (ratio * f64::from(n) - 1.0).abs() <= 0.1);
+    // The nearest of 1 in 2, 1 in 3, … 1 in 20, if it is within a tenth.
+    let off = |n: u32| (ratio * f64::from(n) - 1.0).abs();
+    let one_in = (2..=20)
+        .min_by(|&a, &b| off(a).total_cmp(&off(b)))
+        .filter(|&n| off(n) <= 0.1);
     Some(one_in.map_or_else(
         || format!("{} of {event}s", percent(ratio)),
         |n| format!("1 in {n} {event}s"),
@@ -34,7 +37,7 @@ pub(super) fn share_of(tally: Tally, event: &str) -> Option<String> {
 pub(super) fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
     match percent {
-        p if p >= 99.95 && p < 100.0 => "over 99.9%".to_owned(),
+        p if (99.95..100.0).contains(&p) => "over 99.9%".to_owned(),
         p if p >= 10.0 => format!("{p:.0}%"),
         p if p >= 1.0 => format!("{p:.1}%"),
         p if p >= 0.01 => format!("{p:.2}%"),

@@ -127,7 +127,7 @@ mod tests {
             "whsec_hunter2!",
             &short,
             &three,
-            &SECRET[6..],
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         ] {
             let said = webhook(wrong).unwrap_err();
             assert!(said.starts_with("must hold `whsec_`"), "{said}");

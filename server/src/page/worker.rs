@@ -1,5 +1,6 @@
 //! One worker per receiver: takes what it is owed, tries, and writes down what became of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::{self, Answer, TIMEOUT, Verdict, deliver};
+use super::delivery::{Answer, TIMEOUT, Verdict, deliver};
 use super::notice::Notice;
 use super::receiver::Receiver;
 use super::schedule;
@@ -33,12 +34,12 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    receiver: Receiver,
-    client: reqwest::Client,
-    store: Store,
+    pub(super) receiver: Receiver,
+    pub(super) client: reqwest::Client,
+    pub(super) store: Store,
     /// Rung when there may be something new in the outbox.
-    owed: Arc<Notify>,
-    metrics: Metrics,
+    pub(super) owed: Arc<Notify>,
+    pub(super) metrics: Metrics,
 }
 
 /// What is to be done now, and when to look again.
@@ -50,32 +51,19 @@ struct Due {
 }
 
 impl Worker {
-    pub(super) fn new(
-        receiver: Receiver,
-        store: Store,
-        owed: Arc<Notify>,
-        metrics: Metrics,
-    ) -> Result<Worker, reqwest::Error> {
-        Ok(Worker {
-            client: delivery::client(&receiver)?,
-            receiver,
-            store,
-            owed,
-            metrics,
-        })
-    }
-
     /// Delivers until stopped.
     pub(super) async fn run(&self, clock: SystemClock, stop: CancellationToken) {
         let mut attempts = FuturesUnordered::new();
+        let mut in_flight = BTreeSet::new();
         while !stop.is_cancelled() {
             // Made before the outbox is read: what is added meanwhile wakes it.
             let rung = self.owed.notified();
-            let room = IN_FLIGHT - attempts.len();
             let now = clock.now();
-            let wait = match self.due(now, room).await {
+            let wait = match self.due(now, &in_flight).await {
                 Ok(due) => {
-                    attempts.extend(due.pages.into_iter().map(|page| self.attempt(page, now)));
+                    in_flight.extend(due.pages.iter().map(|page| page.id));
+                    let pages = due.pages.into_iter();
+                    attempts.extend(pages.map(|page| self.attempt_or_pause(page, now)));
                     sleep_until(due.next_ms, now)
                 }
                 Err(error) => {
@@ -85,10 +73,9 @@ impl Worker {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(done) = attempts.next() => if let Err(error) = done {
-                    self.complain(&error);
-                    // The page is due again when its lease ends.
-                },
+                Some(page) = attempts.next() => {
+                    in_flight.remove(&page);
+                }
                 () = rung => {}
                 () = sleep(wait) => {}
             }
@@ -105,31 +92,45 @@ impl Worker {
     /// One round: every page that is due, once. For tests, which bring their own time.
     #[cfg(test)]
     pub(super) async fn round(&self, now: Timestamp) -> Option<i64> {
-        let due = self.due(now, usize::MAX).await.unwrap();
+        let none = BTreeSet::new();
+        let due = self.due(now, &none).await.unwrap();
         let attempts = due.pages.into_iter().map(|page| self.attempt(page, now));
         for done in futures_util::future::join_all(attempts).await {
             done.unwrap();
         }
-        self.due(now, 0).await.unwrap().next_ms
+        self.due(now, &none).await.unwrap().next_ms
     }
 
-    /// Pages under way are not among them: their lease makes them due later.
-    async fn due(&self, now: Timestamp, room: usize) -> Result<Due, StoreError> {
+    /// What to try now beside what is in flight.
+    async fn due(&self, now: Timestamp, in_flight: &BTreeSet<i64>) -> Result<Due, StoreError> {
         let now_ms = now.as_millisecond();
         let name = &self.receiver.name;
         let pending = self.store.pending(name).await?;
         self.metrics
             .outbox_pending(name, usize::try_from(pending).unwrap_or_default());
         let owed = self.store.owed(name, LOOK_AHEAD).await?;
-        let (mut due, later): (Vec<Owed>, Vec<Owed>) =
-            owed.into_iter().partition(|page| page.due_ms <= now_ms);
+        let (mut due, later): (Vec<Owed>, Vec<Owed>) = owed
+            .into_iter()
+            .filter(|page| !in_flight.contains(&page.id))
+            .partition(|page| page.due_ms <= now_ms);
         // What is due and has no room is looked at again when an attempt ends.
         let next_ms = later.first().map(|page| page.due_ms);
-        due.truncate(room);
+        due.truncate(IN_FLIGHT.saturating_sub(in_flight.len()));
         Ok(Due {
             pages: due,
             next_ms,
         })
+    }
+
+    /// Makes an attempt and returns its page. If the store fails, the page stays in flight for a while, so that
+    /// it is not tried again and again at once.
+    async fn attempt_or_pause(&self, page: Owed, started: Timestamp) -> i64 {
+        let id = page.id;
+        if let Err(error) = self.attempt(page, started).await {
+            self.complain(&error);
+            sleep(STORE_RETRY).await;
+        }
+        id
     }
 
     async fn attempt(&self, page: Owed, started: Timestamp) -> Result<(), StoreError> {

@@ -122,8 +122,10 @@ fn mark(body: &Value) -> (&'static str, &'static str, &'static str) {
     match body["event"].as_str().or(severity) {
         Some("resolve" | "resolved") => ("ok", "●", "Resolved"),
         Some("ticket") => ("watch", "▲", "Ticket"),
-        Some("trigger" | "fired") if severity == Some("ticket") => ("watch", "▲", "Ticket"),
-        Some("page" | "trigger" | "fired") => ("page", "◆", "Page"),
+        Some("fire" | "trigger" | "fired") if severity == Some("ticket") => {
+            ("watch", "▲", "Ticket")
+        }
+        Some("page" | "fire" | "trigger" | "fired") => ("page", "◆", "Page"),
         _ => ("none", "◌", "Message"),
     }
 }
