@@ -20,7 +20,7 @@ test: setup ## Install what the tests need, then run all of them
 ifdef NEXTEST
 	$(CARGO) nextest run --locked --workspace
 else
-	$(CARGO) test --locked --workspace --lib --bins --tests
+	RUST_TEST_THREADS=4 $(CARGO) test --locked --workspace --lib --bins --tests
 endif
 	$(CARGO) test --locked --workspace --doc
 

@@ -3,9 +3,15 @@
 use acceptance::home::Home;
 use acceptance::otlp::{Coding, Spans, post, send};
 use acceptance::replay::{Event, line};
+use acceptance::sloburn::Sloburn;
 use acceptance::{clock, specs};
 use anyhow::Result;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message;
 use tokio::task::JoinSet;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Endpoint;
 
 #[tokio::test]
 async fn sigterm_finishes_what_is_in_flight_and_loses_nothing() -> Result<()> {
@@ -72,7 +78,7 @@ async fn probes_and_metrics_tell_the_truth() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_three_encodings_and_codings_count_alike() -> Result<()> {
+async fn encodings_codings_and_transports_count_alike_and_resent_once() -> Result<()> {
     let home = Home::new()?;
     home.spec(
         "shop.yaml",
@@ -81,19 +87,28 @@ async fn the_three_encodings_and_codings_count_alike() -> Result<()> {
     let sloburn = home.start().await?;
     let (protobuf, json, path) = ("application/x-protobuf", "application/json", "/v1/traces");
     let endpoint = sloburn.http();
-    let end = clock::now_nanos();
-    for (number, coding) in (0..).zip([Coding::Identity, Coding::Gzip, Coding::Zstd]) {
+    let codings = [Coding::Identity, Coding::Gzip, Coding::Zstd];
+    for (end, coding) in (clock::now_nanos()..).zip(codings) {
         let body = Spans::ended_at("shop", 3, 1, end).encode();
         assert_eq!(post(&endpoint, path, protobuf, coding, &body).await?.0, 200);
-        // The same payload in another coding is the same request.
+        // The same payload in another coding, or by another transport, is the same request.
         assert_eq!(
             post(&endpoint, path, protobuf, Coding::Gzip, &body)
                 .await?
                 .0,
             200
         );
+        over_grpc(&sloburn, Coding::Identity, &body).await?;
+
+        over_grpc(
+            &sloburn,
+            coding,
+            &Spans::ended_at("shop", 2, 0, end).encode(),
+        )
+        .await?;
+
         let event = Event {
-            end: end + number,
+            end,
             duration_us: 10,
             bad: true,
         };
@@ -105,7 +120,26 @@ async fn the_three_encodings_and_codings_count_alike() -> Result<()> {
             200
         );
     }
-    let slo = sloburn.slo_that("shop", |slo| slo.total >= 15).await?;
-    assert_eq!((slo.total, slo.bad), (15, 6));
+    let slo = sloburn
+        .slo_that("shop", |slo| slo.total >= 3 * (4 + 2 + 1))
+        .await?;
+    assert_eq!((slo.total, slo.bad), (21, 6));
+    Ok(())
+}
+
+/// Sends the protobuf request `body` over gRPC; fails unless it is acknowledged.
+async fn over_grpc(sloburn: &Sloburn, coding: Coding, body: &[u8]) -> Result<()> {
+    let channel = Endpoint::from_shared(sloburn.grpc())?.connect().await?;
+    let mut client = TraceServiceClient::new(channel);
+    client = match coding {
+        Coding::Identity => client,
+        Coding::Gzip => client.send_compressed(CompressionEncoding::Gzip),
+        Coding::Zstd => client.send_compressed(CompressionEncoding::Zstd),
+    };
+    let answer = client
+        .export(ExportTraceServiceRequest::decode(body)?)
+        .await?
+        .into_inner();
+    assert_eq!(answer.partial_success, None);
     Ok(())
 }
