@@ -136,7 +136,8 @@ pub(crate) fn slo_report(
 
 impl From<Option<Quantiles>> for LatencyReport {
     fn from(quantiles: Option<Quantiles>) -> LatencyReport {
-        let milliseconds = |us: u64| Duration::from_micros(us).as_secs_f64() * 1e3;
+        // Latencies end at an hour: 3.6·10⁹ µs.
+        let milliseconds = |us: u64| f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1e3;
         LatencyReport {
             p50_ms: quantiles.map(|quantiles| milliseconds(quantiles.p50)),
             p95_ms: quantiles.map(|quantiles| milliseconds(quantiles.p95)),
