@@ -14,6 +14,7 @@ mod links;
 mod notice;
 mod pagerduty;
 mod receiver;
+mod route;
 mod schedule;
 mod text;
 mod watch;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use notice::{Notice, NoticeInput};
 pub(crate) use receiver::{Receiver, ReceiverDocument};
+pub(crate) use route::{route, unrouted};
 
 use crate::clock::SystemClock;
 use crate::metrics::Metrics;

@@ -26,7 +26,7 @@ use crate::page;
 use crate::probes::{self, Health};
 use crate::receive;
 use crate::reload::{Reloader, SpecProblems};
-use crate::resume::{Resumed, resume};
+use crate::resume::{Resumed, locked, resume};
 use crate::ring::Ring;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::store::Store;
@@ -164,6 +164,9 @@ impl Server {
         let owed = Arc::new(Notify::new());
         let (propose, proposed) = mpsc::channel(1);
         let receivers = Arc::new(config.receivers.clone());
+        for problem in page::unrouted(&receivers, locked(&wired.live).catalog()) {
+            tracing::warn!("{problem}");
+        }
         let writer = Writer::new(wired, resumed.known, resumed.streams);
         self.tasks.spawn(writer.run(queue));
         let folder = Folder::new(

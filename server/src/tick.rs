@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use collector::{Limits, Measure};
 use jiff::Timestamp;
-use slo_specs::{AlertState, Catalog, Evaluation, Objective};
+use slo_specs::{AlertState, Catalog, Evaluation, Objective, Problem, Severity};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ use crate::fold::Folder;
 use crate::judge::{Alert, AlertKey, Event, Judge, StateChange, Step};
 use crate::live::Live;
 use crate::metrics::{Metrics, SloStanding};
-use crate::page::{Notice, NoticeInput, Receiver};
+use crate::page::{Notice, NoticeInput, Receiver, route, unrouted};
 use crate::probes::Health;
 use crate::reload::SpecProblems;
 use crate::replay::{Windows, slo_report, windows};
@@ -156,11 +156,15 @@ impl Ticker {
             .unwrap_or_default();
         // A resolve goes to those who were owed the fire: the store knows them.
         let receivers = if event.fired() {
-            self.receivers
-                .iter()
-                .filter(|receiver| receiver.takes(event.severity(), wanted))
-                .map(|receiver| receiver.name().to_owned())
-                .collect()
+            let receivers = route(&self.receivers, event.severity(), wanted);
+            if receivers.is_empty() && event.severity() == Severity::Page {
+                tracing::error!(
+                    objective.id = change.key.objective,
+                    rule.name = change.key.rule,
+                    "an alert fires that no receiver takes; configure one under [[receivers]]"
+                );
+            }
+            receivers
         } else {
             Vec::new()
         };
@@ -207,13 +211,23 @@ impl Ticker {
         let snapshot = Snapshot {
             id: u64::try_from(step.at.as_second() / TICK_S).unwrap_or_default(),
             at: step.at,
-            catalog,
             objectives,
-            problems: self.problems.load_full(),
+            problems: self.all_problems(&catalog),
+            catalog,
             classes,
         };
         self.metrics.slos(&standings(&snapshot.objectives));
         self.snapshots.publish(snapshot);
+    }
+
+    /// What is wrong with the spec files, and what would page nobody.
+    fn all_problems(&self, catalog: &Catalog) -> Arc<Vec<Problem>> {
+        let mut problems = self.problems.load_full();
+        let unrouted = unrouted(&self.receivers, catalog);
+        if !unrouted.is_empty() {
+            Arc::make_mut(&mut problems).extend(unrouted);
+        }
+        problems
     }
 
     fn objective_snapshot(
