@@ -9,12 +9,14 @@ use slo_specs::{Catalog, Fingerprint};
 
 use crate::config::Retention;
 use crate::history::{load_latencies, recount};
-use crate::live::{Cut, Live, sum};
+use crate::live::{Cut, Gathered, Live, sum};
 use crate::resume::locked;
 use crate::store::{Fold, SliceRow, Store, StoreError, TallyRow, Tier, Trim};
 
 /// One hour in seconds.
 const HOUR_S: i64 = 3600;
+/// How much of an hour is read at once while it is sealed, in seconds.
+const READ_STEP_S: i64 = 600;
 /// After its end an hour is sealed when nothing that is accepted can change it: the longest
 /// lateness, and one minute for what is on its way.
 const SEAL_MARGIN_S: i64 = 60;
@@ -110,6 +112,10 @@ impl Folder {
 
     /// Makes minute and hour slices of the hours that nothing can change any more.
     pub(crate) async fn seal(&self, now: i64) -> Result<(), StoreError> {
+        if !self.backlog.slices.is_empty() {
+            // What could not be folded yet may belong to the hour.
+            return Ok(());
+        }
         let last = (now - self.max_late_s - SEAL_MARGIN_S).div_euclid(HOUR_S) * HOUR_S;
         let mut sealed = self.store.sealed_until().await?;
         if sealed == 0 {
@@ -120,10 +126,16 @@ impl Folder {
         }
         while sealed < last {
             let upto = sealed + HOUR_S;
-            let rows = self.store.slices(Tier::Ten, None, sealed, upto).await?;
-            let mut longer = lengthen(&rows, Tier::Minute)?;
-            longer.extend(lengthen(&rows, Tier::Hour)?);
-            self.store.seal(&longer, upto).await?;
+            let mut longer = Lengthened::default();
+            let mut after = sealed;
+            while after < upto {
+                let until = after + READ_STEP_S;
+                for row in self.store.slices(Tier::Ten, None, after, until).await? {
+                    longer.add(&row)?;
+                }
+                after = until;
+            }
+            self.store.seal(&longer.rows(), upto).await?;
             sealed = upto;
         }
         Ok(())
@@ -221,27 +233,38 @@ fn fold_of(cut: &Cut, slices: Vec<SliceRow>) -> Fold {
     }
 }
 
-/// Merges 10-second rows into rows of a longer tier.
-fn lengthen(rows: &[SliceRow], tier: Tier) -> Result<Vec<SliceRow>, StoreError> {
-    let length = tier.seconds();
-    let mut merged: BTreeMap<(i64, &str), (i64, i64, Pack)> = BTreeMap::new();
-    for row in rows {
-        let end = -(-row.end_s).div_euclid(length) * length;
-        let (requests, failed, pack) = merged.entry((end, &row.service)).or_default();
-        *requests += row.requests;
-        *failed += row.failed;
-        sum(pack.merge(&unpack(row)?), "a slice");
+/// 10-second rows merged into minutes and hours.
+#[derive(Default)]
+struct Lengthened {
+    merged: BTreeMap<(Tier, i64, String), Gathered>,
+}
+
+impl Lengthened {
+    fn add(&mut self, row: &SliceRow) -> Result<(), StoreError> {
+        let gathered = Gathered {
+            requests: unsigned(row.requests),
+            failed: unsigned(row.failed),
+            pack: unpack(row)?,
+        };
+        for tier in [Tier::Minute, Tier::Hour] {
+            let end = -(-row.end_s).div_euclid(tier.seconds()) * tier.seconds();
+            let key = (tier, end, row.service.clone());
+            self.merged.entry(key).or_default().add(&gathered);
+        }
+        Ok(())
     }
-    let row =
-        |((end_s, service), (requests, failed, pack)): ((i64, &str), (i64, i64, Pack))| SliceRow {
+
+    fn rows(self) -> Vec<SliceRow> {
+        let row = |((tier, end_s, service), gathered): ((Tier, i64, String), Gathered)| SliceRow {
             tier,
             end_s,
-            service: service.to_owned(),
-            requests,
-            failed,
-            pack: pack.encode(),
+            service,
+            requests: signed(gathered.requests),
+            failed: signed(gathered.failed),
+            pack: gathered.pack.encode(),
         };
-    Ok(merged.into_iter().map(row).collect())
+        self.merged.into_iter().map(row).collect()
+    }
 }
 
 /// A timeline's tier as the store writes it.
@@ -261,6 +284,11 @@ pub(crate) fn unpack(row: &SliceRow) -> Result<Pack, StoreError> {
 /// Counts are stored as 64-bit signed integers: 9·10¹⁸ is beyond any traffic.
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// No stored count is negative.
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Cut {
 }
 
 impl Gathered {
-    fn add(&mut self, other: &Gathered) {
+    pub(crate) fn add(&mut self, other: &Gathered) {
         self.requests += other.requests;
         self.failed += other.failed;
         sum(self.pack.merge(&other.pack), "a slice");
