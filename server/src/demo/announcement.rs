@@ -132,7 +132,7 @@ mod tests {
             "127.0.0.1:4317 (gRPC)",
             "127.0.0.1:4318 (HTTP)",
             "120 requests a second",
-            "  0:40–1:40  checkout 4.21.3 is rolled out in eu-west and fails",
+            "  0:40–2:00  checkout 4.21.3 is rolled out in eu-west and fails",
             "Stops after 3 min",
         ] {
             assert!(text.contains(expected), "{expected} in\n{text}");

@@ -132,7 +132,7 @@ mod tests {
                 "page-now".to_owned(),
                 seconds(60),
                 seconds(10),
-                "4.5".to_owned()
+                "3.0".to_owned()
             )]
         );
         assert_eq!(
