@@ -1,4 +1,5 @@
-//! What it costs to decode and measure a request of 100 spans of about 450 bytes, and of 100 metric points.
+//! What it costs to decode and measure a request of 100 spans of about 450 bytes, and of 100 metric
+//! points.
 
 mod load;
 #[path = "load/json.rs"]

@@ -18,7 +18,8 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
 
-/// The answer to an accepted request: full success if it is the default value, else partial success.
+/// The answer to an accepted request: full success if it is the default value, else partial
+/// success.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Spans, points or records that were rejected and must not be sent again.
@@ -108,7 +109,8 @@ impl Answer {
     }
 }
 
-/// Identifies a request by the bytes of its decompressed body and its kind, so that a resent one is known.
+/// Identifies a request by the bytes of its decompressed body and its kind, so that a resent one is
+/// known.
 pub fn request_hash(kind: Kind, body: &[u8]) -> [u8; 16] {
     let key: &[u8; 32] = match kind {
         Kind::Traces => b"sloburn request hash v1: traces ",

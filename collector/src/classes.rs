@@ -1,10 +1,12 @@
-//! Classes: where every received span, point and record went, and the problems worth telling the sender.
+//! Classes: where every received span, point and record went, and the problems worth telling the
+//! sender.
 
 use std::fmt;
 
 use crate::codec::{CodecError, CountOverflow, Reader, put_varint};
 
-/// How many events are in a class, and how many of them were bad (spans with status error; 0 for metrics and logs).
+/// How many events are in a class, and how many of them were bad (spans with status error; 0 for
+/// metrics and logs).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Class {
     /// All events of the class.
@@ -13,16 +15,17 @@ pub struct Class {
     pub bad: u64,
 }
 
-/// Every received event is in exactly one of `counted`, `duplicate`, `late`, `future`, `invalid` and `unsupported`,
-/// which sum to `received`. Metric points are received when decoded and classed when absorbed, so that only the sum of
-/// both steps is complete.
+/// Every received event is in exactly one of `counted`, `duplicate`, `late`, `future`, `invalid`
+/// and `unsupported`, which sum to `received`. Metric points are received when decoded and classed
+/// when absorbed, so that only the sum of both steps is complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
     /// Everything that arrived.
     pub received: Class,
     /// Taken into account.
     pub counted: Class,
-    /// Metric points that repeat, or are older than, what is already counted: they add nothing and are no loss.
+    /// Metric points that repeat, or are older than, what is already counted: they add nothing and
+    /// are no loss.
     pub duplicate: Class,
     /// Rejected: older than the accepted lateness.
     pub late: Class,

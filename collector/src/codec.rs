@@ -128,7 +128,8 @@ impl<'a> Reader<'a> {
         T::try_from(self.varint()?).map_err(|_| CodecError::Invalid("integer"))
     }
 
-    /// A number of elements of at least one byte each: never more than the bytes left, so it is safe to reserve.
+    /// A number of elements of at least one byte each: never more than the bytes left, so it is
+    /// safe to reserve.
     pub(crate) fn length(&mut self) -> Result<usize, CodecError> {
         let length = self.small::<usize>()?;
         if length > self.rest.len() {

@@ -1,4 +1,5 @@
-//! Decoding OTLP: a visitor over the bytes of a request, in either encoding, that builds nothing but counts.
+//! Decoding OTLP: a visitor over the bytes of a request, in either encoding, that builds nothing
+//! but counts.
 
 use std::sync::Arc;
 
@@ -43,9 +44,11 @@ pub enum Kind {
 pub struct Decoded {
     /// What its spans add, sorted by slice and series, each pair once.
     pub entries: Vec<Entry>,
-    /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in commit order.
+    /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
+    /// commit order.
     pub points: Vec<Point>,
-    /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet, sorted by id.
+    /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet,
+    /// sorted by id.
     pub new_series: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// Where its spans, points or records went; points are received here and classed when absorbed.
     pub classes: Classes,
@@ -58,13 +61,15 @@ pub struct Decoded {
 /// Why a whole request is refused. Nothing of it is counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Not an OTLP request of this kind and encoding: HTTP 400, `INVALID_ARGUMENT`; never sent again.
+    /// Not an OTLP request of this kind and encoding: HTTP 400, `INVALID_ARGUMENT`; never sent
+    /// again.
     #[error("malformed request: {reason}")]
     Malformed {
         /// What is wrong, for the sender.
         reason: String,
     },
-    /// More elements than one request may have: HTTP 413, `RESOURCE_EXHAUSTED` without retry; send smaller batches.
+    /// More elements than one request may have: HTTP 413, `RESOURCE_EXHAUSTED` without retry; send
+    /// smaller batches.
     #[error("more than {limit} {what} in one request; send smaller batches")]
     TooManyItems {
         /// What there are too many of.
@@ -103,8 +108,9 @@ impl From<Broken> for RequestError {
 
 /// Decodes the decompressed body of one request and measures its spans.
 ///
-/// A span that cannot be used is rejected alone, into its class. An error means that the request as a whole is refused
-/// and that nothing of it may be counted. `now_nanos` decides what is late and what is future.
+/// A span that cannot be used is rejected alone, into its class. An error means that the request as
+/// a whole is refused and that nothing of it may be counted. `now_nanos` decides what is late and
+/// what is future.
 pub fn decode(
     kind: Kind,
     encoding: Encoding,

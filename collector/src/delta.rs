@@ -43,7 +43,8 @@ impl Delta {
         Ok(())
     }
 
-    /// Adds a later delta: counts are summed, its stream states replace earlier ones. On overflow nothing is changed.
+    /// Adds a later delta: counts are summed, its stream states replace earlier ones. On overflow
+    /// nothing is changed.
     pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
         self.add(&later.entries, &later.classes)?;
         for (id, state) in &later.streams {

@@ -6,13 +6,14 @@ use crate::codec::{CodecError, Reader, put_varint};
 
 /// Lowest value told apart, in µs; what is below counts here.
 pub const LOWEST_US: u64 = 1;
-/// Highest value told apart, in µs (1 h); what is above counts here and is told by [`SparseHistogram::clamped`].
+/// Highest value told apart, in µs (1 h); what is above counts here and is told by
+/// [`SparseHistogram::clamped`].
 pub const HIGHEST_US: u64 = 3_600_000_000;
 /// Significant decimal digits.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
-// HdrHistogram's figures for these bounds and digits: 2048 sub-buckets (the power of two above 2 · 10³), and as many
-// doublings as it takes to pass an hour.
+// HdrHistogram's figures for these bounds and digits: 2048 sub-buckets (the power of two above 2 ·
+// 10³), and as many doublings as it takes to pass an hour.
 const SUB_BUCKET_BITS: u32 = 11;
 const SUB_BUCKET_MASK: u64 = (1 << SUB_BUCKET_BITS) - 1;
 const HALF: u64 = 1 << (SUB_BUCKET_BITS - 1);
@@ -53,8 +54,8 @@ impl SparseHistogram {
         self.clamped
     }
 
-    /// The bins that have counts, from low to high: lowest and highest value in µs (both included), and count.
-    /// The first bin also holds what is lower, the last one what is higher.
+    /// The bins that have counts, from low to high: lowest and highest value in µs (both included),
+    /// and count. The first bin also holds what is lower, the last one what is higher.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64, u64)> {
         self.bins.iter().map(|bin| {
             let (low, high) = range(bin.index);
@@ -97,7 +98,8 @@ impl SparseHistogram {
         SparseHistogram { bins, clamped }
     }
 
-    /// Adds the other's counts. Their sum must fit in a `u64`: [`Measured`](crate::Measured) checks it before.
+    /// Adds the other's counts. Their sum must fit in a `u64`: [`Measured`](crate::Measured) checks
+    /// it before.
     pub fn merge(&mut self, other: &SparseHistogram) {
         self.clamped += other.clamped;
         if self.bins.is_empty() {

@@ -1,5 +1,6 @@
-//! Reading JSON where it lies: a pull parser that builds nothing, nests without recursion, and tells a wrong type (a
-//! mistake, which costs one item) from broken structure (which costs the request).
+//! Reading JSON where it lies: a pull parser that builds nothing, nests without recursion, and
+//! tells a wrong type (a mistake, which costs one item) from broken structure (which costs the
+//! request).
 
 mod scalar;
 mod scan;
@@ -74,6 +75,19 @@ impl<'a> Json<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether an object (`{`) or array (`[`) comes next, or `null` in its place. Anything else is
+    /// passed as a mistake.
+    pub(crate) fn begins(&mut self, begin: u8) -> Result<bool, Broken> {
+        let begins = self
+            .peek()
+            .is_some_and(|found| found == begin || found == b'n');
+        if !begins {
+            self.mistakes += 1;
+            self.skip()?;
+        }
+        Ok(begins)
     }
 
     /// Whether an object comes next.

@@ -1,10 +1,10 @@
 //! What happened, measured: OTLP in, counts per series and 10-second slice out.
 //!
-//! Pure: no I/O, no clock (`now` is an argument), no specs. Times are Unix nanoseconds, durations nanoseconds until
-//! they reach a histogram, which holds microseconds.
+//! Pure: no I/O, no clock (`now` is an argument), no specs. Times are Unix nanoseconds, durations
+//! nanoseconds until they reach a histogram, which holds microseconds.
 //!
-//! * [`decode`] walks a request's bytes and gives [`Decoded`]: what its spans add ([`Entry`]), its metric [`Point`]s,
-//!   and where everything went ([`Classes`]).
+//! * [`decode()`] walks a request's bytes and gives [`Decoded`]: what its spans add ([`Entry`]), its
+//!   metric [`Point`]s, and where everything went ([`Classes`]).
 //! * [`Streams`] turns points into entries, in commit order.
 //! * [`Delta`] is what a group commit writes, [`Pack`] what the store keeps of a service and slice.
 //! * [`Answer`] and [`Status`] are what the sender gets.

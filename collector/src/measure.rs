@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-/// What to measure besides counts: by which attributes to split, and at which thresholds to count exactly.
+/// What to measure besides counts: by which attributes to split, and at which thresholds to count
+/// exactly.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measure {
-    /// Attribute keys by which series are split; sorted and unique. `service.name` needs no mention: it is always part.
+    /// Attribute keys by which series are split; sorted and unique. `service.name` needs no
+    /// mention: it is always part.
     pub dimensions: Vec<String>,
-    /// Thresholds at which values are counted exactly at record time; any order, duplicates are harmless.
+    /// Thresholds at which values are counted exactly at record time; any order, duplicates are
+    /// harmless.
     pub thresholds: Vec<Threshold>,
     /// How much of a request is looked at.
     pub limits: Limits,
@@ -18,7 +21,8 @@ pub struct Measure {
 pub struct Threshold {
     /// Whose values.
     pub subject: Subject,
-    /// Milliseconds for spans; the metric's own unit for metrics. A bound that is not a number is ignored.
+    /// Milliseconds for spans; the metric's own unit for metrics. A bound that is not a number is
+    /// ignored.
     pub bound: f64,
     /// `true`: a value equal to the bound counts (`value <= bound`).
     pub inclusive: bool,
@@ -38,7 +42,8 @@ pub enum Subject {
 pub struct Limits {
     /// Events older than this are rejected as late; default 2 h.
     pub max_late: Duration,
-    /// Events further ahead than this are rejected as future; nearer ones are taken as now. Default 60 s.
+    /// Events further ahead than this are rejected as future; nearer ones are taken as now. Default
+    /// 60 s.
     pub max_future: Duration,
     /// Spans, points or records in one request, and likewise resources and scopes; default 100 000.
     pub max_items: usize,

@@ -34,7 +34,8 @@ pub struct Within {
     pub exact: bool,
 }
 
-/// Which unit a series' values and bounds are in, and so how they become the histogram's microseconds.
+/// Which unit a series' values and bounds are in, and so how they become the histogram's
+/// microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scale {
     /// Of values that no histogram holds.
@@ -94,9 +95,10 @@ impl Measured {
         self.count
     }
 
-    /// How many values are below `bound` (or at it, if `inclusive`): spans in milliseconds, metrics in their own unit.
-    /// Exact where the bound was declared when the values were recorded, and at the bounds of explicit buckets;
-    /// otherwise an interval read off the histogram. `None` when there are no values, only counts.
+    /// How many values are below `bound` (or at it, if `inclusive`): spans in milliseconds, metrics
+    /// in their own unit. Exact where the bound was declared when the values were recorded, and at
+    /// the bounds of explicit buckets; otherwise an interval read off the histogram. `None` when
+    /// there are no values, only counts.
     pub fn within(&self, bound: f64, inclusive: bool) -> Option<Within> {
         if self.count == 0 {
             return Some(Within {
@@ -123,14 +125,14 @@ impl Measured {
         })
     }
 
-    /// The values by size, in microseconds; in thousandths of the unit for metrics whose unit is no time. Values that
-    /// came in buckets stand at their bucket's upper end. Empty for sums.
+    /// The values by size, in microseconds; in thousandths of the unit for metrics whose unit is no
+    /// time. Values that came in buckets stand at their bucket's upper end. Empty for sums.
     pub fn histogram(&self) -> &SparseHistogram {
         &self.highs
     }
 
-    /// Adds the other's measurements. A bound that only one side counted is estimated from the other's histogram.
-    /// On overflow nothing is changed.
+    /// Adds the other's measurements. A bound that only one side counted is estimated from the
+    /// other's histogram. On overflow nothing is changed.
     pub fn merge(&mut self, other: &Measured) -> Result<(), CountOverflow> {
         let count = self.count.checked_add(other.count).ok_or(CountOverflow)?;
         // All other counts are at most `count`, so that none of the sums below can overflow.
@@ -168,7 +170,8 @@ impl Measured {
         self.lows.as_deref().unwrap_or(&self.highs)
     }
 
-    /// What the histogram says about a bound: sure of bins that end below it, unsure of those that reach it.
+    /// What the histogram says about a bound: sure of bins that end below it, unsure of those that
+    /// reach it.
     fn estimate(&self, bound: Bound) -> Range {
         let bound_us = self.scale.micros(bound.value());
         let lo = self.highs.iter().filter(|(_, high, _)| {

@@ -1,12 +1,13 @@
-//! Metric points as decoded: still to be made counts by [`Streams`](crate::Streams), in commit order.
+//! Metric points as decoded: still to be made counts by [`Streams`](crate::Streams), in commit
+//! order.
 
 use std::sync::Arc;
 
 use crate::measured::{Bound, Scale};
 use crate::series::SeriesId;
 
-/// Identifies one stream of points: resource, scope, metric and the point's attributes. From BLAKE3, so that it is the
-/// same on every node.
+/// Identifies one stream of points: resource, scope, metric and the point's attributes. From
+/// BLAKE3, so that it is the same on every node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
@@ -76,8 +77,9 @@ pub(crate) struct Buckets {
 pub(crate) enum Layout {
     /// Bucket `i` holds `(bounds[i − 1], bounds[i]]`.
     Explicit(Arc<[f64]>),
-    /// Number 0 holds `[−zero_threshold, zero_threshold]`; `i + POSITIVE` holds `(base^i, base^(i+1)]` with
-    /// `base = 2^(2^−scale)`, and `−(i + POSITIVE)` the same below zero. Numbers rise with the values.
+    /// Number 0 holds `[−zero_threshold, zero_threshold]`; `i + POSITIVE` holds `(base^i,
+    /// base^(i+1)]` with `base = 2^(2^−scale)`, and `−(i + POSITIVE)` the same below zero. Numbers
+    /// rise with the values.
     Exponential { scale: i32, zero_threshold: f64 },
 }
 

@@ -10,7 +10,8 @@ pub use known::Known;
 
 /// The name that stands for all names of an overflow series.
 pub const OVERFLOW_NAME: &str = "__overflow__";
-/// The service of resources that do not say what they are, as the OpenTelemetry specification names it.
+/// The service of resources that do not say what they are, as the OpenTelemetry specification names
+/// it.
 pub const UNKNOWN_SERVICE: &str = "unknown_service";
 /// The attribute that names a service.
 pub const SERVICE_NAME: &str = "service.name";
@@ -169,7 +170,8 @@ impl SeriesKey {
         Ok(key)
     }
 
-    /// The series that takes this key's events when there is no room for it: same signal, service, kind and status.
+    /// The series that takes this key's events when there is no room for it: same signal, service,
+    /// kind and status.
     pub(crate) fn overflow(&self) -> SeriesKey {
         SeriesKey {
             name: OVERFLOW_NAME.into(),

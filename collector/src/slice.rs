@@ -7,8 +7,8 @@ pub(crate) const SLICE_NANOS: u64 = 10_000_000_000;
 
 /// Ten seconds of event time, named by their end: the slice with end `e` covers `(e − 10 s, e]`.
 ///
-/// An event exactly on the grid belongs to the slice that ends there, so that the window `(t − L, t]` of a tick `t`
-/// holds the slices whose end lies in that range.
+/// An event exactly on the grid belongs to the slice that ends there, so that the window `(t − L,
+/// t]` of a tick `t` holds the slices whose end lies in that range.
 ///
 /// ```
 /// use collector::Slice;
@@ -25,8 +25,8 @@ impl Slice {
         Slice(u32::try_from(nanos.div_ceil(SLICE_NANOS)).unwrap_or(u32::MAX))
     }
 
-    /// The slice that ends at `unix_seconds`; between two grid points, the one that holds that second.
-    /// Times before 1970 give the slice that ends at 0.
+    /// The slice that ends at `unix_seconds`; between two grid points, the one that holds that
+    /// second. Times before 1970 give the slice that ends at 0.
     pub fn ending_at(unix_seconds: i64) -> Slice {
         let seconds = u64::try_from(unix_seconds).unwrap_or(0);
         Slice(u32::try_from(seconds.div_ceil(10)).unwrap_or(u32::MAX))

@@ -18,14 +18,15 @@ mod work;
 use state::State;
 use work::Work;
 
-/// Streams that are remembered, some hundred bytes each; points of further ones are rejected by name.
+/// Streams that are remembered, some hundred bytes each; points of further ones are rejected by
+/// name.
 const MAX_STREAMS: usize = 200_000;
 
 /// What is known about the time before a stream's first point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Counts from `observing_since_nanos` on: a running total that began earlier may have been counted elsewhere, so
-    /// that its first point is only a base.
+    /// Counts from `observing_since_nanos` on: a running total that began earlier may have been
+    /// counted elsewhere, so that its first point is only a base.
     Live {
         /// Unix nanoseconds since when this installation observes.
         observing_since_nanos: u64,
@@ -82,7 +83,8 @@ impl Streams {
         work.finish()
     }
 
-    /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is forgotten.
+    /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is
+    /// forgotten.
     pub fn checkpoint(&mut self) {
         self.undo = Some(HashMap::default());
     }

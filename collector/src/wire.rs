@@ -107,6 +107,14 @@ impl<'a> Message<'a> {
 /// The integer at the front of `bytes`, and what follows it.
 #[inline]
 pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
+    match bytes {
+        // Tags and most lengths fit one byte.
+        [only, rest @ ..] if *only < 0x80 => Ok((u64::from(*only), rest)),
+        _ => long_varint(bytes),
+    }
+}
+
+fn long_varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
     let mut value = 0_u64;
     for (position, byte) in bytes.iter().take(10).enumerate() {
         let part = u64::from(byte & 0x7f);

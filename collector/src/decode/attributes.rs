@@ -13,8 +13,8 @@ pub(crate) const MAX_DEPTH: u32 = 8;
 /// Elements of one attribute value, nested ones included, that are kept.
 pub(crate) const MAX_NODES: u32 = 256;
 
-/// An attribute's value as it was sent. Arrays and maps are only ever built for dimensions and stream identities, up
-/// to [`MAX_DEPTH`] and [`MAX_NODES`].
+/// An attribute's value as it was sent. Arrays and maps are only ever built for dimensions and
+/// stream identities, up to [`MAX_DEPTH`] and [`MAX_NODES`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Any<'a> {
     /// No value: legal, and treated as if the attribute were absent.
@@ -32,7 +32,8 @@ pub(crate) enum Any<'a> {
 #[derive(Debug)]
 pub(crate) struct Dimensions<'m> {
     keys: Vec<&'m str>,
-    /// Positions + 1 by [`bucket`]; 0 for none. Keys that share a bucket follow each other in `next`.
+    /// Positions + 1 by [`bucket`]; 0 for none. Keys that share a bucket follow each other in
+    /// `next`.
     first: [u8; 256],
     next: Vec<u8>,
 }

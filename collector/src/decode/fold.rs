@@ -254,8 +254,8 @@ impl<'m> Fold<'m> {
         }
     }
 
-    /// Appends the dimensions of the item at hand to its key: its own values first, then its scope's, then its
-    /// resource's.
+    /// Appends the dimensions of the item at hand to its key: its own values first, then its
+    /// scope's, then its resource's.
     pub(crate) fn put_dimensions(&mut self) {
         for (at, dimension) in self.dimensions.keys().iter().enumerate() {
             let value = self.own.slots.get(at).or_else(|| self.scope.slots.get(at));

@@ -32,7 +32,8 @@ pub(crate) struct Resolved {
     pub(crate) overflowed: bool,
 }
 
-/// The ids of the request's series by position, and the keys of those that are not durable yet, sorted by id.
+/// The ids of the request's series by position, and the keys of those that are not durable yet,
+/// sorted by id.
 #[derive(Debug)]
 pub(crate) struct Resolution {
     pub(crate) by_position: Vec<Resolved>,
@@ -43,12 +44,13 @@ impl<'m> Interning<'m> {
     pub(crate) fn new(known: &'m Known) -> Interning<'m> {
         Interning {
             known,
-            positions: HashMap::default(),
-            series: Vec::new(),
+            positions: HashMap::with_capacity_and_hasher(64, RandomState::default()),
+            series: Vec::with_capacity(64),
         }
     }
 
-    /// The position of the series with this encoded key. Allocates only on the first use of an unknown one.
+    /// The position of the series with this encoded key. Allocates only on the first use of an
+    /// unknown one.
     pub(crate) fn position(&mut self, encoded: &[u8]) -> usize {
         if let Some(position) = self.positions.get(encoded) {
             return *position;

@@ -109,7 +109,8 @@ fn request<'m>(
     fold.finish()
 }
 
-/// Reads a message with a header and children that depend on it. Children that come first wait for it.
+/// Reads a message with a header and children that depend on it. Children that come first wait for
+/// it.
 fn parent<'m>(
     json: &mut Json<'_>,
     fold: &mut Fold<'m>,
@@ -174,6 +175,10 @@ fn scope(json: &mut Json<'_>, fold: &mut Fold<'_>) -> Result<(), RequestError> {
 fn span<'a>(json: &mut Json<'a>, fold: &mut Fold<'_>) -> Result<Span<'a>, RequestError> {
     let mut span = Span::default();
     let before = json.mistakes();
+    if !json.begins(b'{')? {
+        span.mistaken = true;
+        return Ok(span);
+    }
     json.object::<RequestError>(|key, json| {
         match key {
             "traceId" => span.trace = id(json, 16)?,
@@ -201,6 +206,9 @@ fn span<'a>(json: &mut Json<'a>, fold: &mut Fold<'_>) -> Result<Span<'a>, Reques
 
 fn status(json: &mut Json<'_>) -> Result<SpanStatus, Broken> {
     let mut status = SpanStatus::default();
+    if !json.begins(b'{')? {
+        return Ok(status);
+    }
     json.object::<Broken>(|key, json| {
         if key == "code" {
             let code = json.enumeration(&STATUS_CODES)?.unwrap_or_default();

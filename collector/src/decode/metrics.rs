@@ -93,7 +93,8 @@ impl Data {
         }
     }
 
-    /// Tells the types of streams apart. Temporality is no part of it: a stream that mixes both is one stream.
+    /// Tells the types of streams apart. Temporality is no part of it: a stream that mixes both is
+    /// one stream.
     fn code(self) -> u8 {
         match self {
             Data::Absent => 0,

@@ -1,5 +1,5 @@
-//! OTLP in protobuf: walks the bytes of a request, two looks at every message whose fields depend on each other, as
-//! protobuf does not order fields.
+//! OTLP in protobuf: walks the bytes of a request, two looks at every message whose fields depend
+//! on each other, as protobuf does not order fields.
 
 mod metrics;
 mod values;
@@ -7,7 +7,7 @@ mod values;
 use std::borrow::Cow;
 
 use crate::decode::fold::Fold;
-use crate::decode::protobuf::values::{any, key_of};
+use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::spans::{IdCheck, Span};
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::series::{SpanKind, SpanStatus};
@@ -49,7 +49,8 @@ pub(crate) fn logs(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError>
     })
 }
 
-/// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span, metric or record.
+/// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span,
+/// metric or record.
 fn request<'m>(
     body: &[u8],
     mut fold: Fold<'m>,
@@ -96,8 +97,8 @@ fn resource(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
                 return Ok(());
             }
             left -= 1;
-            let (key, value) = key_of(attribute)?;
-            fold.resource_attribute(key, || any(value))
+            let (key, rest) = key_of(attribute)?;
+            fold.resource_attribute(key, || value_in(rest))
         })
     })
 }
@@ -113,8 +114,8 @@ fn scope(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
                 2 => fold.scope_version(&lossy(bytes(field)?)),
                 3 if left > 0 => {
                     left -= 1;
-                    let (key, value) = key_of(bytes(field)?)?;
-                    fold.scope_attribute(key, || any(value))?;
+                    let (key, rest) = key_of(bytes(field)?)?;
+                    fold.scope_attribute(key, || value_in(rest))?;
                 }
                 _ => {}
             }
@@ -137,8 +138,8 @@ fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, RequestErr
             (8, Field::Fixed64(end)) => span.end_nanos = end,
             (9, Field::Bytes(attribute)) if left > 0 => {
                 left -= 1;
-                let (key, value) = key_of(attribute)?;
-                fold.own_attribute(key, || any(value))?;
+                let (key, rest) = key_of(attribute)?;
+                fold.own_attribute(key, || value_in(rest))?;
             }
             (15, Field::Bytes(status)) => span.status = status_of(status)?,
             (3 | 4 | 9 | 11 | 13, Field::Bytes(_)) => {}
@@ -164,5 +165,8 @@ fn status_of(bytes: &[u8]) -> Result<SpanStatus, Broken> {
 
 /// Text that is not UTF-8 costs its own bad bytes, not the span, and never its neighbours.
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }

@@ -223,7 +223,8 @@ impl Account {
 
 /// The longest duration in nanoseconds within a bound in milliseconds; −1 if there is none.
 ///
-/// Decimal fractions of a millisecond are meant as they are written: 0.3 ms is 300 000 ns although no double is 0.3.
+/// Decimal fractions of a millisecond are meant as they are written: 0.3 ms is 300 000 ns although
+/// no double is 0.3.
 fn longest_held(bound: Bound) -> i64 {
     let nanos = bound.value() * 1e6;
     let rounded = nanos.round();

@@ -22,7 +22,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// An integer, as a number or as a text: `5`, `"5"`, and as protobuf's JSON allows also `5.0` and `5e0`.
+    /// An integer, as a number or as a text: `5`, `"5"`, and as protobuf's JSON allows also `5.0`
+    /// and `5e0`.
     pub(crate) fn integer<T: TryFrom<i128>>(&mut self) -> Result<Option<T>, Broken> {
         let Some(number) = self.number()? else {
             return Ok(None);
@@ -43,7 +44,8 @@ impl<'a> Json<'a> {
         Ok(value)
     }
 
-    /// An enumeration: its number, or one of its names, which some senders write. A name that is not known reads as 0.
+    /// An enumeration: its number, or one of its names, which some senders write. A name that is
+    /// not known reads as 0.
     pub(crate) fn enumeration(&mut self, names: &[(&str, u64)]) -> Result<Option<u64>, Broken> {
         if self.peek() != Some(b'"') {
             return self

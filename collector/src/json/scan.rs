@@ -118,8 +118,8 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The first position from `at` on that a string does not simply contain: a quote, a backslash, a control character.
-/// Looks at eight bytes at a time.
+/// The first position from `at` on that a string does not simply contain: a quote, a backslash, a
+/// control character. Looks at eight bytes at a time.
 #[inline]
 fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;

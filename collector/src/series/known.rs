@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 use super::{AttributeValue, SeriesId, SeriesKey};
 
 /// The set of series known so far. Decoding reads it and reserves room in it; the journal's writer
-/// [inserts](Known::insert) what it has made durable. Until then every request that uses a new series brings its key
-/// along, so that none depends on another request's commit.
+/// [inserts](Known::insert) what it has made durable. Until then every request that uses a new
+/// series brings its key along, so that none depends on another request's commit.
 #[derive(Debug, Default)]
 pub struct Known {
     table: RwLock<Table>,
@@ -56,7 +56,8 @@ impl Known {
         Known::default()
     }
 
-    /// Takes in a series that is durable now: after its commit, or when loaded from the store. The cap does not apply.
+    /// Takes in a series that is durable now: after its commit, or when loaded from the store. The
+    /// cap does not apply.
     pub fn insert(&self, id: SeriesId, key: Arc<SeriesKey>) {
         let mut table = self.write();
         if let Some(member) = table.members.get_mut(&id) {
@@ -97,7 +98,8 @@ impl Known {
         all
     }
 
-    /// The attribute with most distinct values, once series have overflowed: the one to take out of the specs.
+    /// The attribute with most distinct values, once series have overflowed: the one to take out of
+    /// the specs.
     pub fn widest(&self) -> Option<String> {
         self.read().widest.clone()
     }

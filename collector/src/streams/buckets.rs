@@ -1,4 +1,5 @@
-//! Arithmetic of bucketed distributions: what one grew by since another, whatever became of their buckets.
+//! Arithmetic of bucketed distributions: what one grew by since another, whatever became of their
+//! buckets.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ impl Buckets {
         self.counts.iter().map(|(_, count)| count).sum()
     }
 
-    /// What was added since `before`, by the finest buckets that both can be brought to. `None` if any count fell.
+    /// What was added since `before`, by the finest buckets that both can be brought to. `None` if
+    /// any count fell.
     pub(crate) fn grown_since(&self, before: &Buckets) -> Option<Buckets> {
         let layout = common(&self.layout, &before.layout)?;
         let earlier = before.counts_in(&layout);
@@ -42,7 +44,8 @@ impl Buckets {
         })
     }
 
-    /// The exclusive lower and inclusive upper edge of a bucket, narrowed by the lowest and highest value.
+    /// The exclusive lower and inclusive upper edge of a bucket, narrowed by the lowest and highest
+    /// value.
     pub(crate) fn edges(&self, number: i64) -> (f64, f64) {
         let (low, high) = match &self.layout {
             Layout::Explicit(bounds) => {
@@ -104,7 +107,8 @@ impl Buckets {
         }
     }
 
-    /// Reads the stored form. Lowest and highest value are not stored: only the latest point's matter.
+    /// Reads the stored form. Lowest and highest value are not stored: only the latest point's
+    /// matter.
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Buckets, CodecError> {
         let layout = match reader.byte()? {
             0 => {

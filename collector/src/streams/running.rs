@@ -8,12 +8,13 @@ use crate::point::{Buckets, Number, Point, PointValue};
 /// Writers of one stream that are told apart: the current one, and earlier or concurrent ones.
 const MAX_WRITERS: usize = 4;
 
-/// The running totals of one stream, by start time: usually one, more while a sender restarts or when several senders
-/// share an identity.
+/// The running totals of one stream, by start time: usually one, more while a sender restarts or
+/// when several senders share an identity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Running {
     writers: Vec<Writer>,
-    /// Totals that started at or before this time and are not among the writers were counted and forgotten.
+    /// Totals that started at or before this time and are not among the writers were counted and
+    /// forgotten.
     forgotten_start: u64,
 }
 
@@ -27,7 +28,8 @@ struct Writer {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Total {
-    /// `counted` of what `last` is above `base` was counted: whole units, so that fractions never get lost.
+    /// `counted` of what `last` is above `base` was counted: whole units, so that fractions never
+    /// get lost.
     Number {
         base: Number,
         last: Number,
@@ -144,7 +146,8 @@ impl Writer {
         }
         let amount = match self.total.grow(&point.value) {
             Some(amount) => amount,
-            // Without a start time, a fall is all that a reset shows; what is there now came since the last point.
+            // Without a start time, a fall is all that a reset shows; what is there now came since
+            // the last point.
             None if self.start == 0 => {
                 self.total = Total::new(&point.value, true);
                 match Amount::whole(&point.value) {

@@ -1,4 +1,5 @@
-//! Spreading: what accrued over a time is counted in the slices of that time, in whole units, none lost.
+//! Spreading: what accrued over a time is counted in the slices of that time, in whole units, none
+//! lost.
 
 use std::cmp::Reverse;
 
@@ -40,8 +41,9 @@ impl Spread {
         }
     }
 
-    /// Shares `count` units among the slices in proportion to their time, by largest remainder. Remainders are carried
-    /// from one call to the next, so that many small counts spread as evenly as one large one.
+    /// Shares `count` units among the slices in proportion to their time, by largest remainder.
+    /// Remainders are carried from one call to the next, so that many small counts spread as evenly
+    /// as one large one.
     pub(crate) fn share(&mut self, count: u64) -> Vec<u64> {
         if self.slices.len() == 1 {
             return vec![count];

@@ -8,7 +8,8 @@ use crate::point::{Buckets, Number, Point, PointValue, Temporality};
 const VERSION: u8 = 1;
 /// Intervals of a delta stream with gaps between them that are remembered.
 const MAX_INTERVALS: usize = 64;
-/// Times of observations that are remembered, to tell one that comes out of order from one that comes twice.
+/// Times of observations that are remembered, to tell one that comes out of order from one that
+/// comes twice.
 const MAX_TIMES: usize = 16;
 /// A fraction of a unit that is taken for a rounding error of the sender's sum.
 pub(crate) const TOLERANCE: f64 = 1e-6;
@@ -190,7 +191,8 @@ impl Deltas {
         }
     }
 
-    /// Where a point's interval starts; one that does not say starts where the last one before it ended.
+    /// Where a point's interval starts; one that does not say starts where the last one before it
+    /// ended.
     fn start_of(&self, point: &Point) -> u64 {
         let time = point.time_nanos;
         if point.start_nanos != 0 && point.start_nanos != time {
@@ -253,7 +255,8 @@ impl Levels {
     }
 }
 
-/// A double that is whole and not negative as a count; beyond 64 bits the largest, which no point may add.
+/// A double that is whole and not negative as a count; beyond 64 bits the largest, which no point
+/// may add.
 pub(crate) fn whole_units(value: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,

@@ -14,8 +14,8 @@ use crate::point::{Buckets, Point, StreamId};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
-/// The most that one point may add. Far beyond any counter's growth between two points, and so far below 2⁶⁴ that sums
-/// stay in range.
+/// The most that one point may add. Far beyond any counter's growth between two points, and so far
+/// below 2⁶⁴ that sums stay in range.
 const MAX_ADDED: u64 = 1 << 46;
 
 #[derive(Debug, Default)]
@@ -176,8 +176,8 @@ impl Bucketed {
     }
 }
 
-/// How much of a bucket `(low, high]` a bound holds. A bound on the bucket's upper edge holds all of it, also an
-/// exclusive one: the sender did not tell values on the edge from those below.
+/// How much of a bucket `(low, high]` a bound holds. A bound on the bucket's upper edge holds all
+/// of it, also an exclusive one: the sender did not tell values on the edge from those below.
 fn held(bound: Bound, low: f64, high: f64, count: u64) -> Range {
     let value = bound.value();
     let lo = if high <= value { count } else { 0 };

@@ -1,4 +1,5 @@
-//! The examples of the opentelemetry-proto repository (`examples/`, Apache-2.0) are accepted, every item of them.
+//! The examples of the opentelemetry-proto repository (`examples/`, Apache-2.0) are accepted, every
+//! item of them.
 
 use std::time::Duration;
 

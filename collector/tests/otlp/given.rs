@@ -101,7 +101,8 @@ pub(crate) fn scope() -> InstrumentationScope {
     }
 }
 
-/// Dimensions `layer`, `region`, `route`, `tier`; spans at 20 ms (lte) and 50 ms (lt), `latency` at 100 (lte).
+/// Dimensions `layer`, `region`, `route`, `tier`; spans at 20 ms (lte) and 50 ms (lt), `latency` at
+/// 100 (lte).
 pub(crate) fn measure() -> Measure {
     let threshold = |subject, bound, inclusive| Threshold {
         subject,

@@ -1,4 +1,5 @@
-//! Writes OTLP/JSON from the message types by the letter of the specification, apart from the code under test.
+//! Writes OTLP/JSON from the message types by the letter of the specification, apart from the code
+//! under test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

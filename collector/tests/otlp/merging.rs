@@ -12,7 +12,8 @@ use prost::Message;
 
 use crate::given::{MILLI, NOW, SECOND, metrics, span, traces};
 
-/// What spans of these durations (in thousandths of a millisecond) measure with these thresholds (ms) declared.
+/// What spans of these durations (in thousandths of a millisecond) measure with these thresholds
+/// (ms) declared.
 fn of_spans(durations: &[u64], bounds: &[u8]) -> Measured {
     let spans = durations.iter().map(|micros| {
         let mut span = span("");

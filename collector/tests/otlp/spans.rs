@@ -272,12 +272,16 @@ fn bad_text_costs_only_itself() {
     );
     let half_a_pair = decoded_json(Kind::Traces, &json.replace("QQQ", r"\ud800!"));
     assert_eq!(half_a_pair.classes.counted.total, 2);
-    let wrong_type = decoded_json(Kind::Traces, &json.replace("\"QQQ\"", "[5]"));
-    assert_eq!(
-        (
-            wrong_type.classes.counted.total,
-            wrong_type.classes.invalid.total
-        ),
-        (1, 1)
-    );
+    for (from, to) in [
+        ("\"QQQ\"", "[5]"),
+        ("{\"aFieldOfTheFuture\"", "5,{\"aFieldOfTheFuture\""),
+        ("\"status\":null", "\"status\":\"bad\""),
+        ("\"attributes\":[],\"endTime", "\"attributes\":7,\"endTime"),
+    ] {
+        let bent = json.replacen(from, to, 1);
+        assert_ne!(bent, json);
+        let classes = decoded_json(Kind::Traces, &bent).classes;
+        assert_eq!(classes.invalid.total, 1, "{to}");
+        assert_eq!(classes.counted.total, classes.received.total - 1, "{to}");
+    }
 }

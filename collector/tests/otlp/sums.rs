@@ -5,7 +5,8 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 
 use crate::points::{CUMULATIVE, DELTA, LIVE, UNKNOWN, by_slice, ints, sum_points};
 
-/// `what holds: start/time=value … => slice end:count …, what else became of points`. A start of `?` is unknown.
+/// `what holds: start/time=value … => slice end:count …, what else became of points`. A start of
+/// `?` is unknown.
 const RUNNING_TOTALS: &str = "
 a total that began before us is a base: -7200/-30=100 -7200/-20=107 => -20:7, 1 baseline
 a total that began in our time counts whole: -40/-30=100 => -30:100,

@@ -102,6 +102,10 @@ fn point(json: &mut Json<'_>, kind: Data, fold: &mut Fold<'_>) -> Result<SentPoi
         ..SentPoint::default()
     };
     let before = json.mistakes();
+    if !json.begins(b'{')? {
+        sent.mistaken = true;
+        return Ok(sent);
+    }
     json.object::<RequestError>(|key, json| {
         match key {
             "startTimeUnixNano" => sent.start_nanos = json.integer()?.unwrap_or_default(),
@@ -185,6 +189,9 @@ fn exponential_field(
 
 fn side(json: &mut Json<'_>, side: &mut (i32, Vec<u64>)) -> Result<bool, Broken> {
     let mut too_many = false;
+    if !json.begins(b'{')? {
+        return Ok(false);
+    }
     json.object::<Broken>(|key, json| {
         match key {
             "offset" => side.0 = json.integer()?.unwrap_or_default(),
@@ -202,6 +209,9 @@ fn numbers<'a, T: Default>(
     into: &mut Vec<T>,
     read: impl Fn(&mut Json<'a>) -> Result<Option<T>, Broken>,
 ) -> Result<bool, Broken> {
+    if !json.begins(b'[')? {
+        return Ok(false);
+    }
     json.array::<Broken>(|json| {
         if into.len() > MAX_BUCKETS {
             return json.skip();

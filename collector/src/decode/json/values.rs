@@ -24,6 +24,9 @@ pub(crate) fn attributes<'a>(
     mut left: usize,
     mut visit: impl FnMut(&str, &mut Json<'a>) -> Result<(), RequestError>,
 ) -> Result<(), RequestError> {
+    if !json.begins(b'[')? {
+        return Ok(());
+    }
     json.array(|json| {
         if left == 0 {
             return Ok(json.skip()?);
@@ -37,6 +40,9 @@ pub(crate) fn attributes<'a>(
 /// A `KeyValue`: key, and value still to be read.
 fn entry<'a>(json: &mut Json<'a>) -> Result<(Cow<'a, str>, Json<'a>), Broken> {
     let (mut key, mut value) = (Cow::Borrowed(""), Json::new("null"));
+    if !json.begins(b'{')? {
+        return Ok((key, value));
+    }
     json.object::<Broken>(|name, json| {
         match name {
             "key" => key = json.text()?.unwrap_or_default(),
@@ -100,9 +106,15 @@ fn elements<'a, T>(
     read: impl Fn(&mut Json<'a>, &mut u32) -> Result<T, Broken>,
 ) -> Result<Vec<T>, Broken> {
     let mut elements = Vec::new();
+    if !json.begins(b'{')? {
+        return Ok(elements);
+    }
     json.object::<Broken>(|name, json| {
         if name != "values" {
             return json.skip();
+        }
+        if !json.begins(b'[')? {
+            return Ok(());
         }
         json.array(|json| {
             if *nodes == 0 {

@@ -5,7 +5,7 @@ use crate::decode::fold::Fold;
 use crate::decode::metrics::{
     Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
 };
-use crate::decode::protobuf::values::{any, key_of};
+use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::point::Number;
 use crate::wire::{Field, Message, packed_fixed64, varint};
@@ -201,8 +201,8 @@ fn point_attribute(
         return Ok(());
     }
     *left -= 1;
-    let (key, value) = key_of(attribute)?;
-    fold.own_attribute(key, || any(value))
+    let (key, rest) = key_of(attribute)?;
+    fold.own_attribute(key, || value_in(rest))
 }
 
 /// A `sint32`.

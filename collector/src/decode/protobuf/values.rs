@@ -7,23 +7,53 @@ use crate::decode::Broken;
 use crate::decode::attributes::{Any, MAX_DEPTH, MAX_NODES};
 use crate::wire::{Field, Message};
 
-/// The key of a `KeyValue` and the bytes of its value, which most readers then skip.
+/// The key of a `KeyValue`, and a message that its value is still to be found in: most attributes
+/// are not asked for.
 #[inline]
 pub(crate) fn key_of(attribute: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
-    let (mut key, mut value) = (&[][..], &[][..]);
+    // Everybody writes the key first, and few keys take 128 bytes.
+    if let [0x0a, length, rest @ ..] = attribute
+        && *length < 0x80
+        && let Some((key, rest)) = rest.split_at_checked(usize::from(*length))
+    {
+        return Ok((key, rest));
+    }
+    let mut key = &[][..];
     let mut message = Message::new(attribute);
     while let Some((number, field)) = message.next()? {
-        match number {
-            1 => key = bytes(field)?,
-            2 => value = bytes(field)?,
-            _ => {}
+        if number == 1 {
+            key = bytes(field)?;
         }
     }
-    Ok((key, value))
+    Ok((key, attribute))
+}
+
+/// The value in what [`key_of`] left.
+pub(crate) fn value_in(attribute: &[u8]) -> Result<Any<'_>, Broken> {
+    // The common case in one step: a value that is nothing but a text, with one-byte lengths.
+    if let [0x12, outer, 0x0a, inner, text @ ..] = attribute
+        && *outer < 0x80
+        && usize::from(*outer) == text.len() + 2
+        && usize::from(*inner) == text.len()
+    {
+        return Ok(Any::Text(lossy(text)));
+    }
+    any(value_bytes(attribute)?)
+}
+
+fn value_bytes(attribute: &[u8]) -> Result<&[u8], Broken> {
+    let mut value = &[][..];
+    let mut message = Message::new(attribute);
+    while let Some((number, field)) = message.next()? {
+        if number == 2 {
+            value = bytes(field)?;
+        }
+    }
+    Ok(value)
 }
 
 /// An `AnyValue`.
-pub(crate) fn any(value: &[u8]) -> Result<Any<'_>, Broken> {
+fn any(value: &[u8]) -> Result<Any<'_>, Broken> {
     nested(value, MAX_DEPTH, &mut { MAX_NODES })
 }
 
@@ -45,7 +75,8 @@ fn nested<'a>(value: &'a [u8], depth: u32, nodes: &mut u32) -> Result<Any<'a>, B
                 }
             })?),
             (6, Field::Bytes(map)) => Any::Map(elements(map, nodes, |entry, nodes| {
-                let (key, value) = key_of(entry)?;
+                let (key, rest) = key_of(entry)?;
+                let value = value_bytes(rest)?;
                 let value = if depth == 0 {
                     Any::Empty
                 } else {
