@@ -77,7 +77,8 @@ fn segment(text: &str) -> String {
     percent_encoded(text, b"-._~!$'()*,;:@")
 }
 
-fn query_value(text: &str) -> String {
+/// Encodes the value of a query key.
+pub fn query_value(text: &str) -> String {
     percent_encoded(text, b"-._~:/@,")
 }
 

@@ -111,6 +111,11 @@ impl Live {
         &self.catalog
     }
 
+    /// The series known so far.
+    pub(crate) fn known(&self) -> &Arc<Known> {
+        &self.known
+    }
+
     /// Number of the last journal row that is counted.
     pub(crate) fn applied(&self) -> i64 {
         self.applied

@@ -215,8 +215,6 @@ impl Server {
             store: wired.store,
             live: wired.live,
             snapshots: wired.snapshots,
-            base_url: config.base_url.clone(),
-            clock: SystemClock,
             stop: self.accepting.clone(),
         })
         .merge(probes::router(wired.health, wired.metrics));

@@ -155,6 +155,11 @@ pub(crate) fn tally(indicator: &Indicator, role: Role, measured: &Measured) -> T
     }
 }
 
+/// Whether a selector is about a series.
+pub(crate) fn selects(selector: &Selector, key: &SeriesKey) -> bool {
+    selector.matches(&Series(key))
+}
+
 /// A series as a selector sees it.
 struct Series<'a>(&'a SeriesKey);
 

@@ -215,8 +215,14 @@ fn outlook_window(rules: &[BurnRule], readings: &[Reading]) -> Duration {
     most_severe.map_or(OUTLOOK, |(rule, _)| rule.short)
 }
 
-/// `remaining events ÷ (bad(w) / w)`, where `w` is at most the time measured so far.
-fn outlook(budget: &ErrorBudget, timeline: &Timeline, now_s: i64, window: Duration) -> Exhaustion {
+/// When the budget is gone if the last `window` goes on: `remaining events ÷ (bad(w) / w)`, where `w` is
+/// at most the time measured so far.
+pub fn outlook(
+    budget: &ErrorBudget,
+    timeline: &Timeline,
+    now_s: i64,
+    window: Duration,
+) -> Exhaustion {
     if budget.is_spent() {
         return Exhaustion::Spent;
     }

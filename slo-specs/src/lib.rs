@@ -35,7 +35,8 @@ pub use catalog::{
 pub use decimal::{BurnRate, NumberError, Ratio};
 pub use indicator::{Fingerprint, Indicator, Op, Part};
 pub use judge::{
-    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, read_rule,
+    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, outlook,
+    read_rule,
 };
 pub use load::{Loaded, SourceFile, load};
 pub use problem::{Level, Problem};

@@ -153,6 +153,18 @@ fn figures(view: &SloView) -> Vec<Figure> {
         class: "",
         note: format!("of {}", format::grouped(counts.total)),
     });
+    if let Some([p50, p95, p99]) = view.quantiles_us {
+        figures.push(Figure {
+            name: "Takes".to_owned(),
+            value: format::latency(p50),
+            class: "",
+            note: format!(
+                "median · p95 {} · p99 {}",
+                format::latency(p95),
+                format::latency(p99)
+            ),
+        });
+    }
     figures
 }
 

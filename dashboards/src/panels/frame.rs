@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Part, words};
 use crate::markup::Markup;
-use crate::view::{OpenPage, Page, Range, Shell, Theme};
+use crate::view::{Counts, OpenPage, Page, Range, Shell, Theme};
 use crate::{Text, assets, format, links};
 
 /// A page's own parts of its frame.
@@ -178,14 +178,15 @@ fn foot(shell: &Shell) -> Part {
     let telemetry = match shell.last_event {
         None => "No telemetry received yet".to_owned(),
         Some(at) => format!(
-            "Telemetry from {} {}, newest {}",
+            "Telemetry from {} {}, newest {}{}",
             shell.services,
             if shell.services == 1 {
                 "service"
             } else {
                 "services"
             },
-            format::time(at, shell.at)
+            format::time(at, shell.at),
+            counted(shell.received)
         ),
     };
     Part {
@@ -194,6 +195,22 @@ fn foot(shell: &Shell) -> Part {
             telemetry,
             version: shell.version,
         }),
+    }
+}
+
+/// How complete what was counted is.
+fn counted((received, rejected): (u64, u64)) -> String {
+    let counts = Counts {
+        total: received,
+        bad: rejected,
+    };
+    if rejected == 0 {
+        String::new()
+    } else {
+        format!(
+            " · {} of what was received is counted",
+            format::good(counts, 0.99)
+        )
     }
 }
 

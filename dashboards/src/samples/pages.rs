@@ -33,6 +33,11 @@ fn shell(state: State, url: &str) -> Shell {
         paging: paging.collect(),
         debug_service: (!empty).then(|| "checkout".to_owned()),
         last_event: (!empty).then(|| ago(if state == State::NoData { 33 * 60 } else { 4 })),
+        received: if state == State::Paging {
+            (4_464_000, 893)
+        } else {
+            (4_464_000, 0)
+        },
         services: if empty { 0 } else { 8 },
         objectives: objectives.len(),
         catalog_problems: match state {
@@ -192,6 +197,7 @@ pub fn slo(state: State) -> SloView {
         range: hour(),
         focus: (state == State::Paging).then(|| "rule:page-fast".to_owned()),
         looks: looks(state),
+        quantiles_us: (state == State::Missed).then_some([80_000, 210_000, 2_030_000]),
         rules: rules(state),
         past: past(state),
         minutes: minutes(state),

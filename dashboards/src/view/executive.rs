@@ -47,7 +47,7 @@ pub struct Served {
     pub total: u64,
     /// In the 30 days before; `None` when not measured all through.
     pub before: Option<u64>,
-    /// The busiest minute: when, and requests a second.
+    /// The busiest hour (minute, while younger than an hour): its start, and requests a second.
     pub busiest: Option<(Timestamp, f64)>,
     /// Measured since, when that is inside the 30 days.
     pub measured_since: Option<Timestamp>,

@@ -203,6 +203,8 @@ pub struct SloView {
     pub focus: Option<String>,
     /// The last 5 minutes, hour and 6 hours, in this order (shorter ones for short windows).
     pub looks: Vec<Look>,
+    /// Quantiles 0.5, 0.95 and 0.99 of its events' durations over the window, in µs.
+    pub quantiles_us: Option<[u64; 3]>,
     /// Its rules, in the order of the spec.
     pub rules: Vec<Rule>,
     /// Counts for the burndown: up to two windows back, ending now, in steps of at least 10 s.

@@ -23,6 +23,8 @@ pub struct Shell {
     pub debug_service: Option<String>,
     /// End of the newest slice with events, over all services.
     pub last_event: Option<Timestamp>,
+    /// Spans and points received so far, and those of them that were rejected.
+    pub received: (u64, u64),
     /// How many services have sent something.
     pub services: usize,
     /// Objectives in the catalog.

@@ -1,0 +1,120 @@
+//! Selectors in words.
+
+use slo_specs::{Indicator, Matcher, Op, Part, Scalar, Selector, Signal, Test};
+
+/// What an indicator counts, for people.
+pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
+    match indicator {
+        Indicator::Ratio { part, total } => {
+            let part = match part {
+                Part::Good(good) => format!("good: {}", selector(good)),
+                Part::Bad(bad) => format!("bad: {}", selector(bad)),
+            };
+            dashboards::view::Indicator::Ratio {
+                part: part.into(),
+                total: selector(total).into(),
+            }
+        }
+        Indicator::Threshold { of, op, bound } => {
+            let unit = if of.signal == Signal::Traces {
+                " ms"
+            } else {
+                ""
+            };
+            let op = match op {
+                Op::Lt => "<",
+                Op::Lte => "≤",
+                Op::Gt => ">",
+                Op::Gte => "≥",
+            };
+            dashboards::view::Indicator::Threshold {
+                of: selector(of).into(),
+                bound: format!("{op} {bound}{unit}").into(),
+            }
+        }
+    }
+}
+
+/// `server spans, service.name = checkout, status error`
+fn selector(selector: &Selector) -> String {
+    let what = match (selector.signal, &selector.span_kind, &selector.metric) {
+        (Signal::Traces, Some(kind), _) => format!("{kind} spans"),
+        (Signal::Traces, None, _) => "spans".to_owned(),
+        (Signal::Metrics, _, Some(metric)) => format!("metric {metric}"),
+        (Signal::Metrics, _, None) => "metrics".to_owned(),
+    };
+    let names = selector
+        .span_name
+        .iter()
+        .map(|name| format!("span name {}", test(name)));
+    let status = selector
+        .status
+        .iter()
+        .map(|status| format!("status {status}"));
+    let matchers = selector
+        .matchers
+        .iter()
+        .map(|Matcher { key, test: of }| format!("{key} {}", test(of)));
+    let parts: Vec<_> = std::iter::once(what)
+        .chain(names)
+        .chain(matchers)
+        .chain(status)
+        .collect();
+    parts.join(", ")
+}
+
+fn test(test: &Test) -> String {
+    match test {
+        Test::In(values) => match values.as_slice() {
+            [value] => format!("= {}", scalar(value)),
+            _ => format!("in {}", list(values)),
+        },
+        Test::Not(values) => match values.as_slice() {
+            [value] => format!("≠ {}", scalar(value)),
+            _ => format!("not in {}", list(values)),
+        },
+        Test::Prefix(prefix) => format!("begins with {prefix}"),
+        Test::Regex(pattern) => format!("matches {}", pattern.as_str()),
+        Test::Gt(bound) => format!("> {bound}"),
+        Test::Gte(bound) => format!("≥ {bound}"),
+        Test::Lt(bound) => format!("< {bound}"),
+        Test::Lte(bound) => format!("≤ {bound}"),
+        Test::Exists(true) => "is there".to_owned(),
+        Test::Exists(false) => "is missing".to_owned(),
+    }
+}
+
+fn list(values: &[Scalar]) -> String {
+    values.iter().map(scalar).collect::<Vec<_>>().join(", ")
+}
+
+fn scalar(value: &Scalar) -> String {
+    match value {
+        Scalar::Text(text) | Scalar::Number(text, _) => text.clone(),
+        Scalar::Bool(flag) => flag.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_read_as_they_select() {
+        let selector = Selector {
+            signal: Signal::Traces,
+            span_kind: Some("server".to_owned()),
+            span_name: vec![Test::Prefix("POST ".to_owned())],
+            status: Some("error".to_owned()),
+            metric: None,
+            matchers: vec![Matcher {
+                key: "service.name".to_owned(),
+                test: Test::In(vec![Scalar::Text("checkout".to_owned())]),
+            }],
+        };
+        assert_eq!(
+            super::selector(&selector),
+            "server spans, span name begins with POST , service.name = checkout, status error"
+        );
+    }
+}

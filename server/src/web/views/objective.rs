@@ -1,0 +1,321 @@
+//! Objectives as tables show them, their rules and alerts.
+
+use std::time::Duration;
+
+use dashboards::Text;
+use dashboards::view::{
+    Alert, AlertPhase, Budget, Failure, Look, Objective, Outlook, Rule, RulePhase, Severity, Status,
+};
+use jiff::Timestamp;
+use slo_specs::{
+    AlertState, BurnRate, BurnRule, ErrorBudget, Exhaustion, Indicator, Signal, Timeline, outlook,
+};
+
+use super::{Source, between, counts, steps};
+use crate::live::Live;
+use crate::snapshot::ObjectiveSnapshot;
+use crate::store::HistoryRow;
+use crate::web::slices::{Grid, instant};
+
+const HOUR: Duration = Duration::from_hours(1);
+const FIVE: Duration = Duration::from_mins(5);
+const SIX_HOURS: Duration = Duration::from_hours(6);
+/// Without events for so long an objective is not measured.
+const SILENCE_S: i64 = 15 * 60;
+const DAY_S: i64 = 86_400;
+
+/// The status that is shown, and since when it holds where that is known without looking back.
+pub(in crate::web) fn status(one: &ObjectiveSnapshot) -> (Status, Option<Timestamp>) {
+    let firing = |wanted| {
+        let alerts = one.objective.rules.iter().zip(&one.alerts);
+        let since = alerts.filter_map(|(rule, alert)| match alert {
+            AlertState::Firing { since, .. } if severity(rule) == wanted => Some(*since),
+            _ => None,
+        });
+        since.min()
+    };
+    let evaluation = &one.evaluation;
+    let now_s = evaluation.at.as_second();
+    let silent = evaluation
+        .last_event
+        .is_none_or(|at| at.as_second() < now_s - SILENCE_S);
+    if let Some(since) = firing(Severity::Page) {
+        (Status::Paging, Some(since))
+    } else if evaluation.budget.is_spent() {
+        (Status::Missed, None)
+    } else if let Some(since) = firing(Severity::Ticket) {
+        (Status::Ticket, Some(since))
+    } else if silent || evaluation.window.is_empty() {
+        (Status::NoData, None)
+    } else {
+        (Status::OnTrack, None)
+    }
+}
+
+/// Sorts objectives: by status, then by when they are empty, then by what is left; smaller is more urgent.
+pub(in crate::web) fn urgency(one: &ObjectiveSnapshot) -> f64 {
+    let rank = match status(one).0 {
+        Status::Paging => 0.0,
+        Status::Missed => 1.0,
+        Status::Ticket => 2.0,
+        Status::NoData => 3.0,
+        Status::OnTrack => 4.0,
+    };
+    let empty = match one.evaluation.exhaustion {
+        Exhaustion::Spent => 0.0,
+        Exhaustion::In(left) => 1.0 - 1.0 / (2.0 + left.as_secs_f64() / 3_600.0),
+        Exhaustion::Never | Exhaustion::Unknown => 1.0,
+    };
+    let left = one
+        .evaluation
+        .budget
+        .remaining()
+        .unwrap_or(0.0)
+        .clamp(-1.0, 1.0);
+    rank * 10.0 + empty * 4.0 + left
+}
+
+/// All objectives, most urgent first.
+pub(super) fn all(source: &Source<'_>) -> Vec<Objective> {
+    let mut sorted: Vec<_> = source.snapshot.objectives.iter().collect();
+    sorted.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    source.with_live(|live| sorted.into_iter().map(|one| objective(live, one)).collect())
+}
+
+/// One objective.
+pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
+    let (objective, evaluation) = (&one.objective, &one.evaluation);
+    let now_s = evaluation.at.as_second();
+    let fingerprint = objective.indicator.fingerprint();
+    let (status, since) = status(one);
+    let since = since.or_else(|| {
+        (status == Status::Missed)
+            .then(|| missed_since(live, one))
+            .flatten()
+    });
+    let measured_s = evaluation
+        .measured_since
+        .map_or(now_s, Timestamp::as_second);
+    let window_s = seconds(objective.window);
+    Objective {
+        id: objective.id.clone(),
+        title: Text::new(&objective.title),
+        service: Text::new(&objective.service),
+        target: objective.target.as_f64(),
+        window: objective.window,
+        status,
+        since,
+        budget: Budget {
+            counts: counts(evaluation.window),
+            left: evaluation.budget.remaining(),
+            left_day_ago: left_at(live, one, now_s - DAY_S),
+            measured_since: (measured_s > now_s - window_s)
+                .then_some(evaluation.measured_since)
+                .flatten(),
+        },
+        burn_1h: burn(live, one, HOUR),
+        burn_5m: burn(live, one, FIVE),
+        outlook: exhaustion(evaluation.exhaustion),
+        recent: steps(live, fingerprint, Grid::last(now_s, 360, 60)),
+        last_event: evaluation.last_event,
+    }
+}
+
+/// Budget left at a moment in the past; `None` where nothing was measured.
+fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
+    let objective = &one.objective;
+    let timeline = live.timeline(objective.indicator.fingerprint())?;
+    let tally = timeline.between(at_s - seconds(objective.window), at_s);
+    let target = objective.target;
+    ErrorBudget { target, tally }.remaining()
+}
+
+/// The latest time the budget was not spent, looked for in steps of a hundredth of the window.
+fn missed_since(live: &Live, one: &ObjectiveSnapshot) -> Option<Timestamp> {
+    let now_s = one.evaluation.at.as_second();
+    let step_s = (seconds(one.objective.window) / 100).max(10);
+    let past = (1..=100).map(|step| now_s - step * step_s);
+    let kept = past.take_while(|at| left_at(live, one, *at).is_some_and(|left| left <= 0.0));
+    kept.last().map(instant).or(Some(one.evaluation.at))
+}
+
+/// Burn rate over a look-back, as the evaluation's windows have it.
+fn burn(live: &Live, one: &ObjectiveSnapshot, look_back: Duration) -> Option<f64> {
+    let timeline = live.timeline(one.objective.indicator.fingerprint())?;
+    let tally = timeline.tally(one.evaluation.at.as_second(), look_back);
+    BurnRate::of(tally, one.objective.target).map(BurnRate::as_f64)
+}
+
+/// The last 5 minutes, hour and 6 hours, as far as the window reaches.
+pub(super) fn looks(live: &Live, one: &ObjectiveSnapshot) -> Vec<Look> {
+    let Some(timeline) = live.timeline(one.objective.indicator.fingerprint()) else {
+        return Vec::new();
+    };
+    let mut lengths = vec![FIVE, HOUR, SIX_HOURS];
+    lengths.push(one.evaluation.exhaustion_window);
+    lengths.retain(|length| *length <= one.objective.window);
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
+        .into_iter()
+        .map(|length| look(timeline, one, length))
+        .collect()
+}
+
+fn look(timeline: &Timeline, one: &ObjectiveSnapshot, length: Duration) -> Look {
+    let now_s = one.evaluation.at.as_second();
+    let tally = timeline.tally(now_s, length);
+    let same = length == one.evaluation.exhaustion_window;
+    let end = if same {
+        one.evaluation.exhaustion
+    } else {
+        outlook(&one.evaluation.budget, timeline, now_s, length)
+    };
+    Look {
+        length,
+        counts: counts(tally),
+        burn: BurnRate::of(tally, one.objective.target).map(BurnRate::as_f64),
+        outlook: exhaustion(end),
+    }
+}
+
+/// An outlook as views have it.
+pub(super) fn exhaustion(exhaustion: Exhaustion) -> Outlook {
+    match exhaustion {
+        Exhaustion::Unknown => Outlook::Unknown,
+        Exhaustion::Never => Outlook::NotAtThisRate,
+        Exhaustion::In(left) => Outlook::EmptyIn(left),
+        Exhaustion::Spent => Outlook::Empty,
+    }
+}
+
+/// The rules with what they see and where their alerts stand.
+pub(super) fn rules(one: &ObjectiveSnapshot) -> Vec<Rule> {
+    let readings = one.objective.rules.iter().zip(&one.evaluation.readings);
+    let rules = readings
+        .zip(&one.alerts)
+        .map(|((rule, reading), alert)| Rule {
+            name: Text::new(&rule.name),
+            severity: severity(rule),
+            long: rule.long,
+            short: rule.short,
+            threshold: rule.threshold.as_f64(),
+            long_burn: reading.long_burn.map(BurnRate::as_f64),
+            short_burn: reading.short_burn.map(BurnRate::as_f64),
+            minimum_bad: rule.minimum_bad,
+            long_bad: reading.long.bad,
+            phase: match alert {
+                AlertState::Inactive { .. } => RulePhase::Inactive,
+                AlertState::Pending { since, .. } => RulePhase::Pending { since: *since },
+                AlertState::Firing { since, .. } => RulePhase::Firing { since: *since },
+            },
+        });
+    rules.collect()
+}
+
+/// Severity as views have it.
+pub(super) fn severity(rule: &BurnRule) -> Severity {
+    match rule.severity {
+        slo_specs::Severity::Page => Severity::Page,
+        slo_specs::Severity::Ticket => Severity::Ticket,
+    }
+}
+
+/// Firing and pending alerts of these objectives, pages first, then those of the history that are over.
+pub(super) fn alerts(objectives: &[&ObjectiveSnapshot], history: &[HistoryRow]) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    for one in objectives {
+        for (rule, state) in one.objective.rules.iter().zip(&one.alerts) {
+            let phase = match state {
+                AlertState::Inactive { .. } => continue,
+                AlertState::Pending { since, .. } => AlertPhase::Pending { since: *since },
+                AlertState::Firing { since, .. } => AlertPhase::Firing { since: *since },
+            };
+            alerts.push(Alert {
+                objective: one.objective.id.clone(),
+                title: Text::new(&one.objective.title),
+                rule: Text::new(&rule.name),
+                severity: severity(rule),
+                mark: Some((rule.threshold.as_f64(), rule.long, rule.short)),
+                phase,
+                late: false,
+            });
+        }
+    }
+    alerts.sort_by_key(|alert| {
+        (
+            matches!(alert.phase, AlertPhase::Pending { .. }),
+            alert.severity,
+        )
+    });
+    alerts.extend(history.iter().filter_map(|row| past(objectives, row)));
+    alerts
+}
+
+fn past(objectives: &[&ObjectiveSnapshot], row: &HistoryRow) -> Option<Alert> {
+    let resolved_s = row.resolved_s?;
+    let one = objectives
+        .iter()
+        .find(|one| one.objective.id == row.objective)?;
+    let rule = one
+        .objective
+        .rules
+        .iter()
+        .find(|rule| rule.name == row.rule);
+    Some(Alert {
+        objective: row.objective.clone(),
+        title: Text::new(&one.objective.title),
+        rule: Text::new(&row.rule),
+        severity: if row.severity == "page" {
+            Severity::Page
+        } else {
+            Severity::Ticket
+        },
+        mark: rule.map(|rule| (rule.threshold.as_f64(), rule.long, rule.short)),
+        phase: AlertPhase::Resolved {
+            fired: instant(row.fired_s),
+            at: instant(resolved_s),
+        },
+        late: row.late,
+    })
+}
+
+/// What a bad event is to its user.
+pub(super) fn failure(indicator: &Indicator) -> Failure {
+    match indicator {
+        Indicator::Ratio { .. } => Failure::Fails,
+        Indicator::Threshold { of, .. } => {
+            let metric = of.metric.as_deref().unwrap_or_default();
+            let timed = ["duration", "latency"]
+                .iter()
+                .any(|word| metric.contains(word));
+            if of.signal == Signal::Traces || timed {
+                Failure::TooSlow
+            } else {
+                Failure::OutOfBounds
+            }
+        }
+    }
+}
+
+/// Spending up to now: a step a day, or shorter while there is less than four days of data.
+pub(super) fn days(live: &Live, one: &ObjectiveSnapshot) -> dashboards::view::Steps {
+    let now_s = one.evaluation.at.as_second();
+    let measured_s = one
+        .evaluation
+        .measured_since
+        .map_or(now_s, Timestamp::as_second);
+    let fingerprint = one.objective.indicator.fingerprint();
+    let step_s = match now_s - measured_s {
+        ..10_800 => 120,
+        10_800..345_600 => 3_600,
+        _ => DAY_S,
+    };
+    let grid = Grid::last(now_s, step_s, 90);
+    grid.steps(|from, to| between(live, fingerprint, from, to))
+}
+
+/// A length in whole seconds.
+pub(super) fn seconds(length: Duration) -> i64 {
+    i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 4)
+}

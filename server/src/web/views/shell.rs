@@ -1,0 +1,81 @@
+//! The frame of a page.
+
+use dashboards::Text;
+use dashboards::view::{OpenPage, Shell, Status};
+
+use super::Source;
+use super::objective::{status, urgency};
+use crate::web::ask::Ask;
+
+/// The frame around the page that was asked for.
+pub(in crate::web) fn shell(
+    source: &Source<'_>,
+    ask: &Ask,
+    live: bool,
+    services: &[String],
+) -> Shell {
+    let snapshot = &source.snapshot;
+    let mut urgent: Vec<_> = snapshot.objectives.iter().collect();
+    urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    let paging = urgent.iter().filter_map(|one| match status(one) {
+        (Status::Paging, since) => Some(OpenPage {
+            objective: one.objective.id.clone(),
+            title: Text::new(&one.objective.title),
+            service: Text::new(&one.objective.service),
+            since: since.unwrap_or(snapshot.at),
+        }),
+        _ => None,
+    });
+    let of_objective = urgent.iter().map(|one| &one.objective.service);
+    let debug_service = of_objective
+        .chain(services)
+        .find(|service| services.contains(service))
+        .cloned();
+    Shell {
+        evaluation: snapshot.id,
+        at: snapshot.at,
+        url: ask.url(),
+        live,
+        theme: ask.theme,
+        paging: paging.collect(),
+        debug_service,
+        last_event: snapshot
+            .objectives
+            .iter()
+            .filter_map(|one| one.evaluation.last_event)
+            .max(),
+        received: (snapshot.classes.received.total, snapshot.classes.rejected()),
+        services: services.len(),
+        objectives: snapshot.objectives.len(),
+        catalog_problems: snapshot
+            .problems
+            .iter()
+            .map(|p| Text::new(&p.to_string()))
+            .collect(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The frame of a page that says what went wrong: nothing in it needs the store.
+pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
+    let snapshot = &source.snapshot;
+    Shell {
+        evaluation: snapshot.id,
+        at: snapshot.at,
+        url: path.to_owned(),
+        live: false,
+        theme: None,
+        paging: Vec::new(),
+        debug_service: None,
+        last_event: snapshot
+            .objectives
+            .iter()
+            .filter_map(|one| one.evaluation.last_event)
+            .max(),
+        received: (snapshot.classes.received.total, snapshot.classes.rejected()),
+        services: snapshot.catalog.services.len(),
+        objectives: snapshot.objectives.len(),
+        catalog_problems: Vec::new(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}

@@ -1,0 +1,124 @@
+//! `/slos` and `/slos/{id}`
+
+use std::sync::Arc;
+
+use dashboards::Text;
+use dashboards::view::{Definition, SloView, SlosView};
+
+use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds};
+use super::oncall::endpoints;
+use super::{Source, shell, steps};
+use crate::snapshot::ObjectiveSnapshot;
+use crate::store::StoreError;
+use crate::web::ask::Ask;
+use crate::web::describe;
+use crate::web::slices::{Allowed, Grid, Trouble, Values, read};
+
+/// Lines of history beside the firing alerts.
+const HISTORY: i64 = 10;
+/// Steps of a window in the burndown.
+const WINDOW_STEPS: i64 = 120;
+/// Lines of a spec that are shown.
+const EXCERPT: usize = 60;
+
+/// The list.
+pub(in crate::web) async fn slos(source: &Source<'_>, ask: &Ask) -> Result<SlosView, StoreError> {
+    let services = source.state.store.services().await?;
+    Ok(SlosView {
+        shell: shell(source, ask, true, &services),
+        objectives: all(source),
+    })
+}
+
+/// One objective; `None` when none has this id.
+pub(in crate::web) async fn slo(
+    source: &Source<'_>,
+    ask: &Ask,
+    id: &str,
+) -> Result<Option<SloView>, StoreError> {
+    let Some(one) = source
+        .snapshot
+        .objectives
+        .iter()
+        .find(|one| one.objective.id == id)
+    else {
+        return Ok(None);
+    };
+    let range = ask.span.resolve(source.snapshot.at);
+    let services = source.state.store.services().await?;
+    let history = source.state.store.history(Some(id), HISTORY).await?;
+    let own = [one.objective.service.clone()];
+    let (endpoints, trouble) = match endpoints(source, &own, range).await {
+        Ok(endpoints) => (endpoints, None),
+        Err(Trouble(text)) => (Vec::new(), Some(text)),
+    };
+    let latency = match Allowed::of(&one.objective) {
+        Some(allowed) if trouble.is_none() => {
+            let known = source.with_live(|live| live.known().clone());
+            let allowed = [allowed];
+            let stored = read(&source.state.store, &known, &own, range, &allowed)
+                .await
+                .ok();
+            stored.and_then(|stored| stored.latency(&own[0], Values::Judged, allowed.first()))
+        }
+        _ => None,
+    };
+    let view = source.with_live(|live| SloView {
+        shell: shell(source, ask, range.live, &services),
+        objective: objective(live, one),
+        description: Text::new(&one.objective.description),
+        service_known: services.contains(&one.objective.service),
+        runbook: one.objective.runbook.clone(),
+        trouble,
+        range,
+        focus: ask.focus.clone(),
+        looks: looks(live, one),
+        quantiles_us: one
+            .latency
+            .map(|quantiles| [quantiles.p50_us, quantiles.p95_us, quantiles.p99_us]),
+        rules: rules(one),
+        past: steps(live, one.objective.indicator.fingerprint(), past(one)),
+        minutes: steps(live, one.objective.indicator.fingerprint(), Grid::of(range)),
+        latency,
+        days: days(live, one),
+        endpoints,
+        alerts: alerts(&[one], &history),
+        definition: definition(one),
+    });
+    Ok(Some(view))
+}
+
+/// Two windows up to now, in at most 240 steps on the 10-second grid.
+fn past(one: &ObjectiveSnapshot) -> Grid {
+    let window_s = seconds(one.objective.window);
+    let step_s = (window_s / WINDOW_STEPS).div_euclid(10).max(1) * 10;
+    let steps = (window_s / step_s).max(1) * 2;
+    Grid::last(one.evaluation.at.as_second(), step_s, steps)
+}
+
+fn definition(one: &ObjectiveSnapshot) -> Definition {
+    let source = &one.objective.source;
+    let lines = source
+        .text
+        .lines()
+        .skip_while(|line| line.trim().is_empty() || *line == "---");
+    Definition {
+        file: Text::new(&source.file),
+        line: source.line,
+        excerpt: lines.take(EXCERPT).map(Text::new).collect(),
+        indicator: describe::indicator(&one.objective.indicator),
+        failure: failure(&one.objective.indicator),
+    }
+}
+
+/// The objectives of a service that allow a latency, spans first.
+pub(super) fn allowed(source: &Source<'_>) -> Vec<Allowed> {
+    let mut allowed: Vec<_> = source
+        .snapshot
+        .objectives
+        .iter()
+        .filter_map(|one| Allowed::of(&Arc::clone(&one.objective)))
+        .collect();
+    allowed.sort_by_key(|allowed| !allowed.of_spans());
+    allowed
+}
