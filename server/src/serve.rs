@@ -150,7 +150,7 @@ impl Server {
             problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
         };
         server.start_tasks(&config, &wired, resumed, queue).await?;
-        server.listen(sockets, parts, wired, &config);
+        server.listen(sockets, parts, wired);
         Ok(server)
     }
 
@@ -208,7 +208,7 @@ impl Server {
         Ok(())
     }
 
-    fn listen(&mut self, sockets: Sockets, parts: receive::Parts, wired: Wired, config: &Config) {
+    fn listen(&mut self, sockets: Sockets, parts: receive::Parts, wired: Wired) {
         let limits = ConnectionLimits::default();
         let otlp = receive::router(parts);
         let web = web::router(web::State {

@@ -18,15 +18,14 @@ pub(super) async fn slos(Shared(state): Shared<State>) -> Response {
 /// `GET /api/v1/slos/{id}`: one SLO; 404 with a message if there is none of that name.
 pub(super) async fn slo(Shared(state): Shared<State>, Path(id): Path<String>) -> Response {
     let snapshot = state.snapshots.newest();
-    match snapshot
+    let found = snapshot
         .objectives
         .iter()
-        .find(|slo| slo.objective.id == id)
-    {
-        Some(slo) => Json(&slo.report).into_response(),
-        None => {
-            let message = format!("no SLO is called `{id}`; /api/v1/slos lists them");
-            (StatusCode::NOT_FOUND, Json(json!({"error": message}))).into_response()
-        }
+        .find(|slo| slo.objective.id == id);
+    if let Some(slo) = found {
+        Json(&slo.report).into_response()
+    } else {
+        let message = format!("no SLO is called `{id}`; /api/v1/slos lists them");
+        (StatusCode::NOT_FOUND, Json(json!({"error": message}))).into_response()
     }
 }

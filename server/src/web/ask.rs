@@ -125,7 +125,7 @@ impl Span {
             Some(Edge::At(at)) => at >= now,
         };
         let to = self.to.map_or(now, at).min(now);
-        let from = self.from.map(at).unwrap_or_else(|| ahead(to, -USUAL));
+        let from = self.from.map_or_else(|| ahead(to, -USUAL), at);
         let length = to.duration_since(from).clamp(SHORTEST, LONGEST);
         Range {
             from: ahead(to, -length),

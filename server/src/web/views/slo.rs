@@ -75,7 +75,7 @@ pub(in crate::web) async fn slo(
         looks: looks(live, one),
         quantiles_us: one
             .latency
-            .map(|quantiles| [quantiles.p50_us, quantiles.p95_us, quantiles.p99_us]),
+            .map(|quantiles| [quantiles.p50, quantiles.p95, quantiles.p99]),
         rules: rules(one),
         past: steps(live, one.objective.indicator.fingerprint(), past(one)),
         minutes: steps(live, one.objective.indicator.fingerprint(), Grid::of(range)),
