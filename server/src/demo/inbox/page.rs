@@ -164,7 +164,7 @@ fn windows(page: &mut String, body: &Value) {
     push(
         page,
         format_args!(
-            "</tbody></table><p class=\"dim\">Rule {name}: both above {threshold}{left}</p>"
+            "</tbody></table><p class=\"dim\">Rule {name}, threshold {threshold}{left}</p>"
         ),
     );
 }
@@ -181,31 +181,41 @@ fn count(value: &Value) -> String {
         .map_or_else(|| "—".to_owned(), |count| count.to_string())
 }
 
+/// Links of a message, and its runbook.
 fn links(page: &mut String, body: &Value, dashboards: &str) {
-    let Some(links) = body["links"].as_object() else {
-        return;
-    };
     page.push_str("<p class=\"acts\">");
-    for (name, target) in links {
-        let Some(target) = target.as_str() else {
-            continue;
-        };
-        let absolute = match target.strip_prefix('/') {
-            Some(path) if !path.starts_with('/') => format!("{dashboards}{target}"),
-            _ => target.to_owned(),
-        };
-        if absolute.starts_with("https://") || absolute.starts_with("http://") {
-            let (target, name) = (escaped(&absolute), escaped(name));
-            push(
-                page,
-                format_args!("<a href=\"{target}\" rel=\"noreferrer\">{name}</a>"),
-            );
-        }
+    let links = body["links"].as_object().into_iter().flatten();
+    for (name, target) in links.map(|(name, target)| (name.as_str(), target)) {
+        link(page, name, target, dashboards);
     }
+    link(page, "runbook", &body["runbook"], dashboards);
     page.push_str("</p>");
 }
 
-/// Every plain value of a message with its path, in the message's order.
+fn link(page: &mut String, name: &str, target: &Value, dashboards: &str) {
+    let Some(target) = target.as_str() else {
+        return;
+    };
+    let name = match name {
+        "slo" => "Objective",
+        "debug" => "Debug",
+        "runbook" => "Runbook",
+        other => other,
+    };
+    let absolute = match target.strip_prefix('/') {
+        Some(path) if !path.starts_with('/') => format!("{dashboards}{target}"),
+        _ => target.to_owned(),
+    };
+    if absolute.starts_with("https://") || absolute.starts_with("http://") {
+        let (target, name) = (escaped(&absolute), escaped(name));
+        push(
+            page,
+            format_args!("<a href=\"{target}\" rel=\"noreferrer\">{name}</a>"),
+        );
+    }
+}
+
+/// Every plain value of a message with its path.
 fn flatten(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
     if facts.len() > MAX_FACTS {
         return;

@@ -68,7 +68,8 @@ async fn a_signed_page_is_shown_with_its_links() {
             "short": { "window": "10s", "burn": null, "good": 0, "bad": 0, "total": 0 },
         },
         "slo": { "budget_left": 0.412 },
-        "links": { "slo": "/slos/checkout?from=1", "runbook": "https://runbooks.example/checkout" },
+        "links": { "slo": "/slos/checkout?from=1" },
+        "runbook": "https://runbooks.example/checkout",
     });
     assert_eq!(send(&inbox, "msg_1", &body).await, StatusCode::NO_CONTENT);
     let page = text(&inbox, "/").await;
@@ -78,7 +79,7 @@ async fn a_signed_page_is_shown_with_its_links() {
         page.contains("<tr><th>1m</th><td>10.7×</td><td>214</td><td>786</td><td>1000</td></tr>")
     );
     assert!(page.contains("<tr><th>10s</th><td>—</td><td>0</td>"));
-    assert!(page.contains("Rule page-now: both above 4.5× · 41.2 % of the error budget left"));
+    assert!(page.contains("Rule page-now, threshold 4.5× · 41.2 % of the error budget left"));
     assert!(page.contains("href=\"http://127.0.0.1:8080/slos/checkout?from=1\""));
     assert!(page.contains("href=\"https://runbooks.example/checkout\""));
     assert_eq!(
@@ -124,6 +125,7 @@ async fn hostile_text_stays_text() {
         "title": attack,
         "text": attack,
         attack: { "deep": [attack, null, 1.5, true] },
+        "runbook": "data:text/html,hostile",
         "links": {
             "a": "javascript:alert(3)",
             "b": "//elsewhere.example",
@@ -135,6 +137,7 @@ async fn hostile_text_stays_text() {
     assert_eq!(page.matches("<script").count(), 1, "only our own");
     assert!(!page.contains("<img"));
     assert!(!page.contains("href=\"javascript:") && !page.contains("href=\"//"));
+    assert!(!page.contains("href=\"data:"));
     assert!(page.contains("<h2>&quot;&gt;&lt;script&gt;alert(1)"));
     assert!(page.contains("href=\"https://x.example/&quot;&gt;&lt;script&gt;"));
 }
