@@ -1,6 +1,7 @@
 //! Decoding OTLP: a visitor over the bytes of a request, in either encoding, that builds nothing
 //! but counts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::answer::{Code, Status};
@@ -127,5 +128,13 @@ pub fn decode(
         (Kind::Traces, Encoding::Json) => json::traces(body, fold),
         (Kind::Metrics, Encoding::Json) => json::metrics(body, fold),
         (Kind::Logs, Encoding::Json) => json::logs(body, fold),
+    }
+}
+
+/// Text that is not UTF-8 costs its own bad bytes, not the span, and never its neighbours.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }

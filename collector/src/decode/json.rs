@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::decode::fold::Fold;
 use crate::decode::json::values::{any, attributes};
 use crate::decode::spans::{IdCheck, Span};
-use crate::decode::{Broken, Decoded, RequestError};
+use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::json::Json;
 use crate::series::{SpanKind, SpanStatus};
 
@@ -81,7 +81,7 @@ fn request<'m>(
     names: Names,
     mut item: impl FnMut(&mut Json<'_>, &mut Fold<'m>) -> Result<(), RequestError>,
 ) -> Result<Decoded, RequestError> {
-    let text = String::from_utf8_lossy(body);
+    let text = lossy(body);
     let mut json = Json::new(&text);
     if !json.is_object() {
         return Err(Broken("a body that is not a JSON object").into());

@@ -4,12 +4,10 @@
 mod metrics;
 mod values;
 
-use std::borrow::Cow;
-
 use crate::decode::fold::Fold;
 use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::spans::{IdCheck, Span};
-use crate::decode::{Broken, Decoded, RequestError};
+use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::series::{SpanKind, SpanStatus};
 use crate::wire::{Field, Message};
 
@@ -161,12 +159,4 @@ fn status_of(bytes: &[u8]) -> Result<SpanStatus, Broken> {
         }
     }
     Ok(status)
-}
-
-/// Text that is not UTF-8 costs its own bad bytes, not the span, and never its neighbours.
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(bytes),
-    }
 }

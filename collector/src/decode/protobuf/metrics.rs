@@ -1,12 +1,12 @@
 //! Metrics in protobuf.
 
-use super::{WRONG_TYPE, bytes, each, lossy, request};
+use super::{WRONG_TYPE, bytes, each, request};
 use crate::decode::fold::Fold;
 use crate::decode::metrics::{
     Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
 };
 use crate::decode::protobuf::values::{key_of, value_in};
-use crate::decode::{Broken, Decoded, RequestError};
+use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::point::Number;
 use crate::wire::{Field, Message, packed_fixed64, varint};
 

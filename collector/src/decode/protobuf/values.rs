@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{WRONG_TYPE, bytes, lossy};
-use crate::decode::Broken;
+use super::{WRONG_TYPE, bytes};
 use crate::decode::attributes::{Any, MAX_DEPTH, MAX_NODES};
+use crate::decode::{Broken, lossy};
 use crate::wire::{Field, Message};
 
 /// The key of a `KeyValue`, and a message that its value is still to be found in: most attributes
