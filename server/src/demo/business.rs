@@ -13,8 +13,8 @@ use super::fleet::{Fleet, Signals};
 use super::traffic::Traffic;
 use crate::clock::SystemClock;
 
-/// How long the shop was open before the demo's start: enough that budgets have something to be measured over.
-pub(crate) const HISTORY: Duration = Duration::from_mins(30);
+/// How long the shop was open before the demo's start: the window of the demo's objectives.
+pub(crate) const HISTORY: Duration = Duration::from_hours(1);
 
 /// Visits of this time are handed to the exporters together.
 const STEP: Duration = Duration::from_millis(250);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::shop::{Region, Service};
+use super::shop::{Operation, Region, Service};
 
 /// After this time everything starts over.
 pub(crate) const CYCLE: Duration = Duration::from_mins(10);
@@ -17,6 +17,8 @@ pub(crate) struct Fault {
     pub(crate) title: &'static str,
     pub(crate) service: Service,
     pub(crate) region: Region,
+    /// The one route it is about, or all of the service's.
+    pub(crate) route: Option<&'static str>,
     /// Since the cycle's start.
     pub(crate) begins: Duration,
     pub(crate) lasts: Duration,
@@ -51,8 +53,14 @@ pub(crate) struct Failure {
 }
 
 impl Fault {
-    /// Whether the fault touches this service in this region.
-    pub(crate) fn touches(&self, service: Service, region: Region) -> bool {
+    /// Whether the fault touches this operation in this region.
+    pub(crate) fn touches(&self, operation: &Operation, region: Region) -> bool {
+        self.runs_in(operation.service, region)
+            && self.route.is_none_or(|route| route == operation.route)
+    }
+
+    /// Whether the fault is in this service and region.
+    pub(crate) fn runs_in(&self, service: Service, region: Region) -> bool {
         self.service == service && self.region == region
     }
 }
@@ -68,6 +76,7 @@ pub(crate) static FAULTS: [Fault; 4] = [
         title: "checkout 4.21.3 is rolled out in eu-west and fails",
         service: Service::Checkout,
         region: Region::EuWest,
+        route: None,
         begins: clock(0, 40),
         lasts: clock(1, 20),
         effect: Effect::BadRelease {
@@ -86,14 +95,16 @@ pub(crate) static FAULTS: [Fault; 4] = [
         title: "search in us-east loses its cache and is slow",
         service: Service::Search,
         region: Region::UsEast,
+        route: None,
         begins: clock(3, 20),
-        lasts: clock(1, 15),
+        lasts: clock(1, 5),
         effect: Effect::Slow { factor: 9.0 },
     },
     Fault {
         title: "sign-in in ap-south cannot reach its token store",
         service: Service::Identity,
         region: Region::ApSouth,
+        route: Some("/sign-in"),
         begins: clock(5, 50),
         lasts: clock(1, 0),
         effect: Effect::Failing {
@@ -110,6 +121,7 @@ pub(crate) static FAULTS: [Fault; 4] = [
         title: "the card processor of payments in us-east drops a few charges",
         service: Service::Payments,
         region: Region::UsEast,
+        route: Some("/charges"),
         begins: clock(8, 0),
         lasts: clock(1, 20),
         effect: Effect::Failing {

@@ -307,7 +307,7 @@ fn versions(service: Service, region: Region) -> Vec<&'static str> {
     versions.extend(
         FAULTS
             .iter()
-            .filter(|fault| fault.touches(service, region))
+            .filter(|fault| fault.runs_in(service, region))
             .filter_map(|fault| match fault.effect {
                 Effect::BadRelease { version, .. } => Some(version),
                 Effect::Slow { .. } | Effect::Failing { .. } => None,

@@ -146,7 +146,7 @@ impl Traffic {
         let service = operation.service;
         let fault = setting
             .fault
-            .filter(|fault| fault.touches(service, setting.region));
+            .filter(|fault| fault.touches(operation, setting.region));
         let (version, failure) = self.fate(service, fault);
         let slowness = match fault.map(|fault| &fault.effect) {
             Some(Effect::Slow { factor }) => *factor,

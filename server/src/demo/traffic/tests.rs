@@ -193,3 +193,30 @@ fn a_slow_search_is_slow_and_answers() {
     assert!(slow(Region::UsEast) > 40, "{}", slow(Region::UsEast));
     assert!(slow(Region::EuWest) < 2, "{}", slow(Region::EuWest));
 }
+
+#[test]
+fn a_fault_of_one_route_leaves_the_others_alone() {
+    let fault = &FAULTS[2];
+    let mut traffic = Traffic::new(5, Duration::ZERO);
+    traffic.until(fault.begins);
+    let (mut sign_ins, mut sessions) = (0, 0);
+    for visit in traffic.until(fault.begins + fault.lasts) {
+        visit.root.each(&mut |call| match call.shape {
+            Shape::Server {
+                operation,
+                status: 500..,
+            } if operation.route == "/sign-in" => {
+                sign_ins += 1;
+            }
+            Shape::Server {
+                operation,
+                status: 500..,
+            } if operation.route == "/sessions/{id}" => {
+                sessions += 1;
+            }
+            _ => {}
+        });
+    }
+    assert!(sign_ins > 50, "{sign_ins}");
+    assert!(sessions < 3, "{sessions}");
+}
