@@ -20,7 +20,7 @@ pub(crate) const HISTORY: Duration = Duration::from_hours(1);
 const STEP: Duration = Duration::from_millis(250);
 
 /// The past is sent in pieces of this length, each acknowledged before the next, so that no queue overflows.
-const PAST_STEP: Duration = Duration::from_secs(10);
+const PAST_STEP: Duration = Duration::from_secs(30);
 
 /// A gap longer than this is not made up for: the machine slept.
 const LONGEST_GAP: Duration = Duration::from_secs(30);
@@ -66,16 +66,19 @@ impl Business {
         }
     }
 
-    /// Sends the shop's past; blocks. Stops early when told to or when nobody acknowledges it.
+    /// Sends the shop's past, the latest first, so that charts grow from now; blocks. Stops early when told to or when
+    /// nobody acknowledges it.
     pub(crate) fn send_past(&self, stop: &CancellationToken) -> OTelSdkResult {
-        let mut traffic = Traffic::new(SEEDS.1, HISTORY);
-        let mut upto = Duration::ZERO;
-        while upto < HISTORY && !stop.is_cancelled() {
-            upto += PAST_STEP;
-            for visit in traffic.until(upto.min(HISTORY)) {
+        let mut upto = HISTORY;
+        while !upto.is_zero() && !stop.is_cancelled() {
+            let from = upto.saturating_sub(PAST_STEP);
+            let mut traffic = Traffic::new(SEEDS.1 ^ from.as_secs(), HISTORY);
+            traffic.skip(from);
+            for visit in traffic.until(upto) {
                 self.fleet.record(&visit, self.opened(), Signals::Traces);
             }
             self.fleet.flush_traces()?;
+            upto = from;
         }
         Ok(())
     }
