@@ -115,7 +115,9 @@ impl Streams {
         Ok(())
     }
 
-    /// Forgets streams without a point since `older_than_nanos`, and says which.
+    /// Forgets streams without a point since `older_than_nanos`, and says which. If one comes back,
+    /// it cannot be known what of its total was counted: from then on a stream that is unknown and
+    /// began before that time begins with a base, as if observing had begun then.
     pub fn trim(&mut self, older_than_nanos: u64) -> Vec<StreamId> {
         let old = self
             .states
@@ -125,6 +127,13 @@ impl Streams {
         old.sort_unstable();
         for id in &old {
             self.states.remove(id);
+        }
+        if let Origin::Live {
+            observing_since_nanos,
+        } = &mut self.origin
+            && !old.is_empty()
+        {
+            *observing_since_nanos = older_than_nanos.max(*observing_since_nanos);
         }
         old
     }

@@ -80,6 +80,9 @@ pub struct Retention {
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
+/// How late events may be: each tick judges again what they touched.
+const LATE: std::ops::RangeInclusive<Duration> = Duration::from_mins(10)..=DAY;
+
 impl Default for Retention {
     fn default() -> Self {
         Retention {
@@ -259,6 +262,12 @@ fn limits(
     }
     if let Some(late) = duration(&mut section, "late", problems) {
         counting.max_late = late;
+        if !LATE.contains(&late) {
+            problems.push(Problem {
+                place: "limits.late".to_owned(),
+                message: "late events are accepted for 10m to 24h".to_owned(),
+            });
+        }
     }
     if let Some(future) = duration(&mut section, "future", problems) {
         counting.max_future = future;
@@ -318,7 +327,7 @@ fn duration(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     let text: String = section.take(field, problems)?;
-    match slo_specs::parse_window(&text) {
+    match parse_duration(&text) {
         Ok(duration) => Some(duration),
         Err(error) => {
             problems.push(Problem {
@@ -327,6 +336,17 @@ fn duration(
             });
             None
         }
+    }
+}
+
+/// As windows are written in specs, and seconds as well.
+fn parse_duration(text: &str) -> Result<Duration, slo_specs::WindowError> {
+    match text
+        .strip_suffix('s')
+        .and_then(|seconds| seconds.parse().ok())
+    {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => slo_specs::parse_window(text),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Folds what was counted since the last tick into the store's slices, and old slices into longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use slo_specs::{Catalog, Fingerprint};
 use crate::config::Retention;
 use crate::history::{load_latencies, recount};
 use crate::live::{Cut, Gathered, Live, sum};
-use crate::resume::locked;
+use crate::resume::{OBSERVING_SINCE, UNJUDGED_FROM, locked};
 use crate::store::{Fold, SliceRow, Store, StoreError, TallyRow, Tier, Trim};
 
 /// One hour in seconds.
@@ -34,6 +34,10 @@ pub(crate) struct Folder {
     folded: i64,
     /// Indicators whose history could not be read yet.
     without_history: Vec<Fingerprint>,
+    /// Indicators whose tallies are stored and marked as whole.
+    whole: BTreeSet<Fingerprint>,
+    /// A fold failed: it is not known whether it was stored.
+    in_doubt: bool,
     retention: Retention,
     max_late_s: i64,
 }
@@ -51,23 +55,81 @@ impl Folder {
             backlog: Cut::default(),
             folded: 0,
             without_history: Vec::new(),
+            whole: BTreeSet::new(),
+            in_doubt: false,
             retention,
             max_late_s,
         }
     }
 
     /// Takes a cut and writes it; what cannot be written is kept and written with the next.
-    pub(crate) async fn fold(&mut self, now: i64) -> Result<(), StoreError> {
+    ///
+    /// `unjudged_from` is the first tick that is still to be judged, in Unix seconds: a process that
+    /// starts from this fold goes on there.
+    pub(crate) async fn fold(
+        &mut self,
+        now: i64,
+        unjudged_from: Option<i64>,
+    ) -> Result<(), StoreError> {
+        self.settle().await?;
         let cut = locked(&self.live).cut(now);
         self.backlog.add(cut);
-        if self.backlog.upto == self.folded && self.backlog.chunks.is_empty() {
+        let mut fold = self.fold_of_backlog(unjudged_from);
+        let unchanged =
+            fold.upto == self.folded && fold.tallies.is_empty() && fold.streams.is_empty();
+        if unchanged {
             return Ok(());
         }
-        let slices = merged_slices(&self.store, &self.backlog).await?;
-        self.store.fold(&fold_of(&self.backlog, slices)).await?;
-        self.folded = self.backlog.upto;
-        self.backlog = Cut::default();
+        fold.slices = merged_slices(&self.store, &self.backlog).await?;
+        let outcome = self.store.fold(&fold).await;
+        if let Err(error) = outcome {
+            self.in_doubt = true;
+            return Err(error);
+        }
+        self.folded(fold.upto);
         Ok(())
+    }
+
+    /// A fold that failed may be stored all the same: then its slices must not be added again.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        if self.in_doubt {
+            // The first write waits for what an earlier connection may still be doing.
+            self.store.ping_write().await?;
+            if self.store.folded().await? == self.backlog.upto {
+                self.folded(self.backlog.upto);
+            }
+            self.in_doubt = false;
+        }
+        Ok(())
+    }
+
+    fn folded(&mut self, upto: i64) {
+        self.folded = upto;
+        let whole = locked(&self.live).indicators();
+        let whole = whole
+            .into_iter()
+            .filter(|one| !self.without_history.contains(one));
+        self.whole = whole.collect();
+        self.backlog = Cut::default();
+    }
+
+    /// The fold of the backlog, still without its slices. Tallies of an indicator are stored once its
+    /// history is whole, and marked so: half a history must not be found at the next start.
+    fn fold_of_backlog(&self, unjudged_from: Option<i64>) -> Fold {
+        let indicators = locked(&self.live).indicators();
+        let mut fold = fold_of(&self.backlog, unjudged_from);
+        let without: Vec<i64> = self
+            .without_history
+            .iter()
+            .map(|one| one.0.cast_signed())
+            .collect();
+        fold.tallies
+            .retain(|row| !without.contains(&row.fingerprint));
+        let unmarked = indicators
+            .iter()
+            .filter(|one| !self.whole.contains(one) && !self.without_history.contains(one));
+        fold.tallies.extend(unmarked.map(|one| whole_history(*one)));
+        fold
     }
 
     /// Judges another catalog from now on. Indicators without tallies are counted over the same
@@ -77,16 +139,24 @@ impl Folder {
         catalog: Arc<Catalog>,
         now: i64,
     ) -> Result<(), StoreError> {
-        let added = {
+        self.settle().await?;
+        let (added, kept) = {
             let mut live = locked(&self.live);
             self.backlog.add(live.cut(now));
-            live.change_catalog(catalog)
+            (live.change_catalog(catalog), live.indicators())
         };
+        // What is not kept up to date any more must not be stored again either.
+        self.backlog
+            .chunks
+            .retain(|(indicator, _), _| kept.contains(indicator));
+        self.whole.retain(|indicator| kept.contains(indicator));
+        self.without_history
+            .retain(|indicator| kept.contains(indicator));
         self.without_history.extend(added);
-        self.count_history(now).await?;
-        let kept = locked(&self.live).indicators();
+        locked(&self.live).forget(&self.without_history);
         let kept: Vec<i64> = kept.iter().map(|kept| kept.0.cast_signed()).collect();
-        self.store.keep_tallies(&kept).await
+        self.store.keep_tallies(&kept).await?;
+        self.count_history(now).await
     }
 
     /// Counts the history of the indicators that have none yet, from the beginning.
@@ -94,6 +164,7 @@ impl Folder {
         if self.without_history.is_empty() {
             return Ok(());
         }
+        self.settle().await?;
         {
             let mut live = locked(&self.live);
             self.backlog.add(live.cut(now));
@@ -107,6 +178,7 @@ impl Folder {
         recount(&self.store, &self.live, &self.without_history, now).await?;
         load_latencies(&self.store, &self.live, &self.without_history, now).await?;
         self.without_history.clear();
+        locked(&self.live).history_counted();
         Ok(())
     }
 
@@ -131,7 +203,7 @@ impl Folder {
             while after < upto {
                 let until = after + READ_STEP_S;
                 for row in self.store.slices(Tier::Ten, None, after, until).await? {
-                    longer.add(&row)?;
+                    longer.add(&row);
                 }
                 after = until;
             }
@@ -190,7 +262,9 @@ async fn merged_slices(store: &Store, cut: &Cut) -> Result<Vec<SliceRow>, StoreE
         if let Some(before) = stored.remove(&key) {
             row.requests += before.requests;
             row.failed += before.failed;
-            sum(pack.merge(&unpack(&before)?), "a slice");
+            if let Some(stored) = unpack(&before) {
+                sum(pack.merge(&stored), "a slice");
+            }
         }
         row.pack = pack.encode();
         rows.push(row);
@@ -198,7 +272,19 @@ async fn merged_slices(store: &Store, cut: &Cut) -> Result<Vec<SliceRow>, StoreE
     Ok(rows)
 }
 
-fn fold_of(cut: &Cut, slices: Vec<SliceRow>) -> Fold {
+/// The end of the hour under which an indicator's mark stands: its stored tallies are whole.
+pub(crate) const WHOLE_HISTORY: i64 = i64::MAX;
+
+fn whole_history(indicator: Fingerprint) -> TallyRow {
+    TallyRow {
+        fingerprint: indicator.0.cast_signed(),
+        tier: Tier::Hour,
+        hour_end_s: WHOLE_HISTORY,
+        chunk: Vec::new(),
+    }
+}
+
+fn fold_of(cut: &Cut, unjudged_from: Option<i64>) -> Fold {
     let tallies = cut
         .chunks
         .iter()
@@ -209,9 +295,14 @@ fn fold_of(cut: &Cut, slices: Vec<SliceRow>) -> Fold {
             chunk: chunk.bytes.clone(),
         })
         .collect();
+    let since_s = cut
+        .observing_since_nanos
+        .map(|nanos| signed(nanos / 1_000_000_000));
+    let unjudged_from = unjudged_from.into_iter().chain(cut.touched).min();
+    let times = [(OBSERVING_SINCE, since_s), (UNJUDGED_FROM, unjudged_from)];
     Fold {
         upto: cut.upto,
-        slices,
+        slices: Vec::new(),
         tallies,
         streams: cut
             .streams
@@ -229,6 +320,11 @@ fn fold_of(cut: &Cut, slices: Vec<SliceRow>) -> Fold {
                 ]
             })
             .map(|(name, count)| (name, signed(count)))
+            .chain(
+                times
+                    .into_iter()
+                    .filter_map(|(name, at)| Some((name.to_owned(), at?))),
+            )
             .collect(),
     }
 }
@@ -240,18 +336,17 @@ struct Lengthened {
 }
 
 impl Lengthened {
-    fn add(&mut self, row: &SliceRow) -> Result<(), StoreError> {
+    fn add(&mut self, row: &SliceRow) {
         let gathered = Gathered {
             requests: unsigned(row.requests),
             failed: unsigned(row.failed),
-            pack: unpack(row)?,
+            pack: unpack(row).unwrap_or_default(),
         };
         for tier in [Tier::Minute, Tier::Hour] {
             let end = -(-row.end_s).div_euclid(tier.seconds()) * tier.seconds();
             let key = (tier, end, row.service.clone());
             self.merged.entry(key).or_default().add(&gathered);
         }
-        Ok(())
     }
 
     fn rows(self) -> Vec<SliceRow> {
@@ -276,9 +371,19 @@ fn tier_of(tier: slo_specs::Tier) -> Tier {
     }
 }
 
-/// The series of a stored row.
-pub(crate) fn unpack(row: &SliceRow) -> Result<Pack, StoreError> {
-    Pack::decode(&row.pack).map_err(|error| StoreError::damaged("slice", row.end_s, &error))
+/// The series of a stored row. One that is damaged is told and left out: it must keep neither the
+/// rest from being counted nor the server from starting.
+pub(crate) fn unpack(row: &SliceRow) -> Option<Pack> {
+    Pack::decode(&row.pack)
+        .inspect_err(|error| {
+            tracing::error!(
+                error = %error,
+                slice.end_s = row.end_s,
+                slice.service = row.service,
+                "a stored slice is damaged; what it held is missing from charts and recounts"
+            );
+        })
+        .ok()
 }
 
 /// Counts are stored as 64-bit signed integers: 9·10¹⁸ is beyond any traffic.

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 use slo_specs::Fingerprint;
 
 use crate::fold::unpack;
-use crate::live::Live;
+use crate::live::{Live, MINUTES_S};
 use crate::resume::locked;
 use crate::store::{Store, StoreError, Tier};
 
 /// How much of a history is read at once, in seconds.
 const STEP_S: i64 = 6 * 3600;
+/// Nothing lies further ahead than what is taken as now.
+const AHEAD_S: i64 = 3600;
 
 /// Counts the stored slices for indicators that have no tallies: a new or changed objective is
 /// judged over the same history.
@@ -23,18 +25,8 @@ pub(crate) async fn recount(
     if indicators.is_empty() {
         return Ok(());
     }
-    let sealed = store.sealed_until().await?;
-    let minutes_from = store.first_end(Tier::Minute).await?.unwrap_or(sealed) - 60;
-    let hours_from = store.first_end(Tier::Hour).await?.unwrap_or(sealed) - 3600;
-    let minutes_from = -(-minutes_from).div_euclid(3600) * 3600;
-    let tens_from = store.first_end(Tier::Ten).await?.unwrap_or(now) - 10;
-    let spans = [
-        (Tier::Hour, hours_from, minutes_from.min(sealed)),
-        (Tier::Minute, minutes_from.min(sealed), sealed),
-        (Tier::Ten, sealed.max(tens_from), i64::MAX),
-    ];
-    for (tier, from, upto) in spans {
-        each_slice(store, tier, from, upto, now, |end, pack| {
+    for (tier, from, upto) in spans(store, now, i64::MIN, i64::MIN).await? {
+        each_slice(store, tier, from, upto, |end, pack| {
             locked(live).recount(indicators, end, pack);
         })
         .await?;
@@ -42,26 +34,54 @@ pub(crate) async fn recount(
     Ok(())
 }
 
-/// Loads the latencies of indicators: hours as far as any window reaches, then what is young.
+/// Loads the latencies of indicators: as fine as they are kept, as far as any window reaches.
 pub(crate) async fn load_latencies(
     store: &Store,
     live: &Mutex<Live>,
     indicators: &[Fingerprint],
     now: i64,
 ) -> Result<(), StoreError> {
-    let longest = locked(live).longest_window_s();
-    let sealed = store.sealed_until().await?;
-    let spans = [
-        (Tier::Hour, (now - longest).min(sealed), sealed),
-        (Tier::Ten, sealed, i64::MAX),
-    ];
-    for (tier, from, upto) in spans {
-        each_slice(store, tier, from, upto, now, |end, pack| {
+    let oldest = now - locked(live).longest_window_s();
+    let minutes_from = now - MINUTES_S;
+    for (tier, from, upto) in spans(store, now, oldest, minutes_from).await? {
+        each_slice(store, tier, from, upto, |end, pack| {
             locked(live).record_latencies(Some(indicators), end, tier.seconds(), pack);
         })
         .await?;
     }
     Ok(())
+}
+
+/// Which tier covers which time, in `(from, upto]`: hours, then minutes, then 10 s for as long as
+/// they are kept. Each event is in one of them, as they meet at whole hours.
+async fn spans(
+    store: &Store,
+    now: i64,
+    oldest: i64,
+    minutes_from: i64,
+) -> Result<[(Tier, i64, i64); 3], StoreError> {
+    let sealed = store.sealed_until().await?;
+    let begin = |first: Option<i64>, length: i64| {
+        first
+            .map_or(sealed, |end| ceil_hour(end - length))
+            .min(sealed)
+    };
+    let hours_from = begin(store.first_end(Tier::Hour).await?, 3600).max(oldest);
+    let minutes_from = begin(store.first_end(Tier::Minute).await?, 60)
+        .max(ceil_hour(minutes_from))
+        .min(sealed);
+    let tens = store.first_end(Tier::Ten).await?;
+    let tens_from = tens.map_or(sealed, |end| ceil_hour(end - 10)).min(sealed);
+    Ok([
+        (Tier::Hour, hours_from.min(minutes_from), minutes_from),
+        (Tier::Minute, minutes_from.min(tens_from), tens_from),
+        (Tier::Ten, tens_from, now + AHEAD_S),
+    ])
+}
+
+/// The whole hour at or after a time.
+fn ceil_hour(second: i64) -> i64 {
+    -(-second.max(i64::MIN / 2)).div_euclid(3600) * 3600
 }
 
 /// Visits the stored slices of `(from, upto]`, a few hours at a time.
@@ -70,16 +90,15 @@ async fn each_slice(
     tier: Tier,
     from: i64,
     upto: i64,
-    now: i64,
     mut visit: impl FnMut(i64, &collector::Pack),
 ) -> Result<(), StoreError> {
-    // Nothing lies further ahead than what is taken as now.
-    let upto = upto.min(now + 3600);
     let mut after = from.max(store.first_end(tier).await?.unwrap_or(upto) - 1);
     while after < upto {
         let until = (after + STEP_S).min(upto);
         for row in store.slices(tier, None, after, until).await? {
-            visit(row.end_s, &unpack(&row)?);
+            if let Some(pack) = unpack(&row) {
+                visit(row.end_s, &pack);
+            }
         }
         after = until;
     }

@@ -8,11 +8,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRule, Change, Evaluation, Objective, Reading, Severity, Transition, evaluate,
-    judge_again,
+    AlertState, BurnRule, Change, Evaluation, Fingerprint, Objective, Reading, Severity,
+    Transition, evaluate, judge_again,
 };
 
 use crate::live::Live;
+
+/// Seconds between ticks.
+const TICK_S: i64 = 10;
+/// How far back ticks that were missed are judged: a process that was down for longer has nothing
+/// from that time but what comes late, which is judged for its own sake.
+const LONGEST_AGAIN_S: i64 = 86_400;
 
 /// An alert is known by its objective and its rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +42,10 @@ pub(crate) struct Alert {
 pub(crate) struct Judge {
     alerts: BTreeMap<AlertKey, Alert>,
     next_incident: u64,
+    /// The last tick whose verdict was accepted; ticks after it are still to be judged.
+    judged_until: Option<Timestamp>,
+    /// Per indicator the earliest slice end that changed since then.
+    touched: BTreeMap<Fingerprint, i64>,
 }
 
 /// What a tick found and would change.
@@ -80,12 +90,35 @@ pub(crate) struct Cause {
 }
 
 impl Judge {
-    /// Goes on with stored alerts; incidents are numbered from `next_incident`.
-    pub(crate) fn resume(alerts: BTreeMap<AlertKey, Alert>, next_incident: u64) -> Judge {
+    /// Goes on with stored alerts; incidents are numbered from `next_incident`. The ticks from
+    /// `unjudged_from` (Unix seconds) on are judged with the first one.
+    pub(crate) fn resume(
+        alerts: BTreeMap<AlertKey, Alert>,
+        next_incident: u64,
+        unjudged_from: Option<i64>,
+    ) -> Judge {
         Judge {
             alerts,
             next_incident,
+            judged_until: unjudged_from.and_then(|from| Timestamp::from_second(from - TICK_S).ok()),
+            touched: BTreeMap::new(),
         }
+    }
+
+    /// Takes stored alerts in place of what it remembers: a transition failed, and it is not known
+    /// whether it was stored. What is still to be judged stays.
+    pub(crate) fn reread(&mut self, stored: Judge) {
+        self.alerts = stored.alerts;
+        self.next_incident = stored.next_incident;
+    }
+
+    /// The first tick that is still to be judged, or judged again, in Unix seconds.
+    pub(crate) fn unjudged_from(&self) -> Option<i64> {
+        let missed = self.judged_until.map(|until| until.as_second() + TICK_S);
+        missed
+            .into_iter()
+            .chain(self.touched.values().copied())
+            .min()
     }
 
     /// Where an alert stands.
@@ -100,9 +133,12 @@ impl Judge {
             .unwrap_or_default()
     }
 
-    /// Evaluates the live state at a tick. Nothing of the judge changes.
-    pub(crate) fn propose(&self, live: &mut Live, now: Timestamp) -> Step {
-        let touched = live.take_touched();
+    /// Evaluates the live state at a tick. No alert changes until the step is accepted.
+    pub(crate) fn propose(&mut self, live: &mut Live, now: Timestamp) -> Step {
+        for (indicator, end) in live.take_touched() {
+            let earliest = self.touched.entry(indicator).or_insert(end);
+            *earliest = end.min(*earliest);
+        }
         let catalog = Arc::clone(live.catalog());
         let mut step = Step {
             at: now,
@@ -116,11 +152,9 @@ impl Judge {
                 continue;
             };
             let evaluation = evaluate(&objective, timeline, now);
-            let late = touched
-                .get(&fingerprint)
-                .and_then(|end| Timestamp::from_second(*end).ok())
-                .filter(|end| *end < now)
-                .map(|end| judge_again(&objective, timeline, end, now))
+            let late = self
+                .judge_again_from(&objective, fingerprint, now)
+                .map(|from| judge_again(&objective, timeline, from, now))
                 .unwrap_or_default();
             for (index, rule) in objective.rules.iter().enumerate() {
                 let late = late.iter().find(|breach| breach.rule == index);
@@ -135,6 +169,29 @@ impl Judge {
         }
         self.resolve_removed(&catalog, now, &mut step.changes);
         step
+    }
+
+    /// The first past tick that is to be judged with the data of now: one that was missed, or one
+    /// that late data changed. None if there is none, or if every rule fires already.
+    fn judge_again_from(
+        &self,
+        objective: &Objective,
+        indicator: Fingerprint,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let fires = |rule: &BurnRule| self.state(&objective.id, &rule.name).is_firing();
+        if objective.rules.iter().all(fires) {
+            return None;
+        }
+        let oldest = now.as_second() - LONGEST_AGAIN_S;
+        let missed = self
+            .judged_until
+            .map(|until| (until.as_second() + TICK_S).max(oldest));
+        let from = [missed, self.touched.get(&indicator).copied()]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Timestamp::from_second(from).ok().filter(|from| *from < now)
     }
 
     fn advance(
@@ -236,8 +293,10 @@ impl Judge {
     }
 
     /// Takes on what was made durable.
-    pub(crate) fn accept(&mut self, changes: &[StateChange]) {
-        for change in changes {
+    pub(crate) fn accept(&mut self, step: &Step) {
+        self.judged_until = Some(step.at);
+        self.touched.clear();
+        for change in &step.changes {
             let alert = Alert {
                 state: change.state.clone(),
                 version: change.version + 1,

@@ -15,7 +15,7 @@ use collector::{
 use slo_specs::{Catalog, Fingerprint, Objective, Timeline};
 
 use self::latency::Latency;
-pub(crate) use self::latency::Quantiles;
+pub(crate) use self::latency::{MINUTES_S, Quantiles};
 use crate::sli::{Index, tally};
 
 /// One service's slice, gathered since the last cut.
@@ -38,6 +38,10 @@ pub(crate) struct Cut {
     pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
     pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
     pub(crate) classes: Classes,
+    /// The earliest slice end that changed and was not judged since.
+    pub(crate) touched: Option<i64>,
+    /// Metric streams that began before this are unknown by now: their first point is a base.
+    pub(crate) observing_since_nanos: Option<u64>,
 }
 
 impl Cut {
@@ -50,6 +54,8 @@ impl Cut {
         self.chunks.extend(later.chunks);
         self.streams.extend(later.streams);
         self.classes = later.classes;
+        self.touched = self.touched.into_iter().chain(later.touched).min();
+        self.observing_since_nanos = later.observing_since_nanos.or(self.observing_since_nanos);
     }
 }
 
@@ -76,6 +82,11 @@ pub(crate) struct Live {
     applied: i64,
     /// Per indicator the earliest slice end that changed since the last tick.
     touched: BTreeMap<Fingerprint, i64>,
+    observing_since_nanos: Option<u64>,
+    /// How long the latencies of a minute are kept apart, in seconds.
+    minutes_s: i64,
+    /// Indicators whose history is not counted yet: nothing is said of them.
+    without_history: Vec<Fingerprint>,
 }
 
 impl Live {
@@ -98,7 +109,15 @@ impl Live {
             classes: Classes::default(),
             applied: 0,
             touched: BTreeMap::new(),
+            observing_since_nanos: None,
+            minutes_s: MINUTES_S,
+            without_history: Vec::new(),
         }
+    }
+
+    /// Keeps the latencies of every minute, for percentiles that are exact to the minute.
+    pub(crate) fn keep_minutes(&mut self) {
+        self.minutes_s = i64::MAX;
     }
 
     /// Starts from what the store holds: journal rows up to `folded` are in it already.
@@ -126,8 +145,12 @@ impl Live {
         &self.classes
     }
 
-    /// Tallies of an indicator; none if no objective of the catalog has it.
+    /// Tallies of an indicator; none if no objective of the catalog has it, or if its history is
+    /// not counted yet: half a history is a wrong budget.
     pub(crate) fn timeline(&self, indicator: Fingerprint) -> Option<&Timeline> {
+        if self.without_history.contains(&indicator) {
+            return None;
+        }
         self.timelines.get(&indicator)
     }
 
@@ -230,8 +253,22 @@ impl Live {
         }
     }
 
+    /// Metric streams that were trimmed, and since when streams are known.
+    pub(crate) fn forget_streams(&mut self, ids: Vec<StreamId>, observing_since_nanos: u64) {
+        // An empty state removes the stored one.
+        self.streams
+            .extend(ids.into_iter().map(|id| (id, Vec::new())));
+        self.observing_since_nanos = Some(observing_since_nanos);
+    }
+
+    /// The history of these indicators is counted: they can be judged.
+    pub(crate) fn history_counted(&mut self) {
+        self.without_history.clear();
+    }
+
     /// Empties the tallies and latencies of indicators whose history is about to be counted.
     pub(crate) fn forget(&mut self, indicators: &[Fingerprint]) {
+        self.without_history = indicators.to_vec();
         for (fingerprint, indicator) in self.index.indicators() {
             if indicators.contains(fingerprint) {
                 let empty = Timeline::counting(indicator.counted());
@@ -249,7 +286,8 @@ impl Live {
         }
         let longest = self.longest_windows();
         for (fingerprint, latency) in &mut self.latencies {
-            latency.advance(now, longest.get(fingerprint).copied().unwrap_or_default());
+            let window_s = longest.get(fingerprint).copied().unwrap_or_default();
+            latency.advance(now, window_s, self.minutes_s);
         }
         let mut chunks = BTreeMap::new();
         for (fingerprint, timeline) in &mut self.timelines {
@@ -264,6 +302,8 @@ impl Live {
             chunks,
             streams: std::mem::take(&mut self.streams),
             classes: self.classes,
+            touched: self.touched.values().copied().min(),
+            observing_since_nanos: self.observing_since_nanos.take(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use slo_specs::{Catalog, Level, Problem};
+use slo_specs::{Catalog, Level, Objective, Problem, SourceFile};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,30 +17,43 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// What is wrong with the spec files as they are now; shown on every page.
 pub(crate) type SpecProblems = Arc<ArcSwap<Vec<Problem>>>;
 
+/// Largest share of the objectives that a change of the files may remove without being asked for:
+/// an emptied folder or a wrong branch is a mistake, not a catalog.
+const REMOVED_PERCENT: usize = 30;
+
 /// Keeps the catalog in step with the folder of specs.
 #[derive(Debug)]
 pub(crate) struct Reloader {
     folder: PathBuf,
     proposed: mpsc::Sender<Arc<Catalog>>,
     problems: SpecProblems,
-    /// Hash of the files as they were last read.
+    /// The catalog in force, or about to be.
+    catalog: Arc<Catalog>,
+    /// Hash of the files as they were last judged.
     seen: Option<blake3::Hash>,
+    /// Hash of the files at the last look: a file may be half written.
+    last_look: Option<blake3::Hash>,
 }
 
 impl Reloader {
+    /// Watches a folder that was read as `files` and resolved to `catalog`; returns also where the
+    /// next catalogs come out.
     pub(crate) fn new(
         folder: PathBuf,
-        proposed: mpsc::Sender<Arc<Catalog>>,
-        problems: SpecProblems,
-    ) -> Reloader {
-        Reloader {
-            seen: catalog::read(std::slice::from_ref(&folder))
-                .ok()
-                .map(|files| hash(&files)),
+        files: &[SourceFile],
+        catalog: Arc<Catalog>,
+        problems: &SpecProblems,
+    ) -> (Reloader, mpsc::Receiver<Arc<Catalog>>) {
+        let (proposed, taken) = mpsc::channel(1);
+        let reloader = Reloader {
             folder,
             proposed,
-            problems,
-        }
+            problems: Arc::clone(problems),
+            catalog,
+            seen: Some(hash(files)),
+            last_look: None,
+        };
+        (reloader, taken)
     }
 
     /// Watches until stopped.
@@ -67,10 +80,14 @@ impl Reloader {
     async fn look(&mut self, asked: bool) {
         let files = match catalog::read(std::slice::from_ref(&self.folder)) {
             Ok(files) => files,
-            Err(error) => return self.refuse(vec![unreadable(&self.folder, &error)]),
+            Err(error) => {
+                self.seen = None;
+                return self.refuse(vec![unreadable(&self.folder, &error)]);
+            }
         };
         let found = hash(&files);
-        if !asked && self.seen == Some(found) {
+        let settled = self.last_look.replace(found) == Some(found);
+        if !asked && (self.seen == Some(found) || !settled) {
             return;
         }
         self.seen = Some(found);
@@ -78,12 +95,30 @@ impl Reloader {
         if loaded.problems.iter().any(Problem::is_error) {
             return self.refuse(loaded.problems);
         }
-        let objectives = loaded.catalog.objectives.len();
+        if !asked && let Some(problem) = self.removes_too_much(&loaded.catalog) {
+            return self.refuse(vec![problem]);
+        }
+        self.catalog = Arc::new(loaded.catalog);
         // The ticker is the only receiver; it is gone when the server stops.
-        if self.proposed.send(Arc::new(loaded.catalog)).await.is_ok() {
+        if self.proposed.send(Arc::clone(&self.catalog)).await.is_ok() {
+            let objectives = self.catalog.objectives.len();
             tracing::info!(catalog.objectives = objectives, "the specs were read again");
             self.note(loaded.problems);
         }
+    }
+
+    fn removes_too_much(&self, catalog: &Catalog) -> Option<Problem> {
+        let before = self.catalog.objectives.len();
+        let gone = |objective: &&Objective| catalog.objective(&objective.id).is_none();
+        let removed = self.catalog.objectives.iter().filter(gone).count();
+        (removed * 100 > before * REMOVED_PERCENT).then(|| Problem {
+            file: self.folder.display().to_string(),
+            line: 1,
+            column: 1,
+            severity: Level::Error,
+            message: format!("the changed files remove {removed} of {before} objectives"),
+            help: Some("send SIGHUP to confirm; until then the old ones stay in force".to_owned()),
+        })
     }
 
     /// The old catalog stays, and everyone is told.
@@ -105,7 +140,7 @@ impl Reloader {
     }
 }
 
-fn hash(files: &[slo_specs::SourceFile]) -> blake3::Hash {
+fn hash(files: &[SourceFile]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for file in files {
         hasher.update(file.path.as_bytes());

@@ -13,11 +13,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::{Delta, Encoding, Kind, Known, Limits, Measure, Origin, Streams};
+use collector::{Classes, Delta, Encoding, Kind, Known, Limits, Measure, Origin, Streams};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use slo_specs::{Catalog, Evaluation, Objective};
+use slo_specs::{AlertState, Catalog, Evaluation, Objective};
 
 pub(crate) use self::report::{AlertReport, Report, SloReport, Windows, slo_report, windows};
 use crate::catalog;
@@ -66,6 +66,7 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     for file in &args.files {
         replay.file(file)?;
     }
+    tell_rejected(replay.live.classes(), &mut std::io::stderr().lock())?;
     let report = replay.finish();
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -74,6 +75,20 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     writeln!(out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is not in the result, and why: totals without it would look right.
+fn tell_rejected(classes: &Classes, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let reasons = [
+        ("arrived more than 2 h late", classes.late),
+        ("lie in the future", classes.future),
+        ("are not usable", classes.invalid),
+        ("are of a kind that is not measured", classes.unsupported),
+    ];
+    for (reason, class) in reasons.into_iter().filter(|(_, class)| class.total > 0) {
+        writeln!(out, "{} events are not counted: they {reason}", class.total)?;
+    }
+    Ok(())
 }
 
 /// The pipeline with a simulated clock.
@@ -107,8 +122,10 @@ impl Replay {
     pub(crate) fn new(catalog: Arc<Catalog>) -> Replay {
         let measure = catalog::measure(&catalog, &Limits::default());
         let known = Arc::new(Known::default());
+        let mut live = Live::new(catalog, Arc::clone(&known));
+        live.keep_minutes();
         Replay {
-            live: Live::new(catalog, Arc::clone(&known)),
+            live,
             known,
             streams: Streams::new(Origin::Replay),
             measure,
@@ -198,10 +215,29 @@ impl Replay {
             ));
         }
         while self.next_tick <= arrival_s {
-            self.tick();
+            let step = self.tick();
+            if step.changes.is_empty() && self.is_still() {
+                // No tick of the gap can differ from this one.
+                self.next_tick = (arrival_s.div_euclid(TICK_S) + 1) * TICK_S;
+            }
         }
         self.clock = Some(arrival);
         Ok(())
+    }
+
+    /// No event lies in any look-back, and no alert waits for its hold.
+    fn is_still(&self) -> bool {
+        let tick = self.next_tick - TICK_S;
+        self.live.objectives().iter().all(|objective| {
+            let timeline = self.live.timeline(objective.indicator.fingerprint());
+            let last = timeline.and_then(slo_specs::Timeline::last_event);
+            objective.rules.iter().all(|rule| {
+                let look_back = i64::try_from(rule.long.as_secs()).unwrap_or(i64::MAX);
+                let state = self.judge.state(&objective.id, &rule.name);
+                last.is_none_or(|last| last <= tick.saturating_sub(look_back))
+                    && !matches!(state, AlertState::Pending { .. })
+            })
+        })
     }
 
     fn take(&mut self, kind: Kind, line: &[u8], arrival: u64) -> Result<(), String> {
@@ -235,7 +271,7 @@ impl Replay {
         let cut = self.live.cut(now.as_second());
         drop(cut);
         let step = self.judge.propose(&mut self.live, now);
-        self.judge.accept(&step.changes);
+        self.judge.accept(&step);
         for change in &step.changes {
             if let Some(event) = &change.event {
                 self.record(event, &change.key.objective, &change.key.rule, now);

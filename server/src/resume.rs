@@ -6,18 +6,23 @@ use std::sync::{Arc, Mutex};
 use collector::{Class, Classes, Delta, Known, Origin, SeriesId, SeriesKey, StreamId, Streams};
 use slo_specs::{Catalog, Fingerprint};
 
+use crate::fold::WHOLE_HISTORY;
 use crate::history::{load_latencies, recount};
 use crate::live::Live;
 use crate::store::{Fold, Store, StoreError, TallyRow, Tier};
 
-/// Name of the counter that remembers when this store began to observe, in Unix seconds.
-const OBSERVING_SINCE: &str = "observing_since_s";
+/// Name of the counter that remembers since when this store knows metric streams, in Unix seconds.
+pub(crate) const OBSERVING_SINCE: &str = "observing_since_s";
+/// Name of the counter that remembers the first tick that is still to be judged, in Unix seconds.
+pub(crate) const UNJUDGED_FROM: &str = "unjudged_from_s";
 /// The state to go on with.
 #[derive(Debug)]
 pub(crate) struct Resumed {
     pub(crate) live: Arc<Mutex<Live>>,
     pub(crate) known: Arc<Known>,
     pub(crate) streams: Streams,
+    /// The first tick that is still to be judged, in Unix seconds.
+    pub(crate) unjudged_from: Option<i64>,
 }
 
 /// Loads series, streams, tallies and latencies, then counts the journal's tail.
@@ -39,6 +44,8 @@ pub(crate) async fn resume(
     let mut live = Live::new(catalog, Arc::clone(&known));
     live.resume(store.folded().await?, classes_of(&counters));
     let indicators = live.indicators();
+    // Tallies of indicators that left the catalog are not kept up to date: never find them again.
+    store.keep_tallies(&fingerprints(&indicators)).await?;
     let rows = store.tallies(&fingerprints(&indicators), 0).await?;
     let without_history = restore_tallies(&mut live, &indicators, rows)?;
     let live = Arc::new(Mutex::new(live));
@@ -56,6 +63,7 @@ pub(crate) async fn resume(
         live,
         known,
         streams,
+        unjudged_from: counters.get(UNJUDGED_FROM).copied(),
     })
 }
 
@@ -70,6 +78,9 @@ pub(crate) async fn load_series(store: &Store, known: &Known) -> Result<(), Stor
 }
 
 fn restore_stream(streams: &mut Streams, id: StreamId, state: &[u8]) -> Result<(), StoreError> {
+    if state.is_empty() {
+        return Ok(());
+    }
     streams
         .restore(id, state)
         .map_err(|error| StoreError::damaged("stream", id.0, &error))
@@ -113,34 +124,28 @@ async fn observing_since(
     Ok(now)
 }
 
-/// Restores stored tallies; returns the indicators that have none.
+/// Restores the stored tallies of indicators whose history is whole; returns the other indicators.
 fn restore_tallies(
     live: &mut Live,
     indicators: &[Fingerprint],
     rows: Vec<TallyRow>,
 ) -> Result<Vec<Fingerprint>, StoreError> {
-    // An hour's chunk grows coarser with age: the coarsest of an hour is the last that was written.
-    let mut last: BTreeMap<(i64, i64), TallyRow> = BTreeMap::new();
-    for row in rows {
-        let kept = last
-            .entry((row.fingerprint, row.hour_end_s))
-            .or_insert_with(|| row.clone());
-        if row.tier > kept.tier {
-            *kept = row;
-        }
-    }
-    let mut with_history = BTreeSet::new();
-    for ((fingerprint, hour_end), row) in last {
-        let fingerprint = Fingerprint(fingerprint.cast_unsigned());
-        if let Some(timeline) = live.timeline_mut(fingerprint) {
+    let (marks, mut chunks): (Vec<TallyRow>, Vec<TallyRow>) = rows
+        .into_iter()
+        .partition(|row| row.hour_end_s == WHOLE_HISTORY);
+    let whole: BTreeSet<i64> = marks.iter().map(|row| row.fingerprint).collect();
+    // Of an hour that is stored in two tiers the coarser is the newer: it comes last.
+    chunks.sort_by_key(|row| row.tier);
+    for row in chunks.iter().filter(|row| whole.contains(&row.fingerprint)) {
+        let indicator = Fingerprint(row.fingerprint.cast_unsigned());
+        if let Some(timeline) = live.timeline_mut(indicator) {
             timeline
-                .restore(timeline_tier(row.tier), hour_end, &row.chunk)
-                .map_err(|error| StoreError::damaged("tally", hour_end, &error))?;
-            with_history.insert(fingerprint);
+                .restore(timeline_tier(row.tier), row.hour_end_s, &row.chunk)
+                .map_err(|error| StoreError::damaged("tally", row.hour_end_s, &error))?;
         }
     }
-    let missing = |fingerprint: &&Fingerprint| !with_history.contains(*fingerprint);
-    Ok(indicators.iter().filter(missing).copied().collect())
+    let half = |indicator: &&Fingerprint| !whole.contains(&indicator.0.cast_signed());
+    Ok(indicators.iter().filter(half).copied().collect())
 }
 
 /// The store's tier as a timeline calls it.

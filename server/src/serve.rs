@@ -43,18 +43,21 @@ const STOP_TIME: Duration = Duration::from_secs(10);
 pub fn main(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::resolve(args)?;
     let runtime = runtime()?;
-    let telemetry = runtime.block_on(async {
+    let (telemetry, code) = runtime.block_on(async {
         let telemetry = Telemetry::start(&config.telemetry)?;
-        let server = Server::start(config).await?;
+        let mut server = Server::start(config).await?;
         telemetry.export(server.metrics());
         server.announce()?;
-        stop_requested().await?;
+        let code = tokio::select! {
+            stopped = stop_requested() => stopped.map(|()| ExitCode::SUCCESS)?,
+            () = server.failed() => ExitCode::FAILURE,
+        };
         server.stop().await;
-        anyhow::Ok(telemetry)
+        anyhow::Ok((telemetry, code))
     })?;
     // Off the runtime's threads, which it needs to send what is left.
     telemetry.shutdown();
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// The runtime of every long-running subcommand; TLS is set up before anything connects.
@@ -104,7 +107,8 @@ impl Server {
     /// Starts all parts; returns when requests are accepted.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let clock = SystemClock;
-        let loaded = catalog::load(&config.specs)?;
+        let files = catalog::read(std::slice::from_ref(&config.specs))?;
+        let loaded = slo_specs::load(&files);
         refuse_bad_specs(&loaded.problems)?;
         let catalog = Arc::new(loaded.catalog);
         // The sockets are open before the state is loaded: senders wait in the backlog meanwhile.
@@ -149,7 +153,10 @@ impl Server {
             measure,
             problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
         };
-        server.start_tasks(&config, &wired, resumed, queue).await?;
+        let reloader = Reloader::new(config.specs.clone(), &files, catalog, &wired.problems);
+        server
+            .start_tasks(&config, &wired, resumed, queue, reloader)
+            .await?;
         server.listen(sockets, parts, wired);
         Ok(server)
     }
@@ -160,13 +167,14 @@ impl Server {
         wired: &Wired,
         resumed: Resumed,
         queue: mpsc::Receiver<Queued>,
+        (reloader, proposed): (Reloader, mpsc::Receiver<Arc<slo_specs::Catalog>>),
     ) -> anyhow::Result<()> {
         let owed = Arc::new(Notify::new());
-        let (propose, proposed) = mpsc::channel(1);
         let receivers = Arc::new(config.receivers.clone());
         for problem in page::unrouted(&receivers, locked(&wired.live).catalog()) {
             tracing::warn!("{problem}");
         }
+        let unjudged_from = resumed.unjudged_from;
         let writer = Writer::new(wired, resumed.known, resumed.streams);
         self.tasks.spawn(writer.run(queue));
         let folder = Folder::new(
@@ -179,7 +187,8 @@ impl Server {
             store: wired.store.clone(),
             live: Arc::clone(&wired.live),
             folder,
-            judge: stored_alerts(&wired.store).await?,
+            judge: stored_alerts(&wired.store, unjudged_from).await?,
+            alerts_in_doubt: false,
             snapshots: wired.snapshots.clone(),
             receivers: Arc::clone(&receivers),
             base_url: config.base_url.clone(),
@@ -203,7 +212,6 @@ impl Server {
             SystemClock,
         )?;
         self.tasks.spawn(deliveries.run(self.working.clone()));
-        let reloader = Reloader::new(config.specs.clone(), propose, Arc::clone(&wired.problems));
         self.tasks.spawn(reloader.run(self.working.clone()));
         Ok(())
     }
@@ -253,6 +261,15 @@ impl Server {
         )?;
         out.flush()?;
         Ok(())
+    }
+
+    /// Returns when a task has ended that should run until the stop: a server that only seems to
+    /// work is worse than one that is started again, and the journal makes that safe.
+    pub async fn failed(&mut self) {
+        if let Some(ended) = self.tasks.join_next().await {
+            let why = ended.err().map(|error| error.to_string());
+            tracing::error!(task.error = why, "a task ended unexpectedly; stopping");
+        }
     }
 
     /// Stops accepting, finishes what is in flight, commits, folds, and ends.

@@ -222,7 +222,7 @@ impl Store {
         on_engine!(self, alerts::history(objective, limit))
     }
 
-    /// A new incident number; never given out again.
+    /// The number of the next incident: one more than any that was stored. A transition takes it.
     pub async fn next_incident(&self) -> Result<i64, StoreError> {
         on_engine!(self, meta::next_incident())
     }

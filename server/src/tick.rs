@@ -37,6 +37,8 @@ pub(crate) struct Ticker {
     pub(crate) live: Arc<Mutex<Live>>,
     pub(crate) folder: Folder,
     pub(crate) judge: Judge,
+    /// A transition failed: the stored alerts are read before the next.
+    pub(crate) alerts_in_doubt: bool,
     pub(crate) snapshots: Snapshots,
     pub(crate) receivers: Arc<Vec<Receiver>>,
     pub(crate) base_url: String,
@@ -69,10 +71,8 @@ impl Ticker {
                 self.keep_house(now.as_second()).await;
             }
         }
-        // What was committed after the last tick is in the journal; a fold saves replaying it.
-        if let Err(error) = self.folder.fold(self.clock.now().as_second()).await {
-            tracing::warn!(error = %error, "the last fold failed; the journal is replayed at the next start");
-        }
+        // What came after the last tick is folded and judged: nothing waits for the next start.
+        self.tick(floor_tick(self.clock.now())).await;
     }
 
     /// One tick. Trouble with the store never keeps objectives from being judged and shown.
@@ -84,19 +84,21 @@ impl Ticker {
         if let Err(error) = self.folder.count_history(now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
         }
-        if let Err(error) = self.folder.fold(now.as_second()).await {
+        if let Err(error) = self
+            .folder
+            .fold(now.as_second(), self.judge.unjudged_from())
+            .await
+        {
             tracing::error!(error = %error, "cannot fold the journal into slices; trying again at the next tick");
+        }
+        if self.alerts_in_doubt {
+            self.reread_alerts().await;
         }
         let (step, windows) = self.judged(now);
         match self.make_durable(&step).await {
-            Ok(()) => self.judge.accept(&step.changes),
+            Ok(()) => self.judge.accept(&step),
             Err(error) => {
-                if matches!(error, StoreError::Conflict { .. })
-                    && let Ok(judge) = stored_alerts(&self.store).await
-                {
-                    // An earlier commit that seemed to fail went through: go on from there.
-                    self.judge = judge;
-                }
+                self.alerts_in_doubt = true;
                 tracing::error!(
                     error = %error,
                     alerts.changes = step.changes.len(),
@@ -118,6 +120,22 @@ impl Ticker {
         self.measure.store(Arc::new(measure));
         if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
+        }
+    }
+
+    /// After a transition that failed nobody knows whether it was stored: the store does.
+    async fn reread_alerts(&mut self) {
+        // The first write waits for what an earlier connection may still be doing.
+        let stored = match self.store.ping_write().await {
+            Ok(()) => stored_alerts(&self.store, None).await,
+            Err(error) => Err(error),
+        };
+        match stored {
+            Ok(stored) => {
+                self.judge.reread(stored);
+                self.alerts_in_doubt = false;
+            }
+            Err(error) => tracing::error!(error = %error, "cannot read the alerts again"),
         }
     }
 
@@ -184,7 +202,7 @@ impl Ticker {
     }
 
     /// Judges, and reads the windows that are reported, from the same counts.
-    fn judged(&self, now: Timestamp) -> (Step, Vec<Windows>) {
+    fn judged(&mut self, now: Timestamp) -> (Step, Vec<Windows>) {
         let mut live = locked(&self.live);
         let step = self.judge.propose(&mut live, now);
         let windows = step
@@ -291,7 +309,10 @@ fn standings(objectives: &[ObjectiveSnapshot]) -> Vec<SloStanding> {
 }
 
 /// Alerts as they were stored.
-pub(crate) async fn stored_alerts(store: &Store) -> Result<Judge, StoreError> {
+pub(crate) async fn stored_alerts(
+    store: &Store,
+    unjudged_from: Option<i64>,
+) -> Result<Judge, StoreError> {
     let mut alerts = BTreeMap::new();
     for row in store.alerts().await? {
         let state: AlertState = serde_json::from_str(&row.state)
@@ -304,7 +325,8 @@ pub(crate) async fn stored_alerts(store: &Store) -> Result<Judge, StoreError> {
         alerts.insert(key, Alert { state, version });
     }
     let next = store.next_incident().await?;
-    Ok(Judge::resume(alerts, u64::try_from(next).unwrap_or(1)))
+    let next = u64::try_from(next).unwrap_or(1);
+    Ok(Judge::resume(alerts, next, unjudged_from))
 }
 
 fn alert_change(change: &StateChange, now: Timestamp) -> AlertChange {

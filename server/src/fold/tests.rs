@@ -157,7 +157,7 @@ async fn restarts_and_folds_at_any_point_keep_every_count() {
         total += more_good + more_bad;
         bad += more_bad;
         if rng.random_bool(0.2) {
-            bench.folder.fold(bench.now).await.unwrap();
+            bench.folder.fold(bench.now, None).await.unwrap();
         }
         if rng.random_bool(0.1) {
             bench = bench.restart().await;
@@ -168,7 +168,7 @@ async fn restarts_and_folds_at_any_point_keep_every_count() {
         );
         assert_eq!(bench.tally("cart", Duration::from_hours(6)), (0, 0));
     }
-    bench.folder.fold(bench.now).await.unwrap();
+    bench.folder.fold(bench.now, None).await.unwrap();
     let rows = bench
         .store
         .slices(Tier::Ten, None, 0, bench.now)
@@ -190,7 +190,7 @@ async fn a_new_objective_is_judged_over_folded_and_unfolded_history_at_once() {
             .commit("checkout", Slice::ending_at(bench.now), 9, 1)
             .await;
         if number == 19 {
-            bench.folder.fold(bench.now).await.unwrap();
+            bench.folder.fold(bench.now, None).await.unwrap();
         }
     }
     let changed = catalog(&["cart", "checkout"]);
@@ -200,7 +200,7 @@ async fn a_new_objective_is_judged_over_folded_and_unfolded_history_at_once() {
         .await
         .unwrap();
     assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (300, 30));
-    bench.folder.fold(bench.now).await.unwrap();
+    bench.folder.fold(bench.now, None).await.unwrap();
     assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (300, 30));
     bench.names = vec!["cart", "checkout"];
     let bench = bench.restart().await;
@@ -223,13 +223,55 @@ async fn an_objective_that_was_away_misses_nothing_when_it_comes_back() {
     bench
         .commit("checkout", Slice::ending_at(START_S + 10), 7, 2)
         .await;
-    bench.folder.fold(bench.now).await.unwrap();
+    bench.folder.fold(bench.now, None).await.unwrap();
     bench
         .folder
         .change_catalog(catalog(&["checkout"]), bench.now)
         .await
         .unwrap();
     assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (14, 2));
+}
+
+#[tokio::test]
+async fn an_objective_that_was_away_over_restarts_is_counted_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["checkout"], START_S).await;
+    bench
+        .commit("checkout", Slice::ending_at(START_S), 5, 0)
+        .await;
+    bench.folder.fold(bench.now, None).await.unwrap();
+    bench.names = vec!["cart"];
+    let mut bench = bench.restart().await;
+    bench.now += 10;
+    bench
+        .commit("checkout", Slice::ending_at(START_S + 10), 7, 2)
+        .await;
+    bench.folder.fold(bench.now, None).await.unwrap();
+    bench.names = vec!["cart", "checkout"];
+    let bench = bench.restart().await;
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (14, 2));
+}
+
+#[tokio::test]
+async fn a_change_back_in_the_same_tick_finds_no_stale_tallies() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["checkout"], START_S).await;
+    bench
+        .commit("checkout", Slice::ending_at(START_S), 5, 0)
+        .await;
+    bench
+        .folder
+        .change_catalog(catalog(&["cart"]), START_S)
+        .await
+        .unwrap();
+    bench.folder.fold(bench.now, None).await.unwrap();
+    bench.now += 10;
+    bench
+        .commit("checkout", Slice::ending_at(START_S + 10), 1, 1)
+        .await;
+    bench.folder.fold(bench.now, None).await.unwrap();
+    let bench = bench.restart().await;
+    assert_eq!(bench.tally("checkout", Duration::from_hours(1)), (7, 1));
 }
 
 #[tokio::test]
@@ -242,10 +284,10 @@ async fn sealed_hours_hold_the_same_counts_in_longer_slices() {
             .commit("checkout", Slice::ending_at(bench.now), 2, 1)
             .await;
         if bench.now % 600 == 0 {
-            bench.folder.fold(bench.now).await.unwrap();
+            bench.folder.fold(bench.now, None).await.unwrap();
         }
     }
-    bench.folder.fold(bench.now).await.unwrap();
+    bench.folder.fold(bench.now, None).await.unwrap();
     bench
         .folder
         .seal(START_S + 3600 + 7_200 + 60)

@@ -26,6 +26,11 @@ const BEAT: Duration = Duration::from_secs(5);
 /// What a client is told to wait when the store cannot commit.
 const STORE_TROUBLE: Duration = Duration::from_secs(2);
 
+/// How often silent metric streams are looked for, in seconds.
+const TRIM_EVERY_S: i64 = 3600;
+/// How long a metric stream is remembered without a point, in seconds: pods come and go.
+const SILENT_S: i64 = 7 * 86_400;
+
 type Reply = oneshot::Sender<Result<Answer, Refused>>;
 
 /// Owner of the metric streams and of the order in which requests count.
@@ -40,6 +45,8 @@ pub(crate) struct Writer {
     clock: SystemClock,
     /// A commit failed without saying whether it happened: the journal must be read again.
     in_doubt: bool,
+    /// When silent metric streams are looked for next, in Unix seconds.
+    next_trim_s: i64,
 }
 
 /// A request that was not seen before, with those that carry the same bytes.
@@ -59,6 +66,7 @@ impl Writer {
             health: wired.health.clone(),
             clock: SystemClock,
             in_doubt: false,
+            next_trim_s: 0,
         }
     }
 
@@ -136,6 +144,9 @@ impl Writer {
     async fn commit_fresh(&mut self, fresh: Vec<Fresh>) {
         let now = self.clock.now();
         let started = tokio::time::Instant::now();
+        if now.as_second() >= self.next_trim_s {
+            self.trim_streams(now.as_second());
+        }
         self.streams.checkpoint();
         let mut gathered = Gathered::default();
         let mut waiting = Vec::with_capacity(fresh.len());
@@ -187,6 +198,16 @@ impl Writer {
         }
     }
 
+    /// Forgets metric streams that have long been silent. One that comes back begins with a base.
+    fn trim_streams(&mut self, now_s: i64) {
+        self.next_trim_s = now_s + TRIM_EVERY_S;
+        let oldest = u64::try_from(now_s - SILENT_S).unwrap_or_default() * 1_000_000_000;
+        let forgotten = self.streams.trim(oldest);
+        if !forgotten.is_empty() {
+            locked(&self.live).forget_streams(forgotten, oldest);
+        }
+    }
+
     fn apply(&self, seq: i64, delta: Delta) {
         self.metrics.series(self.known.len());
         locked(&self.live).apply(seq, delta);
@@ -194,6 +215,9 @@ impl Writer {
 
     /// Applies what the journal holds beyond what was applied: commits whose outcome was unknown.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
+        // The first write waits for what an earlier connection may still be doing; then the journal
+        // says whether it was done.
+        self.store.ping_write().await?;
         let applied = locked(&self.live).applied();
         let rows = self.store.journal_after(applied).await?;
         if !rows.is_empty() {

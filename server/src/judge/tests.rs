@@ -74,7 +74,7 @@ fn fired(step: &Step) -> Vec<(&str, Change)> {
 fn what_was_not_accepted_is_proposed_again_with_the_same_incident() {
     let (mut live, known) = live();
     count(&mut live, &known, START_S, SpanStatus::Error, 100);
-    let mut judge = Judge::resume(BTreeMap::new(), 41);
+    let mut judge = Judge::resume(BTreeMap::new(), 41, None);
     let first = judge.propose(&mut live, at(START_S));
     let again = judge.propose(&mut live, at(START_S + 10));
     assert_eq!(fired(&first), fired(&again));
@@ -84,7 +84,7 @@ fn what_was_not_accepted_is_proposed_again_with_the_same_incident() {
     };
     assert_eq!(incidents(&first), [41, 42, 43, 44]);
     assert_eq!(incidents(&again), [41, 42, 43, 44]);
-    judge.accept(&again.changes);
+    judge.accept(&again);
     let quiet = judge.propose(&mut live, at(START_S + 20));
     assert_eq!(fired(&quiet), [], "a firing alert fires once");
 }
@@ -95,7 +95,7 @@ fn a_firing_alert_survives_silence_and_resolves_by_good_events() {
     count(&mut live, &known, START_S, SpanStatus::Error, 100);
     let mut judge = Judge::default();
     let step = judge.propose(&mut live, at(START_S));
-    judge.accept(&step.changes);
+    judge.accept(&step);
     let silent = judge.propose(&mut live, at(START_S + 3_000));
     assert_eq!(fired(&silent), [], "no events for 50 minutes say nothing");
     count(&mut live, &known, START_S + 3_010, SpanStatus::Unset, 10);
@@ -110,7 +110,7 @@ fn an_alert_whose_objective_left_the_catalog_is_resolved_with_the_reason() {
     count(&mut live, &known, START_S, SpanStatus::Error, 100);
     let mut judge = Judge::default();
     let step = judge.propose(&mut live, at(START_S));
-    judge.accept(&step.changes);
+    judge.accept(&step);
     live.change_catalog(Arc::new(Catalog::default()));
     let removed = judge.propose(&mut live, at(START_S + 10));
     assert_eq!(removed.changes.len(), 4);
@@ -119,7 +119,27 @@ fn an_alert_whose_objective_left_the_catalog_is_resolved_with_the_reason() {
         assert_eq!(event.transition.change, Change::Resolved);
         assert!(event.transition.reason.contains("removed from the specs"));
     }
-    judge.accept(&removed.changes);
+    judge.accept(&removed);
     let after = judge.propose(&mut live, at(START_S + 20));
     assert_eq!(after.changes.len(), 0);
+}
+
+#[test]
+fn a_tick_that_was_missed_is_judged_by_the_next() {
+    let (mut live, known) = live();
+    count(&mut live, &known, START_S, SpanStatus::Unset, 1_000);
+    let mut judge = Judge::default();
+    let step = judge.propose(&mut live, at(START_S));
+    judge.accept(&step);
+    count(&mut live, &known, START_S + 10, SpanStatus::Error, 900);
+    // The store refuses everything for six minutes: each verdict is proposed and none accepted.
+    let refused = judge.propose(&mut live, at(START_S + 10));
+    assert!(fired(&refused).contains(&("page-fast", Change::Fired)));
+    count(&mut live, &known, START_S + 370, SpanStatus::Unset, 1_000);
+    let after = judge.propose(&mut live, at(START_S + 370));
+    assert!(
+        fired(&after).contains(&("page-fast", Change::Fired)),
+        "the short window is good again, but nobody was told: {:?}",
+        fired(&after)
+    );
 }

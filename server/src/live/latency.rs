@@ -1,17 +1,19 @@
 //! Latencies of one indicator over time, so that percentiles of any window are a merge away.
 //!
-//! 10-second histograms for a quarter of an hour, minutes for six hours, hours beyond: the far edge
-//! of a window is exact to its resolution there.
+//! A window up to 6 h is exact to 10 s at its far edge, one up to two days to the minute, beyond
+//! that to the hour: at most half a percent of the window.
 
 use std::collections::BTreeMap;
 
 use collector::SparseHistogram;
 use hdrhistogram::Histogram;
 
-/// How far back 10-second histograms are kept, in seconds.
+/// How far back 10-second histograms are kept at least, in seconds.
 const TENS_S: i64 = 15 * 60;
-/// How far back minute histograms are kept, in seconds.
-const MINUTES_S: i64 = 6 * 3600;
+/// Longest window that 10-second histograms are kept for, in seconds.
+const TENS_WINDOW_S: i64 = 6 * 3600;
+/// How far back minute histograms are kept, if a window needs them, in seconds.
+pub(crate) const MINUTES_S: i64 = 48 * 3600;
 
 /// Percentiles in microseconds, by nearest rank over merged histograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +40,21 @@ impl Latency {
         }
     }
 
-    /// Merges what is old into longer slices and drops what no window reaches.
-    pub(crate) fn advance(&mut self, now: i64, longest_window_s: i64) {
-        self.coarsen(now - TENS_S, 10, 60);
-        self.coarsen(now - MINUTES_S, 60, 3600);
-        let oldest = now - longest_window_s.max(MINUTES_S);
+    /// Merges what is old into longer slices and drops what no window reaches. Minutes are kept for
+    /// `minutes_s` seconds if a window is as long.
+    pub(crate) fn advance(&mut self, now: i64, longest_window_s: i64, minutes_s: i64) {
+        let tens_s = if longest_window_s <= TENS_WINDOW_S {
+            longest_window_s.max(TENS_S)
+        } else {
+            TENS_S
+        };
+        self.coarsen(now - tens_s, 10, 60);
+        self.coarsen(
+            now - longest_window_s.clamp(TENS_WINDOW_S, minutes_s),
+            60,
+            3600,
+        );
+        let oldest = now - longest_window_s.max(TENS_WINDOW_S);
         self.slices.retain(|(end, _), _| *end > oldest);
     }
 

@@ -1,6 +1,6 @@
 //! Alert states, incidents, and the pages a transition owes.
 
-use super::{Connection, Db, Engine, Writing, outbox, text};
+use super::{Connection, Db, Engine, Writing, meta, outbox, text};
 use crate::store::error::StoreError;
 use crate::store::rows::{AlertChange, AlertRow, History, HistoryRow, OutboxRow};
 
@@ -35,6 +35,7 @@ pub(crate) async fn transition(
             });
         }
         write_history(&mut writing.connection, change).await?;
+        meta::use_incident(&mut writing.connection, change.incident).await?;
     }
     for page in pages {
         outbox::owe(&mut writing.connection, page).await?;

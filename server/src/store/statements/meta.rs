@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 
-use super::{Connection, Engine, HAS_MIGRATIONS, Writing};
+use super::{Connection, Db, Engine, HAS_MIGRATIONS, Writing};
 use crate::store::error::{OpenError, StoreError};
 
 /// Brings the schema up to date; refuses one that is newer than this program, before anything is written.
@@ -71,14 +71,27 @@ pub(crate) async fn sealed_until(engine: &Engine) -> Result<i64, StoreError> {
 }
 
 pub(crate) async fn next_incident(engine: &Engine) -> Result<i64, StoreError> {
-    let mut writing = Writing::begin(engine).await?;
-    let incident = sqlx::query_scalar(
-        "update meta set value = value + 1 where name = 'incident' returning value",
+    let used = sqlx::query_scalar::<Db, i64>(
+        "select coalesce(max(used), 0) from (\
+            select value as used from meta where name = 'incident' \
+            union all select max(incident) as used from incident\
+        ) as numbers",
     )
-    .fetch_one(&mut writing.connection)
+    .fetch_one(&engine.readers)
     .await?;
-    writing.commit().await?;
-    Ok(incident)
+    Ok(used + 1)
+}
+
+/// A number that an incident has is never given again, also after the incident is deleted.
+pub(super) async fn use_incident(
+    connection: &mut Connection,
+    incident: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query::<Db>("update meta set value = $1 where name = 'incident' and value < $1")
+        .bind(incident)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(crate) async fn ping_write(engine: &Engine) -> Result<(), StoreError> {
