@@ -11,13 +11,18 @@ use anyhow::{Context, Result, ensure};
 async fn a_newcomer_sees_traffic_a_fault_its_page_and_its_resolve() -> Result<()> {
     let demo = Demo::start().await?;
     let browser = Browser::open(1440, 900, Scripts::Run).await?;
+    // "Within a minute of its start": the first tick has been, and history is being sent.
     for path in ["/oncall", "/executive", "/slos", "/debug/checkout"] {
-        browser.goto(&demo.web(path)).await?;
-        let words = browser.text("main").await?;
-        ensure!(
-            words.to_lowercase().contains("checkout"),
-            "{path} says `{words}`"
-        );
+        wait::until(
+            &format!("{path} shows the shop"),
+            Duration::from_mins(1),
+            async || {
+                browser.goto(&demo.web(path)).await?;
+                let words = browser.text("main").await?;
+                Ok(words.to_lowercase().contains("checkout").then_some(()))
+            },
+        )
+        .await?;
     }
     browser.goto(&demo.web("/oncall")).await?;
     let shown = |what: &'static str| async { in_inbox(&demo, what).await };

@@ -79,13 +79,16 @@ impl Browser {
 
     /// Text of the first element that `css` selects, as a reader sees it.
     pub async fn text(&self, css: &str) -> Result<String> {
-        Ok(self
-            .client
-            .find(Locator::Css(css))
-            .await
-            .with_context(|| format!("no {css}"))?
-            .text()
-            .await?)
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => Ok(element.text().await?),
+            Err(problem) => {
+                let (url, source) = (
+                    self.client.current_url().await?,
+                    self.client.source().await?,
+                );
+                Err(problem).with_context(|| format!("no `{css}` at {url} in {source}"))
+            }
+        }
     }
 
     /// What a script's function body returns. The driver can run one on a page that may not run its own.
