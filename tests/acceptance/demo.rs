@@ -7,6 +7,9 @@ use acceptance::demo::Demo;
 use acceptance::wait;
 use anyhow::{Context, Result, ensure};
 
+/// What the on-call page says while no page fires.
+const CALM: &str = "Nothing is paging";
+
 #[tokio::test]
 async fn a_newcomer_sees_traffic_a_fault_its_page_and_its_resolve() -> Result<()> {
     let demo = Demo::start().await?;
@@ -25,11 +28,15 @@ async fn a_newcomer_sees_traffic_a_fault_its_page_and_its_resolve() -> Result<()
         .await?;
     }
     browser.goto(&demo.web("/oncall")).await?;
+    ensure!(
+        browser.text("main").await?.contains(CALM),
+        "a fault before its time"
+    );
     let shown = |what: &'static str| async { in_inbox(&demo, what).await };
     shown("Page").await?;
     // The one left open shows the incident without being loaded again.
     wait::until("/oncall shows the incident", wait::TICKS, async || {
-        Ok(browser.text("main").await?.contains("INC-").then_some(()))
+        Ok((!browser.text("main").await?.contains(CALM)).then_some(()))
     })
     .await?;
     shown("Resolved").await?;
