@@ -149,13 +149,15 @@ impl Home {
     }
 }
 
-/// The `sloburn` binary of this build: beside the directory of the test's own executable.
+/// The `sloburn` binary of this build: beside this one, or beside the directory that test executables are in.
 pub fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe().context("the test does not know its own path")?;
-    let profile = own
-        .ancestors()
-        .nth(2)
-        .context("the test is not in a target directory")?;
+    let directory = own.parent().context("the test is in no directory")?;
+    let profile = if directory.ends_with("deps") {
+        directory.join("..")
+    } else {
+        directory.into()
+    };
     let path = profile.join("sloburn");
     ensure!(
         path.is_file(),
