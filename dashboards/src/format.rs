@@ -76,7 +76,7 @@ pub(crate) fn good(counts: Counts, target: f64) -> String {
 }
 
 /// How many nines a target has, at least 1, at most 6: `0.999` has 3, `0.995` counts as 3, `0.95` as 2.
-fn nines(target: f64) -> u32 {
+pub(crate) fn nines(target: f64) -> u32 {
     (1..6)
         .find(|nines| (1.0 - target) * 10_f64.powi(*nines) >= 1.0 - 1e-9)
         .unwrap_or(6)

@@ -118,3 +118,6 @@ async fn secured(mut response: Response) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

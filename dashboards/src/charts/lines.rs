@@ -254,7 +254,8 @@ fn table_trend(steps: &Steps, promised: f64, axis: TimeAxis) -> Data {
 
 /// A promise that was weighted by traffic, with no more digits than it means.
 pub(crate) fn promise(ratio: f64) -> String {
-    format::target((ratio * 100_000.0).round() / 100_000.0)
+    let scale = 10_f64.powi(i32::try_from(format::nines(ratio)).unwrap_or(6) + 2);
+    format::target((ratio * scale).floor() / scale)
 }
 
 /// The error ratio of the last hours in a table row, no axis.
@@ -305,6 +306,13 @@ mod tests {
             drawn.contains("M100 0L300 0L300 10L100 10ZM700 5L900 5L900 10L700 10Z"),
             "{drawn}"
         );
+    }
+
+    #[test]
+    fn a_mixed_promise_has_the_digits_it_means() {
+        assert_eq!(promise(0.985_39), "98.53%");
+        assert_eq!(promise(0.999), "99.9%");
+        assert_eq!(promise(0.999_95), "99.995%");
     }
 
     #[test]

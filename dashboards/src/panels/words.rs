@@ -36,11 +36,7 @@ pub(crate) fn since(objective: &Objective, now: Timestamp) -> String {
     match objective.status {
         Status::Paging | Status::Missed => seen("since", objective.since),
         Status::Ticket => objective.since.map_or_else(String::new, |since| {
-            format!(
-                "{} for {}",
-                format::burn(objective.burn_1h),
-                format::duration(format::between(since, now))
-            )
+            format!("for {}", format::duration(format::between(since, now)))
         }),
         Status::NoData => match objective.last_event {
             Some(_) => seen("last seen", objective.last_event),

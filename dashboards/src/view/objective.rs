@@ -34,7 +34,7 @@ pub struct Objective {
     pub burn_5m: Option<f64>,
     /// When the budget is empty.
     pub outlook: Outlook,
-    /// Error ratio of the last 6 hours in at most 60 steps, for the sparkline.
+    /// Error ratio of the last 6 hours (less while younger) in at most 60 steps, for the sparkline.
     pub recent: Steps,
     /// End of the newest slice with events.
     pub last_event: Option<Timestamp>,

@@ -449,3 +449,102 @@ fn column(sparse: &SparseHistogram, dense: &hdrhistogram::Histogram<u64>) -> Lat
         p99_us: (!dense.is_empty()).then(|| dense.value_at_quantile(0.99)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(from_s: i64, to_s: i64) -> Range {
+        Range {
+            from: instant(from_s),
+            to: instant(to_s),
+            live: false,
+        }
+    }
+
+    #[test]
+    fn steps_are_round_and_end_where_the_range_ends() {
+        for (length, step, steps) in [
+            (900, 10, 90),
+            (3_600, 60, 60),
+            (21_600, 300, 72),
+            (86_400, 900, 96),
+        ] {
+            let grid = Grid::of(range(1_000_000, 1_000_000 + length));
+            assert_eq!(
+                (grid.step_s, grid.steps, grid.to_s()),
+                (step, steps, 1_000_000 + length)
+            );
+        }
+        assert_eq!(Grid::with_step_from(range(0, 900), 60).step_s, 60);
+    }
+
+    #[test]
+    fn a_slice_belongs_to_the_step_its_end_is_in() {
+        let grid = Grid::last(600, 60, 10);
+        assert_eq!(grid.step_of(0), None, "it ended before");
+        assert_eq!(grid.step_of(10), Some(0));
+        assert_eq!(grid.step_of(60), Some(0), "ends are part of their step");
+        assert_eq!(grid.step_of(70), Some(1));
+        assert_eq!(grid.step_of(600), Some(9));
+        assert_eq!(grid.step_of(610), None);
+    }
+
+    #[test]
+    fn requests_are_what_a_service_serves() {
+        let key = |kind, status, name: &str| SeriesKey {
+            signal: Signal::Spans,
+            service: "checkout".into(),
+            kind,
+            name: name.into(),
+            unit: "".into(),
+            status,
+            attributes: Vec::new(),
+            overflow: false,
+        };
+        let known = Known::new();
+        let mut pack = Pack::default();
+        for (kind, status, count) in [
+            (SpanKind::Server, SpanStatus::Unset, 90),
+            (SpanKind::Server, SpanStatus::Error, 10),
+            (SpanKind::Client, SpanStatus::Error, 500),
+        ] {
+            let key = Arc::new(key(kind, status, "POST /checkout"));
+            known.insert(key.id(), Arc::clone(&key));
+            pack.add(key.id(), &Measured::counted(count)).unwrap();
+        }
+        let mut stored = Stored::new(Grid::last(60, 10, 6));
+        stored.add("checkout", 30, &pack, &known, &[]);
+        let requests = stored.requests("checkout");
+        assert_eq!(
+            requests.counts[2],
+            Counts {
+                total: 100,
+                bad: 10
+            }
+        );
+        assert_eq!(
+            requests.sum(),
+            Counts {
+                total: 100,
+                bad: 10
+            },
+            "calls out are not requests"
+        );
+        let endpoints = stored.endpoints(None);
+        assert_eq!(endpoints.len(), 1);
+        assert_eq!(
+            endpoints[0].counts,
+            Counts {
+                total: 100,
+                bad: 10
+            }
+        );
+        assert_eq!(stored.requests("other").sum(), Counts::default());
+        assert_eq!(
+            stored.latency("checkout", Values::Requests, None),
+            None,
+            "counts have no durations"
+        );
+    }
+}

@@ -90,7 +90,8 @@ impl Asked {
     /// Days for a month; hours for three days while young; minutes for the first two hours.
     fn grid(&self, now_s: i64) -> Grid {
         match self.since_s.map(|since| now_s - since) {
-            None | Some(..7_200) => Grid::last(now_s, 60, 120),
+            None => Grid::last(now_s, 60, 60),
+            Some(age @ ..7_200) => Grid::last(now_s, 60, (age / 60 + 1).max(30)),
             Some(7_200..259_200) => Grid::last(now_s, 3_600, 72),
             Some(_) => Grid::last(now_s, DAY_S, 30),
         }

@@ -9,6 +9,7 @@ use dashboards::view::{
 use jiff::Timestamp;
 use slo_specs::{
     AlertState, BurnRate, BurnRule, ErrorBudget, Exhaustion, Indicator, Signal, Timeline, outlook,
+    window_name,
 };
 
 use super::{Source, between, counts, steps};
@@ -113,12 +114,21 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
                 .then_some(evaluation.measured_since)
                 .flatten(),
         },
-        burn_1h: burn(live, one, HOUR),
-        burn_5m: burn(live, one, FIVE),
+        burn_1h: burn(one, HOUR),
+        burn_5m: burn(one, FIVE),
         outlook: exhaustion(evaluation.exhaustion),
-        recent: steps(live, fingerprint, Grid::last(now_s, 360, 60)),
+        recent: steps(live, fingerprint, recent(now_s, measured_s)),
         last_event: evaluation.last_event,
     }
+}
+
+/// The last 6 hours, or as long as there is data, in 60 steps.
+fn recent(now_s: i64, measured_s: i64) -> Grid {
+    let step_s = ((now_s - measured_s).clamp(600, 21_600) / 60)
+        .div_euclid(10)
+        .max(1)
+        * 10;
+    Grid::last(now_s, step_s, 60)
 }
 
 /// Budget left at a moment in the past; `None` where nothing was measured.
@@ -139,11 +149,16 @@ fn missed_since(live: &Live, one: &ObjectiveSnapshot) -> Option<Timestamp> {
     kept.last().map(instant).or(Some(one.evaluation.at))
 }
 
-/// Burn rate over a look-back, as the evaluation's windows have it.
-fn burn(live: &Live, one: &ObjectiveSnapshot, look_back: Duration) -> Option<f64> {
-    let timeline = live.timeline(one.objective.indicator.fingerprint())?;
-    let tally = timeline.tally(one.evaluation.at.as_second(), look_back);
-    BurnRate::of(tally, one.objective.target).map(BurnRate::as_f64)
+/// Burn rate over a look-back, from the error ratio that the API prints.
+fn burn(one: &ObjectiveSnapshot, look_back: Duration) -> Option<f64> {
+    let name = window_name(look_back);
+    let (_, ratio) = one
+        .report
+        .windows
+        .0
+        .iter()
+        .find(|(window, _)| *window == name)?;
+    ratio.map(|ratio| ratio / one.objective.target.complement().as_f64())
 }
 
 /// The last 5 minutes, hour and 6 hours, as far as the window reaches.
@@ -307,7 +322,8 @@ pub(super) fn days(live: &Live, one: &ObjectiveSnapshot) -> dashboards::view::St
         .map_or(now_s, Timestamp::as_second);
     let fingerprint = one.objective.indicator.fingerprint();
     let step_s = match now_s - measured_s {
-        ..10_800 => 120,
+        ..5_400 => 60,
+        5_400..10_800 => 120,
         10_800..345_600 => 3_600,
         _ => DAY_S,
     };
