@@ -1,9 +1,11 @@
 //! Shows: the newest snapshot, and stored slices, as pages, fragments and JSON.
 
+mod allowed;
 mod api;
 mod ask;
 mod describe;
 mod events;
+mod grid;
 mod pages;
 mod slices;
 mod views;

@@ -84,7 +84,7 @@ impl Site {
 }
 
 fn snapshot(live: &Live, now_s: i64) -> Snapshot {
-    let at = super::slices::instant(now_s);
+    let at = super::grid::instant(now_s);
     let objectives = live.objectives().into_iter().map(|objective| {
         let timeline = live.timeline(objective.indicator.fingerprint()).unwrap();
         let evaluation = evaluate(&objective, timeline, at);

@@ -23,7 +23,7 @@ use dashboards::view::{Counts, Steps};
 use slo_specs::{Fingerprint, Tally};
 
 use super::State;
-use super::slices::Grid;
+use super::grid::Grid;
 use crate::live::Live;
 use crate::resume::locked;
 use crate::snapshot::Snapshot;

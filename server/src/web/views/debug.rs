@@ -6,8 +6,9 @@ use super::objective::{objective, status, urgency};
 use super::slo::allowed;
 use super::{Source, shell};
 use crate::store::StoreError;
+use crate::web::allowed::Allowed;
 use crate::web::ask::Ask;
-use crate::web::slices::{Allowed, Stored, Trouble, Values, a_day_before, read};
+use crate::web::slices::{Stored, Trouble, Values, a_day_before, read};
 
 /// Services shown beside this one.
 const NEIGHBOURS: usize = 8;
@@ -35,7 +36,7 @@ pub(in crate::web) async fn debug(
     urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
     let objectives =
         source.with_live(|live| urgent.iter().map(|one| objective(live, one)).collect());
-    let empty = crate::web::slices::Grid::of(range);
+    let empty = crate::web::grid::Grid::of(range);
     let (stored, endpoints, trouble) = match found {
         Ok((stored, endpoints)) => (stored, endpoints, None),
         Err(Trouble(text)) => (Stored::new(empty), Vec::new(), Some(text)),

@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::{Demand, StoreError, Tier};
 use crate::web::ask::Ask;
-use crate::web::slices::{Grid, instant};
+use crate::web::grid::{Grid, instant};
 
 const DAY_S: i64 = 86_400;
 const MONTH_S: i64 = 30 * DAY_S;

@@ -16,7 +16,7 @@ use super::{Source, between, counts, steps};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::HistoryRow;
-use crate::web::slices::{Grid, instant};
+use crate::web::grid::{Grid, instant};
 
 const HOUR: Duration = Duration::from_hours(1);
 const FIVE: Duration = Duration::from_mins(5);

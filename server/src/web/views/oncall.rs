@@ -13,7 +13,8 @@ use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
 use crate::web::ask::Ask;
-use crate::web::slices::{Grid, Trouble, a_day_before, instant, read};
+use crate::web::grid::{Grid, instant};
+use crate::web::slices::{Trouble, a_day_before, read};
 
 /// How far back endpoints are counted: long enough for a fault that just began, short enough to read all
 /// services' slices.

@@ -10,9 +10,11 @@ use super::oncall::endpoints;
 use super::{Source, shell, steps};
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
+use crate::web::allowed::Allowed;
 use crate::web::ask::Ask;
 use crate::web::describe;
-use crate::web::slices::{Allowed, Grid, Trouble, Values, read};
+use crate::web::grid::Grid;
+use crate::web::slices::{Trouble, Values, read};
 
 /// Lines of history beside the firing alerts.
 const HISTORY: i64 = 10;
