@@ -159,16 +159,26 @@ fn configuration(
         "[[receivers]]\nname = \"inbox\"\nkind = \"webhook\"\nurl = \"http://{inbox}/hook\"\nallow_private = true\nsecret = \"file:{}\"\n",
         secret.display()
     );
+    let web = chosen(args.web_listen)
+        .with_context(|| format!("cannot listen on {} for the dashboards", args.web_listen))?;
     let options = ServeArgs {
         specs: Some(place.specs().to_owned()),
         data: Some(place.data().to_owned()),
         otlp_grpc_listen: Some(args.otlp_grpc_listen),
         otlp_http_listen: Some(args.otlp_http_listen),
-        web_listen: Some(args.web_listen),
+        web_listen: Some(web),
         log: Some(LOG.to_owned()),
         ..ServeArgs::default()
     };
     Ok(Config::from_text(&options, &text, "demo")?)
+}
+
+/// The address with a free port in place of 0: links in pages need to know it before the server listens.
+fn chosen(address: SocketAddr) -> std::io::Result<SocketAddr> {
+    if address.port() != 0 {
+        return Ok(address);
+    }
+    std::net::TcpListener::bind(address)?.local_addr()
 }
 
 /// Whether a folder is empty or not there yet.
@@ -184,7 +194,7 @@ fn say(text: &impl std::fmt::Display) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_new;
+    use super::{chosen, is_new};
 
     #[test]
     fn a_store_with_a_past_is_known_by_its_files() {
@@ -193,5 +203,13 @@ mod tests {
         assert!(is_new(&folder.path().join("absent")));
         std::fs::write(folder.path().join("sloburn.db"), "").unwrap();
         assert!(!is_new(folder.path()));
+    }
+
+    #[test]
+    fn links_never_lead_to_port_0() {
+        let any = chosen("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert!(any.ip().is_loopback() && any.port() != 0);
+        let given = "127.0.0.1:8080".parse().unwrap();
+        assert_eq!(chosen(given).unwrap(), given);
     }
 }
