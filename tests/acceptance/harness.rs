@@ -24,7 +24,7 @@ async fn a_browser_is_as_wide_as_asked_and_runs_no_script_when_told() -> Result<
         assert_eq!(browser.evaluate("return window.innerWidth").await?, width);
         assert_eq!(browser.overflow().await?, 0);
         assert_eq!(browser.complaints().await?.len(), complaints);
-        assert!(browser.picture().await?.starts_with(b"\x89PNG"));
+        assert!(browser.picture(2_000).await?.starts_with(b"\x89PNG"));
         browser.close().await?;
     }
     Ok(())

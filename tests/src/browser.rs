@@ -116,10 +116,12 @@ impl Browser {
         Ok(severe.map(told).collect())
     }
 
-    /// The whole page as a PNG picture, as wide as the window.
-    pub async fn picture(&self) -> Result<Vec<u8>> {
-        let size = "const e = document.documentElement; return [e.clientWidth, e.scrollHeight];";
-        let size = self.evaluate(size).await?;
+    /// The page from its top as a PNG picture: as wide as the window, and at most `tallest` CSS pixels high.
+    pub async fn picture(&self, tallest: u32) -> Result<Vec<u8>> {
+        let size = format!(
+            "const e = document.documentElement; return [e.clientWidth, Math.min(e.scrollHeight, {tallest})];"
+        );
+        let size = self.evaluate(&size).await?;
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
         let options = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let body = json!({ "cmd": "Page.captureScreenshot", "params": options });

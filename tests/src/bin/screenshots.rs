@@ -9,13 +9,17 @@ use acceptance::demo::Demo;
 use acceptance::wait;
 use anyhow::{Context, Result};
 
-/// File name, page, width in CSS pixels: while the first fault burns.
-const BURNING: [(&str, &str, u32); 5] = [
-    ("oncall", "/oncall", 1440),
-    ("oncall-phone", "/oncall", 390),
-    ("slo", "/slos/checkout-availability", 1440),
-    ("debug", "/debug/checkout", 1440),
-    ("executive", "/executive", 1440),
+/// Width and height of the pictures' windows in CSS pixels: what one sees before scrolling.
+const DESK: (u32, u32) = (1440, 1100);
+const PHONE: (u32, u32) = (390, 844);
+
+/// File name, page, window: while the first fault burns.
+const BURNING: [(&str, &str, (u32, u32)); 5] = [
+    ("oncall", "/oncall", DESK),
+    ("oncall-phone", "/oncall", PHONE),
+    ("slo", "/slos/checkout-availability", DESK),
+    ("debug", "/debug/checkout", DESK),
+    ("executive", "/executive", DESK),
 ];
 
 #[tokio::main]
@@ -25,12 +29,12 @@ async fn main() -> Result<()> {
     let demo = Demo::start().await?;
     inbox_shows(&demo, "Page").await?;
     two_ticks(&demo).await?;
-    for (name, path, width) in BURNING {
-        take(&directory, name, &demo.web(path), width).await?;
+    for (name, path, window) in BURNING {
+        take(&directory, name, &demo.web(path), window).await?;
     }
     inbox_shows(&demo, "Resolved").await?;
-    take(&directory, "slos", &demo.web("/slos"), 1440).await?;
-    take(&directory, "inbox", &demo.inbox(), 1440).await?;
+    take(&directory, "slos", &demo.web("/slos"), DESK).await?;
+    take(&directory, "inbox", &demo.inbox(), DESK).await?;
     demo.stop().await
 }
 
@@ -69,12 +73,12 @@ async fn two_ticks(demo: &Demo) -> Result<()> {
     browser.close().await
 }
 
-async fn take(directory: &Path, name: &str, url: &str, width: u32) -> Result<()> {
-    let browser = Browser::open(width, 900, Scripts::Run).await?;
+async fn take(directory: &Path, name: &str, url: &str, (width, height): (u32, u32)) -> Result<()> {
+    let browser = Browser::open(width, height, Scripts::Run).await?;
     browser.goto(url).await?;
     std::fs::write(
         directory.join(name).with_extension("png"),
-        browser.picture().await?,
+        browser.picture(height).await?,
     )?;
     browser.close().await
 }
