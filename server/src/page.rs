@@ -87,6 +87,7 @@ impl Workers {
         if stop.run_until_cancelled(self.resume()).await.is_none() {
             return;
         }
+        let stop = stop.child_token();
         let mut tasks = JoinSet::new();
         for (receiver, client) in self.receivers.iter().zip(&self.clients) {
             let worker = self.worker(receiver, client);
@@ -97,6 +98,15 @@ impl Workers {
             let (clock, stop) = (self.clock.clone(), stop.clone());
             tasks.spawn(async move { watch.run(clock, stop).await });
         }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(ended) = tasks.join_next() => {
+                let why = ended.err().map(|error| error.to_string());
+                tracing::error!(task.error = why, "a worker that delivers pages has ended");
+            }
+        }
+        // After the stop, or after one has failed: then the server stops as well.
+        stop.cancel();
         while tasks.join_next().await.is_some() {}
     }
 

@@ -92,7 +92,7 @@ fn sub(view: &ExecutiveView) -> String {
             && sentences.len() < 4
         {
             sentences.push(format!(
-                "{} will be missed in {} if this goes on.",
+                "“{}” will be missed in {} if this goes on.",
                 objective.title,
                 format::duration(left)
             ));
