@@ -1,7 +1,6 @@
 //! A running `sloburn demo`.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -31,14 +30,11 @@ impl Demo {
         let said = directory.path().join("out");
         let mut command = Command::new(home::binary()?);
         command.arg("demo");
-        for listener in ["otlp-grpc", "otlp-http", "inbox"] {
+        for listener in ["otlp-grpc", "otlp-http", "web", "inbox"] {
             command
                 .arg(format!("--{listener}-listen"))
                 .arg("127.0.0.1:0");
         }
-        // Links in pages name the port that was asked for, so it must be a real one.
-        let free = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
-        command.arg("--web-listen").arg(free.to_string());
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
