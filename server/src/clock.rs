@@ -13,7 +13,10 @@ impl SystemClock {
         reason = "this is the one clock read that the ban leaves"
     )]
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        #[cfg(debug_assertions)]
+        let now = now + crate::failpoint::clock_offset();
+        now
     }
 
     /// The time of day in Unix nanoseconds; 0 for a clock set before 1970, and `u64::MAX` for one set after 2554.

@@ -1,6 +1,9 @@
 //! Remembers and acts: everything of the binary `sloburn` that knows a database, a configuration or
 //! the process.
 
+#[macro_use]
+mod failpoint;
+
 mod catalog;
 pub mod check;
 pub mod cli;

@@ -51,6 +51,7 @@ pub(crate) async fn resume(
     let live = Arc::new(Mutex::new(live));
     recount(store, &live, &without_history, now).await?;
     load_latencies(store, &live, &indicators, now).await?;
+    failpoint!("start.loaded");
     for (seq, bytes) in store.journal_after(store.folded().await?).await? {
         let delta =
             Delta::decode(&bytes).map_err(|error| StoreError::damaged("journal", seq, &error))?;

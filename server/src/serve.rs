@@ -277,6 +277,7 @@ impl Server {
         self.health.stopping();
         self.accepting.cancel();
         while self.listeners.join_next().await.is_some() {}
+        failpoint!("stop.drained");
         self.working.cancel();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIME, ended).await.is_err() {

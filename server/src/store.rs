@@ -89,7 +89,12 @@ impl Store {
 
     /// Makes a group durable, in one transaction; returns the seq of its journal row, which only grows.
     pub async fn commit(&self, group: &Group) -> Result<i64, StoreError> {
-        on_engine!(self, journal::commit(group))
+        let seq = on_engine!(self, journal::commit(group))?;
+        failpoint!(
+            "store.commit.unanswered",
+            StoreError::TimedOut { seconds: 0 }
+        );
+        Ok(seq)
     }
 
     /// The last journal row that slices and tallies hold; 0 before the first fold.
@@ -119,7 +124,9 @@ impl Store {
 
     /// Replaces what a fold touched and drops the journal up to [`Fold::upto`], in one transaction.
     pub async fn fold(&self, fold: &Fold) -> Result<(), StoreError> {
-        on_engine!(self, journal::fold(fold))
+        on_engine!(self, journal::fold(fold))?;
+        failpoint!("store.fold.unanswered", StoreError::TimedOut { seconds: 0 });
+        Ok(())
     }
 
     /// Slices with `after_s < end_s <= upto_s`, of all services or of these, by end and service.
@@ -210,7 +217,12 @@ impl Store {
         changes: &[AlertChange],
         pages: &[OutboxRow],
     ) -> Result<(), StoreError> {
-        on_engine!(self, alerts::transition(changes, pages))
+        on_engine!(self, alerts::transition(changes, pages))?;
+        failpoint!(
+            "store.transition.unanswered",
+            StoreError::TimedOut { seconds: 0 }
+        );
+        Ok(())
     }
 
     /// Incidents, newest first, of all objectives or of one.

@@ -91,6 +91,7 @@ impl Ticker {
         {
             tracing::error!(error = %error, "cannot fold the journal into slices; trying again at the next tick");
         }
+        failpoint!("tick.folded");
         if self.alerts_in_doubt {
             self.reread_alerts().await;
         }
@@ -118,9 +119,11 @@ impl Ticker {
         // First what is measured, so that what is counted from now on has the new dimensions.
         let measure = catalog::measure(&catalog, &self.counting);
         self.measure.store(Arc::new(measure));
+        failpoint!("reload.measured");
         if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
         }
+        failpoint!("reload.changed");
     }
 
     /// After a transition that failed nobody knows whether it was stored: the store does.

@@ -168,6 +168,7 @@ impl Writer {
                 .collect(),
             delta: delta.encode(),
         };
+        failpoint!("journal.gathered");
         match self.store.commit(&group).await {
             Ok(seq) => {
                 self.streams.keep();
@@ -180,6 +181,7 @@ impl Writer {
                     self.metrics.classes(*kind, classes);
                 }
                 self.apply(seq, delta);
+                failpoint!("journal.applied");
                 for (reply, copies, answer) in waiting {
                     for copy in copies {
                         answer_one(copy, Ok(answer.clone()));

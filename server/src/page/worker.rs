@@ -144,6 +144,7 @@ impl Worker {
                 lease_until.as_millisecond(),
             )
             .await?;
+        failpoint!("page.begun");
         let answer = match serde_json::from_str::<Notice>(&page.notice) {
             Ok(notice) => deliver(&self.client, &self.receiver.channel, &notice, started).await,
             Err(error) => Answer {
@@ -152,6 +153,7 @@ impl Worker {
                 detail: Some(format!("the stored page cannot be read: {error}")),
             },
         };
+        failpoint!("page.answered");
         let ended = started + begun.elapsed();
         let next = next(&page, answer.verdict, ended, rand::random());
         self.tell(&page, &answer, next);

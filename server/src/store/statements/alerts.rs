@@ -37,6 +37,7 @@ pub(crate) async fn transition(
         write_history(&mut writing.connection, change).await?;
         meta::use_incident(&mut writing.connection, change.incident).await?;
     }
+    failpoint!("store.transition.halfway");
     for page in pages {
         outbox::owe(&mut writing.connection, page).await?;
     }

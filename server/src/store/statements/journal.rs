@@ -46,6 +46,7 @@ pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreE
         Err(error) => return Err(error.into()),
     }
     insert_series(&mut writing.connection, &group.series).await?;
+    failpoint!("store.commit.halfway");
     let seq = sqlx::query_scalar("insert into journal (delta) values ($1) returning seq")
         .bind(&group.delta)
         .fetch_one(&mut writing.connection)
@@ -128,6 +129,7 @@ pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError>
     let mut writing = Writing::begin(engine).await?;
     let connection = &mut writing.connection;
     slices::put(connection, &fold.slices).await?;
+    failpoint!("store.fold.halfway");
     tallies::put(connection, &fold.tallies).await?;
     put_streams(connection, &fold.streams).await?;
     put_counters(connection, &fold.counters).await?;
