@@ -81,6 +81,8 @@ impl Folder {
             return Ok(());
         }
         fold.slices = merged_slices(&self.store, &self.backlog).await?;
+        // A damaged slice goes to quarantine before it is replaced by what is new.
+        self.store.quarantine(now).await?;
         let outcome = self.store.fold(&fold).await;
         if let Err(error) = outcome {
             self.in_doubt = true;
@@ -203,10 +205,11 @@ impl Folder {
             while after < upto {
                 let until = after + READ_STEP_S;
                 for row in self.store.slices(Tier::Ten, None, after, until).await? {
-                    longer.add(&row);
+                    longer.add(&self.store, &row);
                 }
                 after = until;
             }
+            self.store.quarantine(now).await?;
             self.store.seal(&longer.rows(), upto).await?;
             sealed = upto;
         }
@@ -230,6 +233,7 @@ impl Folder {
                 tally_hour_before_s: before(self.retention.hours + TALLY_SPARE),
                 incident_before_s: before(self.retention.hours),
                 outbox_before_s: before(self.retention.minutes),
+                quarantine_before_s: before(self.retention.hours),
             })
             .await
     }
@@ -259,12 +263,12 @@ async fn merged_slices(store: &Store, cut: &Cut) -> Result<Vec<SliceRow>, StoreE
             failed: signed(gathered.failed),
             pack: Vec::new(),
         };
-        if let Some(before) = stored.remove(&key) {
+        if let Some(before) = stored.remove(&key)
+            && let Some(stored) = unpack(store, &before)
+        {
             row.requests += before.requests;
             row.failed += before.failed;
-            if let Some(stored) = unpack(&before) {
-                sum(pack.merge(&stored), "a slice");
-            }
+            sum(pack.merge(&stored), "a slice");
         }
         row.pack = pack.encode();
         rows.push(row);
@@ -336,11 +340,14 @@ struct Lengthened {
 }
 
 impl Lengthened {
-    fn add(&mut self, row: &SliceRow) {
+    fn add(&mut self, store: &Store, row: &SliceRow) {
+        let Some(pack) = unpack(store, row) else {
+            return;
+        };
         let gathered = Gathered {
             requests: unsigned(row.requests),
             failed: unsigned(row.failed),
-            pack: unpack(row).unwrap_or_default(),
+            pack,
         };
         for tier in [Tier::Minute, Tier::Hour] {
             let end = -(-row.end_s).div_euclid(tier.seconds()) * tier.seconds();
@@ -371,18 +378,11 @@ fn tier_of(tier: slo_specs::Tier) -> Tier {
     }
 }
 
-/// The series of a stored row. One that is damaged is told and left out: it must keep neither the
+/// The series of a stored row. One that is damaged goes to quarantine and is left out: it must keep neither the
 /// rest from being counted nor the server from starting.
-pub(crate) fn unpack(row: &SliceRow) -> Option<Pack> {
+pub(crate) fn unpack(store: &Store, row: &SliceRow) -> Option<Pack> {
     Pack::decode(&row.pack)
-        .inspect_err(|error| {
-            tracing::error!(
-                error = %error,
-                slice.end_s = row.end_s,
-                slice.service = row.service,
-                "a stored slice is damaged; what it held is missing from charts and recounts"
-            );
-        })
+        .inspect_err(|error| store.damaged(row.key(), error))
         .ok()
 }
 

@@ -96,7 +96,7 @@ async fn each_slice(
     while after < upto {
         let until = (after + STEP_S).min(upto);
         for row in store.slices(tier, None, after, until).await? {
-            if let Some(pack) = unpack(&row) {
+            if let Some(pack) = unpack(store, &row) {
                 visit(row.end_s, &pack);
             }
         }

@@ -26,12 +26,12 @@ use crate::page;
 use crate::probes::{self, Health};
 use crate::receive;
 use crate::reload::{Reloader, SpecProblems};
-use crate::resume::{Resumed, locked, resume};
+use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-use crate::tick::{Ticker, floor_tick, stored_alerts};
+use crate::tick::{Ticker, floor_tick};
 use crate::web;
 
 /// Requests that may wait for the journal's writer: a few group commits.

@@ -7,6 +7,7 @@
 //!
 //! A store belongs to one process: a lock on the directory, or on the PostgreSQL database, keeps a second one out.
 
+mod damage;
 mod error;
 mod postgres;
 mod rows;
@@ -20,10 +21,11 @@ pub(crate) mod testing;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use damage::{Quarantined, RowKey};
 pub use error::{OpenError, StoreError};
 pub use rows::{
     AlertChange, AlertRow, AttemptRow, Attempted, Backlog, Delivery, Demand, Fold, Group, History,
-    HistoryRow, Kind, Location, Next, OutboxRow, Owed, SliceRow, TallyRow, Tier, Trim,
+    HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, SliceRow, TallyRow, Tier, Trim,
 };
 
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
@@ -102,8 +104,8 @@ impl Store {
         on_engine!(self, meta::folded())
     }
 
-    /// Journal rows after `seq`, oldest first: seq and delta.
-    pub async fn journal_after(&self, seq: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    /// Journal rows after `seq`, oldest first.
+    pub async fn journal_after(&self, seq: i64) -> Result<Vec<JournalRow>, StoreError> {
         on_engine!(self, journal::journal_after(seq))
     }
 
@@ -234,6 +236,11 @@ impl Store {
         on_engine!(self, alerts::history(objective, limit))
     }
 
+    /// Incidents that are not resolved: objective, rule, number, and when it fired (Unix seconds).
+    pub async fn open_incidents(&self) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
+        on_engine!(self, alerts::open_incidents())
+    }
+
     /// The number of the next incident: one more than any that was stored. A transition takes it.
     pub async fn next_incident(&self) -> Result<i64, StoreError> {
         on_engine!(self, meta::next_incident())
@@ -307,6 +314,40 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
         on_engine!(self, outbox::deliveries(incident, limit))
+    }
+
+    /// Notes a row that cannot be used, for [`Store::quarantine`]. Rows whose checksum does not match are noted
+    /// by the read itself, and left out of what it returns.
+    pub fn damaged(&self, row: RowKey, why: &dyn std::error::Error) {
+        self.noted().add(row, why.to_string());
+    }
+
+    /// The damaged rows that were noted and not yet moved.
+    pub fn noted_damage(&self) -> Vec<RowKey> {
+        self.noted().all().into_iter().map(|(row, _)| row).collect()
+    }
+
+    /// Moves the damaged rows that were noted to quarantine, in one transaction; returns their number.
+    pub async fn quarantine(&self, now_s: i64) -> Result<u64, StoreError> {
+        let rows = self.noted().all();
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let moved = on_engine!(self, quarantine::quarantine(&rows, now_s))?;
+        self.noted().remove(&rows);
+        Ok(moved)
+    }
+
+    /// What is in quarantine, oldest first.
+    pub async fn quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
+        on_engine!(self, quarantine::quarantined())
+    }
+
+    fn noted(&self) -> &damage::Noted {
+        match &*self.engine {
+            Engine::Sqlite(engine) => &engine.noted,
+            Engine::Postgres(engine) => &engine.noted,
+        }
     }
 
     /// Commits something of no meaning: for readiness.

@@ -1,6 +1,5 @@
 //! The 10-second tick: fold, judge, make transitions durable with the pages they owe, publish.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog;
 use crate::clock::SystemClock;
 use crate::fold::Folder;
-use crate::judge::{Alert, AlertKey, Event, Judge, StateChange, Step};
+use crate::judge::{Event, Judge, StateChange, Step};
 use crate::live::Live;
 use crate::metrics::{Metrics, SloStanding};
 use crate::page::{Notice, NoticeInput, Receiver, route, unrouted};
 use crate::probes::Health;
 use crate::reload::SpecProblems;
 use crate::replay::{Windows, slo_report, windows};
-use crate::resume::locked;
+use crate::resume::{locked, stored_alerts};
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
 use crate::store::{AlertChange, History, Kind, OutboxRow, Store, StoreError};
 
@@ -309,27 +308,6 @@ fn standings(objectives: &[ObjectiveSnapshot]) -> Vec<SloStanding> {
         }
     };
     objectives.iter().map(standing).collect()
-}
-
-/// Alerts as they were stored.
-pub(crate) async fn stored_alerts(
-    store: &Store,
-    unjudged_from: Option<i64>,
-) -> Result<Judge, StoreError> {
-    let mut alerts = BTreeMap::new();
-    for row in store.alerts().await? {
-        let state: AlertState = serde_json::from_str(&row.state)
-            .map_err(|error| StoreError::damaged("alert", row.incident, &error))?;
-        let key = AlertKey {
-            objective: row.objective,
-            rule: row.rule,
-        };
-        let version = row.version;
-        alerts.insert(key, Alert { state, version });
-    }
-    let next = store.next_incident().await?;
-    let next = u64::try_from(next).unwrap_or(1);
-    Ok(Judge::resume(alerts, next, unjudged_from))
 }
 
 fn alert_change(change: &StateChange, now: Timestamp) -> AlertChange {

@@ -300,7 +300,7 @@ async fn sealed_hours_hold_the_same_counts_in_longer_slices() {
         assert_eq!(found.iter().map(|row| row.requests).sum::<i64>(), 360 * 3);
         let in_packs: u64 = found
             .iter()
-            .flat_map(|row| unpack(row).unwrap().series.into_values())
+            .flat_map(|row| Pack::decode(&row.pack).unwrap().series.into_values())
             .map(|measured| measured.count())
             .sum();
         assert_eq!(in_packs, 360 * 3);

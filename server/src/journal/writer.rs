@@ -15,7 +15,7 @@ use crate::clock::SystemClock;
 use crate::live::{Live, sum};
 use crate::metrics::{Class, Metrics};
 use crate::probes::Health;
-use crate::resume::{load_series, locked};
+use crate::resume::{load_series, locked, read_delta};
 use crate::serve::Wired;
 use crate::store::{Group, Store, StoreError};
 
@@ -225,15 +225,16 @@ impl Writer {
         if !rows.is_empty() {
             load_series(&self.store, &self.known).await?;
         }
-        for (seq, bytes) in rows {
-            let delta = Delta::decode(&bytes)
-                .map_err(|error| StoreError::damaged("journal", seq, &error))?;
+        for row in rows {
+            let Some(delta) = read_delta(&self.store, &row)? else {
+                continue;
+            };
             for (id, state) in &delta.streams {
                 self.streams
                     .restore(*id, state)
-                    .map_err(|error| StoreError::damaged("journal", seq, &error))?;
+                    .map_err(|error| StoreError::damaged("journal", row.seq, &error))?;
             }
-            self.apply(seq, delta);
+            self.apply(row.seq, delta);
         }
         self.in_doubt = false;
         Ok(())

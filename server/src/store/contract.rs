@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::testing::Place;
 use super::{
-    AlertChange, AlertRow, Attempted, Demand, Fold, Group, History, Kind, Next, OpenError,
-    OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, Attempted, Demand, Fold, Group, History, JournalRow, Kind, Next,
+    OpenError, OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
 };
 
+mod damage;
 mod incoming;
 mod opening;
 mod paging;
@@ -43,6 +44,8 @@ async fn contract(place: impl AsyncFn() -> Place) {
     paging::a_resolve_goes_where_its_fire_went(&place().await.open().await).await;
     paging::an_abandoned_fire_takes_its_resolve_along(&place().await.open().await).await;
     paging::an_interrupted_attempt_is_due_again_after_a_restart(&place().await).await;
+    damage::a_flipped_row_is_left_out_and_quarantined(&place().await).await;
+    damage::rows_from_before_checksums_are_taken_as_they_are(&place().await).await;
     opening::a_second_process_is_refused(&place().await).await;
     opening::a_newer_schema_is_refused_and_left_alone(&place().await).await;
     opening::a_closed_store_refuses_writes(&place().await.open().await).await;

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
 
+use super::damage::Noted;
 use super::error::{OpenError, StoreError};
 
 pub(super) type Db = sqlx::Postgres;
@@ -51,6 +52,7 @@ pub(super) struct Engine {
     writer: statements::Writer,
     pub(super) readers: PgPool,
     options: PgConnectOptions,
+    pub(super) noted: Noted,
     /// Number of this opening; another number in the database means that another process was there.
     epoch: i64,
 }
@@ -88,6 +90,7 @@ impl Engine {
             writer: statements::Writer::new(connection),
             readers,
             options,
+            noted: Noted::default(),
             epoch,
         })
     }

@@ -57,6 +57,17 @@ pub struct Group {
     pub delta: Vec<u8>,
 }
 
+/// What one group commit counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    /// Its number, which only grows.
+    pub seq: i64,
+    /// What was counted.
+    pub delta: Vec<u8>,
+    /// When its requests came, at the earliest and at the latest; Unix seconds.
+    pub received_s: (i64, i64),
+}
+
 /// All series of one service over one slice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceRow {
@@ -136,6 +147,8 @@ pub struct Trim {
     pub incident_before_s: i64,
     /// Pages delivered or abandoned, with their attempts.
     pub outbox_before_s: i64,
+    /// Damaged rows, by when they were found.
+    pub quarantine_before_s: i64,
 }
 
 /// The state of one alert.

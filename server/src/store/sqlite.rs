@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection as _};
 
+use super::damage::Noted;
 use super::error::{OpenError, StoreError};
 
 pub(super) type Db = sqlx::Sqlite;
@@ -39,6 +40,7 @@ pub(super) struct Engine {
     writer: statements::Writer,
     pub(super) readers: SqlitePool,
     options: SqliteConnectOptions,
+    pub(super) noted: Noted,
     /// The lock on the directory; the system lets go of it when the process ends, however it ends.
     _lock: File,
 }
@@ -75,6 +77,7 @@ impl Engine {
             writer: statements::Writer::new(connection),
             readers,
             options,
+            noted: Noted::default(),
             _lock: lock,
         })
     }

@@ -12,6 +12,7 @@ use dashboards::view::{Counts, Endpoint, LatencyColumn, LatencyGrid, Range, Step
 
 use super::allowed::Allowed;
 use super::grid::{Grid, instant};
+use crate::fold::unpack;
 use crate::store::{Store, StoreError, Tier};
 
 /// Longest a page waits for stored slices.
@@ -71,9 +72,9 @@ pub(super) async fn read(
         ] {
             if from_s < to_s {
                 for row in store.slices(tier, Some(services), from_s, to_s).await? {
-                    let pack = Pack::decode(&row.pack)
-                        .map_err(|error| StoreError::damaged("slice", row.end_s, &error))?;
-                    stored.add(&row.service, row.end_s, &pack, known, allowed);
+                    if let Some(pack) = unpack(store, &row) {
+                        stored.add(&row.service, row.end_s, &pack, known, allowed);
+                    }
                 }
             }
         }

@@ -1,23 +1,41 @@
 //! Alert states, incidents, and the pages a transition owes.
 
 use super::{Connection, Db, Engine, Writing, meta, outbox, text};
+use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::rows::{AlertChange, AlertRow, History, HistoryRow, OutboxRow};
 
 pub(crate) async fn alerts(engine: &Engine) -> Result<Vec<AlertRow>, StoreError> {
-    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as::<Db, _>(
-        "select objective, rule, state, incident, version from alert order by objective, rule",
+    let rows: Vec<(String, String, String, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
+        "select objective, rule, state, incident, version, crc from alert order by objective, rule",
     )
     .fetch_all(&engine.readers)
     .await?;
-    let alert = |(objective, rule, state, incident, version)| AlertRow {
-        objective,
-        rule,
-        state,
-        incident,
-        version,
-    };
-    Ok(rows.into_iter().map(alert).collect())
+    let mut found = Vec::with_capacity(rows.len());
+    for (objective, rule, state, incident, version, crc) in rows {
+        if sum(&objective, &rule, &state, incident, version).matches(crc) {
+            found.push(AlertRow {
+                objective,
+                rule,
+                state,
+                incident,
+                version,
+            });
+        } else {
+            let row = RowKey::Alert { objective, rule };
+            engine.noted.add(row, MISMATCH.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+fn sum(objective: &str, rule: &str, state: &str, incident: i64, version: i64) -> RowSum {
+    RowSum::of("alert")
+        .text(objective)
+        .text(rule)
+        .text(state)
+        .number(incident)
+        .number(version)
 }
 
 pub(crate) async fn transition(
@@ -47,18 +65,29 @@ pub(crate) async fn transition(
 /// Compare and set; false if the alert is at another version.
 async fn advance(connection: &mut Connection, change: &AlertChange) -> Result<bool, sqlx::Error> {
     let statement = if change.expected_version == 0 {
-        "insert into alert (objective, rule, state, incident, version) values ($1, $2, $3, $4, $5 + 1) \
+        "insert into alert (objective, rule, state, incident, version, crc) \
+         values ($1, $2, $3, $4, $5 + 1, $6) \
          on conflict (objective, rule) do nothing"
     } else {
-        "update alert set state = $3, incident = $4, version = version + 1 \
+        "update alert set state = $3, incident = $4, version = version + 1, crc = $6 \
          where objective = $1 and rule = $2 and version = $5"
     };
+    let state = text(&change.state);
+    let version = change.expected_version + 1;
+    let sum = sum(
+        &change.objective,
+        &change.rule,
+        &state,
+        change.incident,
+        version,
+    );
     let done = sqlx::query::<Db>(statement)
         .bind(&change.objective)
         .bind(&change.rule)
-        .bind(text(&change.state))
+        .bind(state)
         .bind(change.incident)
         .bind(change.expected_version)
+        .bind(sum.value())
         .execute(connection)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -99,6 +128,18 @@ async fn write_history(
         .await
         .map(drop),
     }
+}
+
+/// Incidents that are not resolved: objective, rule, number, and when it fired (Unix seconds).
+pub(crate) async fn open_incidents(
+    engine: &Engine,
+) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
+    Ok(sqlx::query_as::<Db, _>(
+        "select objective, rule, incident, fired_s from incident where resolved_s is null \
+         order by incident",
+    )
+    .fetch_all(&engine.readers)
+    .await?)
 }
 
 type Incident = (

@@ -4,8 +4,9 @@ use sqlx::QueryBuilder;
 use sqlx::error::ErrorKind;
 
 use super::{Connection, Db, Engine, ROWS, Writing, run, slices, tallies};
+use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
-use crate::store::rows::{Fold, Group};
+use crate::store::rows::{Fold, Group, JournalRow};
 
 pub(crate) async fn answers(
     engine: &Engine,
@@ -47,10 +48,14 @@ pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreE
     }
     insert_series(&mut writing.connection, &group.series).await?;
     failpoint!("store.commit.halfway");
-    let seq = sqlx::query_scalar("insert into journal (delta) values ($1) returning seq")
-        .bind(&group.delta)
-        .fetch_one(&mut writing.connection)
-        .await?;
+    let seq = sqlx::query_scalar(
+        "insert into journal (delta, received_s, crc) values ($1, $2, $3) returning seq",
+    )
+    .bind(&group.delta)
+    .bind(group.received_s)
+    .bind(journal_sum(group.received_s, &group.delta).value())
+    .fetch_one(&mut writing.connection)
+    .await?;
     writing.commit().await?;
     Ok(seq)
 }
@@ -73,9 +78,11 @@ async fn insert_series(
     series: &[(i64, Vec<u8>)],
 ) -> Result<(), sqlx::Error> {
     for series in series.chunks(ROWS) {
-        let mut built = QueryBuilder::<Db>::new("insert into series (id, key) ");
+        let mut built = QueryBuilder::<Db>::new("insert into series (id, key, crc) ");
         built.push_values(series, |mut row, (id, key)| {
-            row.push_bind(*id).push_bind(key.as_slice());
+            row.push_bind(*id)
+                .push_bind(key.as_slice())
+                .push_bind(blob_sum("series", *id, key).value());
         });
         built.push(" on conflict (id) do nothing");
         run(connection, built).await?;
@@ -89,40 +96,105 @@ fn is_duplicate(error: &sqlx::Error) -> bool {
         .is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
 }
 
+/// The checksum of a journal row. Its seq is not in it: the database chooses it.
+fn journal_sum(received_s: i64, delta: &[u8]) -> RowSum {
+    RowSum::of("journal").number(received_s).bytes(delta)
+}
+
+/// The checksum of a series, or of a stream.
+fn blob_sum(table: &str, id: i64, value: &[u8]) -> RowSum {
+    RowSum::of(table).number(id).bytes(value)
+}
+
+fn counter_sum(name: &str, value: i64) -> RowSum {
+    RowSum::of("counter").text(name).number(value)
+}
+
+/// Seq, delta, when it came, checksum.
+type Journalled = (i64, Vec<u8>, Option<i64>, Option<i64>);
+
 pub(crate) async fn journal_after(
     engine: &Engine,
     seq: i64,
-) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    Ok(
-        sqlx::query_as::<Db, _>("select seq, delta from journal where seq > $1 order by seq")
-            .bind(seq)
-            .fetch_all(&engine.readers)
-            .await?,
+) -> Result<Vec<JournalRow>, StoreError> {
+    let rows: Vec<Journalled> = sqlx::query_as::<Db, _>(
+        "select seq, delta, received_s, crc from journal where seq > $1 order by seq",
     )
+    .bind(seq)
+    .fetch_all(&engine.readers)
+    .await?;
+    let times: Vec<Option<i64>> = rows.iter().map(|row| row.2).collect();
+    let mut sound = Vec::with_capacity(rows.len());
+    for (index, (seq, delta, received_s, crc)) in rows.into_iter().enumerate() {
+        let whole = journal_sum(received_s.unwrap_or_default(), &delta).matches(crc);
+        let row = JournalRow {
+            seq,
+            delta,
+            received_s: between(&times, index),
+        };
+        if whole {
+            sound.push(row);
+        } else {
+            engine.noted.add(row.key(), MISMATCH.to_owned());
+        }
+    }
+    Ok(sound)
+}
+
+/// When a journal row was written, by the rows around it: its own time may be what is damaged.
+fn between(times: &[Option<i64>], index: usize) -> (i64, i64) {
+    let own = times[index].unwrap_or_default();
+    let before = times[..index].iter().rev().find_map(|time| *time);
+    let after = times[index + 1..].iter().find_map(|time| *time);
+    let from = before.or(after).unwrap_or(own);
+    let to = after.or(before).unwrap_or(own);
+    (from.min(to) - 10, to.max(from) + 10)
 }
 
 pub(crate) async fn series(engine: &Engine) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    Ok(
-        sqlx::query_as::<Db, _>("select id, key from series order by id")
-            .fetch_all(&engine.readers)
-            .await?,
-    )
+    let rows = sqlx::query_as::<Db, _>("select id, key, crc from series order by id")
+        .fetch_all(&engine.readers)
+        .await?;
+    Ok(sound(engine, "series", rows, RowKey::Series))
 }
 
 pub(crate) async fn streams(engine: &Engine) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    Ok(
-        sqlx::query_as::<Db, _>("select id, state from stream order by id")
-            .fetch_all(&engine.readers)
-            .await?,
-    )
+    let rows = sqlx::query_as::<Db, _>("select id, state, crc from stream order by id")
+        .fetch_all(&engine.readers)
+        .await?;
+    Ok(sound(engine, "stream", rows, RowKey::Stream))
+}
+
+/// The rows whose checksum matches; the others are noted.
+fn sound(
+    engine: &Engine,
+    table: &str,
+    rows: Vec<(i64, Vec<u8>, Option<i64>)>,
+    key: fn(i64) -> RowKey,
+) -> Vec<(i64, Vec<u8>)> {
+    let whole = |(id, value, crc): (i64, Vec<u8>, Option<i64>)| {
+        if blob_sum(table, id, &value).matches(crc) {
+            return Some((id, value));
+        }
+        engine.noted.add(key(id), MISMATCH.to_owned());
+        None
+    };
+    rows.into_iter().filter_map(whole).collect()
 }
 
 pub(crate) async fn counters(engine: &Engine) -> Result<Vec<(String, i64)>, StoreError> {
-    Ok(
-        sqlx::query_as::<Db, _>("select name, value from counter order by name")
+    let rows: Vec<(String, i64, Option<i64>)> =
+        sqlx::query_as::<Db, _>("select name, value, crc from counter order by name")
             .fetch_all(&engine.readers)
-            .await?,
-    )
+            .await?;
+    let whole = |(name, value, crc): (String, i64, Option<i64>)| {
+        if counter_sum(&name, value).matches(crc) {
+            return Some((name, value));
+        }
+        engine.noted.add(RowKey::Counter(name), MISMATCH.to_owned());
+        None
+    };
+    Ok(rows.into_iter().filter_map(whole).collect())
 }
 
 pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError> {
@@ -150,11 +222,13 @@ async fn put_streams(
 ) -> Result<(), sqlx::Error> {
     let (gone, kept): (Vec<_>, Vec<_>) = streams.iter().partition(|(_, state)| state.is_empty());
     for streams in kept.chunks(ROWS) {
-        let mut built = QueryBuilder::<Db>::new("insert into stream (id, state) ");
+        let mut built = QueryBuilder::<Db>::new("insert into stream (id, state, crc) ");
         built.push_values(streams, |mut row, (id, state)| {
-            row.push_bind(*id).push_bind(state.as_slice());
+            row.push_bind(*id)
+                .push_bind(state.as_slice())
+                .push_bind(blob_sum("stream", *id, state).value());
         });
-        built.push(" on conflict (id) do update set state = excluded.state");
+        built.push(" on conflict (id) do update set state = excluded.state, crc = excluded.crc");
         run(connection, built).await?;
     }
     for streams in gone.chunks(ROWS) {
@@ -174,11 +248,13 @@ async fn put_counters(
     counters: &[(String, i64)],
 ) -> Result<(), sqlx::Error> {
     for counters in counters.chunks(ROWS) {
-        let mut built = QueryBuilder::<Db>::new("insert into counter (name, value) ");
+        let mut built = QueryBuilder::<Db>::new("insert into counter (name, value, crc) ");
         built.push_values(counters, |mut row, (name, value)| {
-            row.push_bind(name.as_str()).push_bind(*value);
+            row.push_bind(name.as_str())
+                .push_bind(*value)
+                .push_bind(counter_sum(name, *value).value());
         });
-        built.push(" on conflict (name) do update set value = excluded.value");
+        built.push(" on conflict (name) do update set value = excluded.value, crc = excluded.crc");
         run(connection, built).await?;
     }
     Ok(())

@@ -7,6 +7,7 @@ pub(crate) mod alerts;
 pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod outbox;
+pub(crate) mod quarantine;
 pub(crate) mod retention;
 pub(crate) mod slices;
 pub(crate) mod tallies;

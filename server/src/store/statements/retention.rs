@@ -18,6 +18,8 @@ const INCIDENTS: &str = "delete from incident where incident in \
      (select incident from incident where $1 = 0 and resolved_s < $2 limit $3)";
 const OUTBOX: &str = "delete from outbox where id in \
      (select id from outbox where $1 = 0 and done_ms < $2 * 1000 limit $3)";
+const QUARANTINE: &str = "delete from quarantine where id in \
+     (select id from quarantine where $1 = 0 and found_s < $2 limit $3)";
 
 pub(crate) async fn trim(engine: &Engine, trim: &Trim) -> Result<u64, StoreError> {
     let tens = Tier::Ten.seconds();
@@ -34,6 +36,7 @@ pub(crate) async fn trim(engine: &Engine, trim: &Trim) -> Result<u64, StoreError
         (REQUESTS, 0, trim.request_before_s),
         (INCIDENTS, 0, trim.incident_before_s),
         (OUTBOX, 0, trim.outbox_before_s),
+        (QUARANTINE, 0, trim.quarantine_before_s),
     ] {
         if before_s > 0 {
             deleted += delete(engine, statement, tier, before_s).await?;

@@ -3,12 +3,32 @@
 use sqlx::QueryBuilder;
 
 use super::{Connection, Db, Engine, ROWS, Writing, run, text};
+use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::rows::{Demand, SliceRow, Tier};
 
-const COLUMNS: &str = "select tier, end_s, service, requests, failed, pack from slice";
+const COLUMNS: &str = "select tier, end_s, service, requests, failed, pack, crc from slice";
 
-type Stored = (i64, i64, String, i64, i64, Vec<u8>);
+type Stored = (i64, i64, String, i64, i64, Vec<u8>, Option<i64>);
+
+/// The checksum of a slice's key and counts, so that they can be read alone; the pack carries its own.
+fn sum(tier: i64, end_s: i64, service: &str, requests: i64, failed: i64) -> RowSum {
+    RowSum::of("slice")
+        .number(tier)
+        .number(end_s)
+        .text(service)
+        .number(requests)
+        .number(failed)
+}
+
+fn note(engine: &Engine, tier: i64, end_s: i64, service: String) {
+    let row = RowKey::Slice {
+        tier,
+        end_s,
+        service,
+    };
+    engine.noted.add(row, MISMATCH.to_owned());
+}
 
 /// Inserts or replaces slices, and makes their services known.
 pub(super) async fn put(
@@ -17,19 +37,23 @@ pub(super) async fn put(
 ) -> Result<(), sqlx::Error> {
     for slices in slices.chunks(ROWS) {
         let mut built = QueryBuilder::<Db>::new(
-            "insert into slice (tier, end_s, service, requests, failed, pack) ",
+            "insert into slice (tier, end_s, service, requests, failed, pack, crc) ",
         );
         built.push_values(slices, |mut row, slice| {
-            row.push_bind(slice.tier.seconds())
+            let (tier, service) = (slice.tier.seconds(), text(&slice.service));
+            let sum = sum(tier, slice.end_s, &service, slice.requests, slice.failed);
+            row.push_bind(tier)
                 .push_bind(slice.end_s)
-                .push_bind(text(&slice.service))
+                .push_bind(service)
                 .push_bind(slice.requests)
                 .push_bind(slice.failed)
-                .push_bind(slice.pack.as_slice());
+                .push_bind(slice.pack.as_slice())
+                .push_bind(sum.value());
         });
         built.push(
             " on conflict (tier, end_s, service) do update \
-             set requests = excluded.requests, failed = excluded.failed, pack = excluded.pack",
+             set requests = excluded.requests, failed = excluded.failed, pack = excluded.pack, \
+             crc = excluded.crc",
         );
         run(connection, built).await?;
     }
@@ -98,18 +122,22 @@ async fn fetch(engine: &Engine, mut built: QueryBuilder<Db>) -> Result<Vec<Slice
         .persistent(false)
         .fetch_all(&engine.readers)
         .await?;
-    rows.into_iter()
-        .map(|(tier, end_s, service, requests, failed, pack)| {
-            Ok(SliceRow {
-                tier: super::tallies::tier(tier)?,
+    let mut found = Vec::with_capacity(rows.len());
+    for (seconds, end_s, service, requests, failed, pack, crc) in rows {
+        let whole = sum(seconds, end_s, &service, requests, failed).matches(crc);
+        match Tier::of_seconds(seconds).filter(|_| whole) {
+            Some(tier) => found.push(SliceRow {
+                tier,
                 end_s,
                 service,
                 requests,
                 failed,
                 pack,
-            })
-        })
-        .collect()
+            }),
+            None => note(engine, seconds, end_s, service),
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) async fn demand(
@@ -118,8 +146,8 @@ pub(crate) async fn demand(
     after_s: i64,
     upto_s: i64,
 ) -> Result<Vec<Demand>, StoreError> {
-    let rows: Vec<(i64, String, i64, i64)> = sqlx::query_as::<Db, _>(
-        "select end_s, service, requests, failed from slice \
+    let rows: Vec<(i64, String, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
+        "select end_s, service, requests, failed, crc from slice \
          where tier = $1 and end_s > $2 and end_s <= $3 order by end_s, service",
     )
     .bind(tier.seconds())
@@ -127,13 +155,20 @@ pub(crate) async fn demand(
     .bind(upto_s)
     .fetch_all(&engine.readers)
     .await?;
-    let demand = |(end_s, service, requests, failed)| Demand {
-        end_s,
-        service,
-        requests,
-        failed,
-    };
-    Ok(rows.into_iter().map(demand).collect())
+    let mut found = Vec::with_capacity(rows.len());
+    for (end_s, service, requests, failed, crc) in rows {
+        if sum(tier.seconds(), end_s, &service, requests, failed).matches(crc) {
+            found.push(Demand {
+                end_s,
+                service,
+                requests,
+                failed,
+            });
+        } else {
+            note(engine, tier.seconds(), end_s, service);
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) async fn first_end(engine: &Engine, tier: Tier) -> Result<Option<i64>, StoreError> {

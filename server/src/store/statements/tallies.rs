@@ -3,22 +3,36 @@
 use sqlx::QueryBuilder;
 
 use super::{Connection, Db, Engine, ROWS, Writing, run};
+use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::rows::{TallyRow, Tier};
+
+fn sum(fingerprint: i64, tier: i64, hour_end_s: i64, chunk: &[u8]) -> RowSum {
+    RowSum::of("tally")
+        .number(fingerprint)
+        .number(tier)
+        .number(hour_end_s)
+        .bytes(chunk)
+}
 
 /// Inserts or replaces chunks.
 pub(super) async fn put(connection: &mut Connection, rows: &[TallyRow]) -> Result<(), sqlx::Error> {
     for rows in rows.chunks(ROWS) {
-        let mut built =
-            QueryBuilder::<Db>::new("insert into tally (fingerprint, tier, hour_end_s, chunk) ");
+        let mut built = QueryBuilder::<Db>::new(
+            "insert into tally (fingerprint, tier, hour_end_s, chunk, crc) ",
+        );
         built.push_values(rows, |mut row, tally| {
+            let tier = tally.tier.seconds();
+            let sum = sum(tally.fingerprint, tier, tally.hour_end_s, &tally.chunk);
             row.push_bind(tally.fingerprint)
-                .push_bind(tally.tier.seconds())
+                .push_bind(tier)
                 .push_bind(tally.hour_end_s)
-                .push_bind(tally.chunk.as_slice());
+                .push_bind(tally.chunk.as_slice())
+                .push_bind(sum.value());
         });
         built.push(
-            " on conflict (fingerprint, tier, hour_end_s) do update set chunk = excluded.chunk",
+            " on conflict (fingerprint, tier, hour_end_s) \
+             do update set chunk = excluded.chunk, crc = excluded.crc",
         );
         run(connection, built).await?;
     }
@@ -31,6 +45,9 @@ pub(crate) async fn put_tallies(engine: &Engine, rows: &[TallyRow]) -> Result<()
     writing.commit().await
 }
 
+/// Fingerprint, seconds of the tier, end of the hour, chunk, checksum.
+type Stored = (i64, i64, i64, Vec<u8>, Option<i64>);
+
 pub(crate) async fn tallies(
     engine: &Engine,
     fingerprints: &[i64],
@@ -39,7 +56,7 @@ pub(crate) async fn tallies(
     let mut found = Vec::new();
     for fingerprints in fingerprints.chunks(ROWS) {
         let mut built = QueryBuilder::<Db>::new(
-            "select fingerprint, tier, hour_end_s, chunk from tally where hour_end_s > ",
+            "select fingerprint, tier, hour_end_s, chunk, crc from tally where hour_end_s > ",
         );
         built.push_bind(after_hour_end_s);
         built.push(" and fingerprint in (");
@@ -48,18 +65,29 @@ pub(crate) async fn tallies(
             list.push_bind(*fingerprint);
         }
         built.push(") order by fingerprint, tier, hour_end_s");
-        let rows: Vec<(i64, i64, i64, Vec<u8>)> = built
+        let rows: Vec<Stored> = built
             .build_query_as()
             .persistent(false)
             .fetch_all(&engine.readers)
             .await?;
-        for (fingerprint, seconds, hour_end_s, chunk) in rows {
-            found.push(TallyRow {
-                fingerprint,
-                tier: tier(seconds)?,
-                hour_end_s,
-                chunk,
-            });
+        for (fingerprint, seconds, hour_end_s, chunk, crc) in rows {
+            let whole = sum(fingerprint, seconds, hour_end_s, &chunk).matches(crc);
+            match Tier::of_seconds(seconds).filter(|_| whole) {
+                Some(tier) => found.push(TallyRow {
+                    fingerprint,
+                    tier,
+                    hour_end_s,
+                    chunk,
+                }),
+                None => engine.noted.add(
+                    RowKey::Tally {
+                        fingerprint,
+                        tier: seconds,
+                        hour_end_s,
+                    },
+                    MISMATCH.to_owned(),
+                ),
+            }
         }
     }
     Ok(found)
@@ -79,12 +107,4 @@ pub(crate) async fn keep_tallies(engine: &Engine, fingerprints: &[i64]) -> Resul
         }
     }
     writing.commit().await
-}
-
-/// The tier of a stored length.
-pub(super) fn tier(seconds: i64) -> Result<Tier, StoreError> {
-    Tier::of_seconds(seconds).ok_or_else(|| StoreError::Damaged {
-        what: "the seconds of a tier",
-        value: seconds.to_string(),
-    })
 }

@@ -1,0 +1,279 @@
+//! Damaged rows: how one is known, and what becomes of it.
+//!
+//! Every row that counts carries a CRC32C over its other columns. One that does not match is never used: it is
+//! left out of what a read returns, noted, and moved to the table `quarantine` with the time that is incomplete
+//! without it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::rows::{JournalRow, SliceRow, TallyRow};
+
+/// Rows noted at most: a disk that decays must not fill the memory. The rest is found again.
+const NOTED: usize = 1_000;
+
+/// A row that may be damaged, by its key as found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowKey {
+    /// Of the journal.
+    Journal {
+        /// Its number.
+        seq: i64,
+        /// When its requests came, at the earliest and at the latest; Unix seconds.
+        received_s: (i64, i64),
+    },
+    /// Of the series ever seen.
+    Series(i64),
+    /// Of the metric streams.
+    Stream(i64),
+    /// Of the slices.
+    Slice {
+        /// Its length in seconds.
+        tier: i64,
+        /// Its end, Unix seconds.
+        end_s: i64,
+        /// `service.name`.
+        service: String,
+    },
+    /// Of the tallies.
+    Tally {
+        /// Of the indicator.
+        fingerprint: i64,
+        /// Length of its slices in seconds.
+        tier: i64,
+        /// End of the hour, Unix seconds.
+        hour_end_s: i64,
+    },
+    /// Of the class counters.
+    Counter(String),
+    /// Of the alerts.
+    Alert {
+        /// Objective id.
+        objective: String,
+        /// Rule name.
+        rule: String,
+    },
+}
+
+/// A row in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The table it was in.
+    pub place: String,
+    /// Its key as found.
+    pub row_key: String,
+    /// What was wrong with it.
+    pub why: String,
+    /// When it was found, Unix seconds.
+    pub found_s: i64,
+    /// Whose data is incomplete without it; none: that of any service.
+    pub service: Option<String>,
+    /// Data is incomplete after this, Unix seconds …
+    pub from_s: i64,
+    /// … up to this. Equal if nothing is missing.
+    pub to_s: i64,
+}
+
+/// The damaged rows that were read and not yet moved.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<BTreeMap<RowKey, String>>);
+
+impl Noted {
+    pub(super) fn add(&self, row: RowKey, why: String) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() < NOTED && !noted.contains_key(&row) {
+            tracing::error!(
+                store.table = row.table(),
+                store.row = row.to_string(),
+                error = why,
+                "a stored row is damaged; it is not used, and goes to quarantine"
+            );
+            noted.insert(row, why);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<(RowKey, String)> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted
+            .iter()
+            .map(|(row, why)| (row.clone(), why.clone()))
+            .collect()
+    }
+
+    pub(super) fn remove(&self, rows: &[(RowKey, String)]) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (row, _) in rows {
+            noted.remove(row);
+        }
+    }
+}
+
+impl RowKey {
+    /// The table it is in.
+    pub fn table(&self) -> &'static str {
+        match self {
+            RowKey::Journal { .. } => "journal",
+            RowKey::Series(_) => "series",
+            RowKey::Stream(_) => "stream",
+            RowKey::Slice { .. } => "slice",
+            RowKey::Tally { .. } => "tally",
+            RowKey::Counter(_) => "counter",
+            RowKey::Alert { .. } => "alert",
+        }
+    }
+
+    /// Whose data misses it, and when, in `(from, to]`, if it is found now.
+    pub(super) fn missing(&self, now_s: i64) -> (Option<&str>, i64, i64) {
+        match self {
+            RowKey::Journal { received_s, .. } => (None, received_s.0, received_s.1),
+            RowKey::Slice {
+                tier,
+                end_s,
+                service,
+            } => (Some(service), end_s.saturating_sub(*tier), *end_s),
+            // The next span with that name, the next point of that stream, makes it known again.
+            RowKey::Series(_) | RowKey::Stream(_) => (None, now_s - 10, now_s),
+            // Counted again from slices; made again from the incident; a figure of the debug page.
+            RowKey::Tally { .. } | RowKey::Alert { .. } | RowKey::Counter(_) => {
+                (None, now_s, now_s)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for RowKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RowKey::Journal { seq, .. } => write!(f, "seq {seq}"),
+            RowKey::Series(id) | RowKey::Stream(id) => write!(f, "id {id}"),
+            RowKey::Slice {
+                tier,
+                end_s,
+                service,
+            } => write!(f, "{tier} s to {end_s} of {service}"),
+            RowKey::Tally {
+                fingerprint,
+                tier,
+                hour_end_s,
+            } => write!(f, "{tier} s in the hour to {hour_end_s} of {fingerprint}"),
+            RowKey::Counter(name) => f.write_str(name),
+            RowKey::Alert { objective, rule } => write!(f, "{rule} of {objective}"),
+        }
+    }
+}
+
+impl JournalRow {
+    /// To be told as damaged.
+    pub fn key(&self) -> RowKey {
+        RowKey::Journal {
+            seq: self.seq,
+            received_s: self.received_s,
+        }
+    }
+}
+
+impl SliceRow {
+    /// To be told as damaged.
+    pub fn key(&self) -> RowKey {
+        RowKey::Slice {
+            tier: self.tier.seconds(),
+            end_s: self.end_s,
+            service: self.service.clone(),
+        }
+    }
+}
+
+impl TallyRow {
+    /// To be told as damaged.
+    pub fn key(&self) -> RowKey {
+        RowKey::Tally {
+            fingerprint: self.fingerprint,
+            tier: self.tier.seconds(),
+            hour_end_s: self.hour_end_s,
+        }
+    }
+}
+
+/// The checksum of one row: CRC32C over its columns, each with its kind and length, so that no two rows of
+/// different columns look alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowSum(u32);
+
+impl RowSum {
+    pub(super) fn of(table: &str) -> RowSum {
+        RowSum(0).text(table)
+    }
+
+    pub(super) fn number(self, value: i64) -> RowSum {
+        self.part(b'i', &value.to_le_bytes())
+    }
+
+    pub(super) fn text(self, value: &str) -> RowSum {
+        self.part(b't', value.as_bytes())
+    }
+
+    pub(super) fn bytes(self, value: &[u8]) -> RowSum {
+        self.part(b'b', value)
+    }
+
+    /// As it is stored.
+    pub(super) fn value(self) -> i64 {
+        i64::from(self.0)
+    }
+
+    /// Whether a row that was stored with this checksum is whole; one stored before there were any may be.
+    pub(super) fn matches(self, stored: Option<i64>) -> bool {
+        stored.is_none_or(|stored| stored == self.value())
+    }
+
+    fn part(self, kind: u8, bytes: &[u8]) -> RowSum {
+        let length = (bytes.len() as u64).to_le_bytes();
+        let sum = crc32c::crc32c_append(self.0, &[kind]);
+        let sum = crc32c::crc32c_append(sum, &length);
+        RowSum(crc32c::crc32c_append(sum, bytes))
+    }
+}
+
+/// What is told of a row whose checksum does not match.
+pub(super) const MISMATCH: &str = "checksum does not match";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_row_is_in_its_checksum() {
+        let row = |number, text, bytes| {
+            RowSum::of("slice")
+                .number(number)
+                .text(text)
+                .bytes(bytes)
+                .value()
+        };
+        let whole = row(7, "checkout", b"pack");
+        for other in [
+            row(6, "checkout", b"pack"),
+            row(7, "checkouu", b"pack"),
+            row(7, "checkout", b"pacj"),
+            row(7, "checkoutp", b"ack"),
+        ] {
+            assert_ne!(whole, other);
+        }
+        assert_ne!(
+            whole,
+            RowSum::of("tally")
+                .number(7)
+                .text("checkout")
+                .bytes(b"pack")
+                .value()
+        );
+    }
+
+    #[test]
+    fn a_row_without_a_checksum_is_taken_as_it_is() {
+        let sum = RowSum::of("stream").number(1);
+        assert!(sum.matches(None));
+        assert!(sum.matches(Some(sum.value())));
+        assert!(!sum.matches(Some(sum.value() ^ 1)));
+    }
+}
