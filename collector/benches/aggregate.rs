@@ -20,7 +20,10 @@ fn delta() -> Delta {
     let decoded = decoded.expect("a good request");
     let mut delta = Delta::default();
     delta
-        .add(&decoded.entries, &decoded.classes)
+        .add(
+            &decoded.entries,
+            &collector::Ledger::of(collector::Kind::Traces, decoded.classes),
+        )
         .expect("small counts");
     delta
 }

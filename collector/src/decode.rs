@@ -45,6 +45,8 @@ pub enum Kind {
 pub struct Decoded {
     /// What its spans add, sorted by slice and series, each pair once.
     pub entries: Vec<Entry>,
+    /// How many of the counted spans each series took; a series may stand more than once.
+    pub taken: Vec<(SeriesId, u64)>,
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
     pub points: Vec<Point>,

@@ -1,13 +1,16 @@
 //! Deltas: what one group commit writes to the journal.
 
-use crate::classes::Classes;
+use crate::classes::Ledger;
 use crate::codec::{CodecError, CountOverflow, Reader, put_bytes, put_varint, seal, unseal};
 use crate::measured::{BoundsRead, BoundsWritten, Measured};
 use crate::point::StreamId;
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The first form, whose classes did not tell signals apart. It is still read: it is what an older
+/// version left in the journal when it was killed.
+const WITHOUT_SIGNALS: u8 = 1;
 
 /// What one series measured in one slice.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +29,14 @@ pub struct Delta {
     /// Sorted by slice and series, each pair once. [`Delta::add`] keeps it so.
     pub entries: Vec<Entry>,
     /// Where the requests' events went.
-    pub classes: Classes,
+    pub classes: Ledger,
     /// The state of every stream that was touched, after the last touch.
     pub streams: Vec<(StreamId, Vec<u8>)>,
 }
 
 impl Delta {
     /// Adds what one request measured: entries in any order. On overflow nothing is changed.
-    pub fn add(&mut self, entries: &[Entry], classes: &Classes) -> Result<(), CountOverflow> {
+    pub fn add(&mut self, entries: &[Entry], classes: &Ledger) -> Result<(), CountOverflow> {
         let mut sum = self.classes;
         sum.merge(classes)?;
         let mut all = Vec::with_capacity(self.entries.len() + entries.len());
@@ -90,10 +93,18 @@ impl Delta {
 
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Delta, CodecError> {
-        let mut reader = unseal(VERSION, bytes)?;
+        let (version, mut reader) = match unseal(VERSION, bytes) {
+            Err(CodecError::Version(WITHOUT_SIGNALS)) => {
+                (WITHOUT_SIGNALS, unseal(WITHOUT_SIGNALS, bytes)?)
+            }
+            unsealed => (VERSION, unsealed?),
+        };
         let bounds = BoundsRead::decode_from(&mut reader)?;
         let entries = decode_entries(&bounds, &mut reader)?;
-        let classes = Classes::decode_from(&mut reader)?;
+        let classes = match version {
+            WITHOUT_SIGNALS => Ledger::decode_undivided(&mut reader)?,
+            _ => Ledger::decode_from(&mut reader)?,
+        };
         let length = reader.length()?;
         let mut streams = Vec::with_capacity(length);
         for _ in 0..length {

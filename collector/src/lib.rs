@@ -4,7 +4,8 @@
 //! nanoseconds until they reach a histogram, which holds microseconds.
 //!
 //! * [`decode()`] walks a request's bytes and gives [`Decoded`]: what its spans add ([`Entry`]), its
-//!   metric [`Point`]s, and where everything went ([`Classes`]).
+//!   metric [`Point`]s, and where everything went ([`Classes`], kept by signal in a
+//!   [`Ledger`]).
 //! * [`Streams`] turns points into entries, in commit order.
 //! * [`Delta`] is what a group commit writes, [`Pack`] what the store keeps of a service and slice.
 //! * [`Answer`] and [`Status`] are what the sender gets.
@@ -26,7 +27,7 @@ mod streams;
 mod wire;
 
 pub use answer::{Answer, Code, Status, request_hash};
-pub use classes::{Class, Classes, Problems};
+pub use classes::{Class, Classes, Ledger, Problems};
 pub use codec::{CodecError, CountOverflow};
 pub use decode::{Decoded, Encoding, Kind, RequestError, decode};
 pub use delta::{Delta, Entry};

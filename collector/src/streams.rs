@@ -8,6 +8,7 @@ use crate::classes::{Classes, Problems};
 use crate::codec::CodecError;
 use crate::delta::Entry;
 use crate::point::{Point, StreamId};
+use crate::series::SeriesId;
 
 mod buckets;
 mod running;
@@ -48,6 +49,8 @@ pub struct Streams {
 pub struct Absorbed {
     /// The counts, sorted by slice and series, each pair once.
     pub entries: Vec<Entry>,
+    /// The series of every counted point; a series stands as often as it has points.
+    pub taken: Vec<SeriesId>,
     /// Where the points went; nothing is `received` here, as decoding said that already.
     pub classes: Classes,
     /// What to tell the sender.

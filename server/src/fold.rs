@@ -7,6 +7,7 @@ use std::time::Duration;
 use collector::Pack;
 use slo_specs::{Catalog, Fingerprint};
 
+use crate::classes;
 use crate::config::Retention;
 use crate::history::{load_latencies, recount};
 use crate::live::{Cut, Gathered, Live, sum};
@@ -313,17 +314,7 @@ fn fold_of(cut: &Cut, unjudged_from: Option<i64>) -> Fold {
             .iter()
             .map(|(id, state)| (id.0.cast_signed(), state.clone()))
             .collect(),
-        counters: cut
-            .classes
-            .named()
-            .into_iter()
-            .flat_map(|(name, class)| {
-                [
-                    (name.to_owned(), class.total),
-                    (format!("{name}_bad"), class.bad),
-                ]
-            })
-            .map(|(name, count)| (name, signed(count)))
+        counters: classes::counters(&cut.classes)
             .chain(
                 times
                     .into_iter()

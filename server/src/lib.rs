@@ -6,6 +6,7 @@ mod failpoint;
 
 mod catalog;
 pub mod check;
+mod classes;
 pub mod cli;
 pub mod clock;
 pub mod config;

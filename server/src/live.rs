@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use collector::{
-    Classes, CountOverflow, Delta, Entry, Known, Pack, Signal, Slice, SpanKind, SpanStatus,
-    StreamId,
+    Class, CountOverflow, Delta, Entry, Known, Ledger, Pack, SeriesId, Signal, Slice, SpanKind,
+    SpanStatus, StreamId,
 };
 use slo_specs::{Catalog, Fingerprint, Objective, Timeline};
 
@@ -37,7 +37,7 @@ pub(crate) struct Cut {
     pub(crate) slices: BTreeMap<(Slice, Arc<str>), Gathered>,
     pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
     pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
-    pub(crate) classes: Classes,
+    pub(crate) classes: Ledger,
     /// The earliest slice end that changed and was not judged since.
     pub(crate) touched: Option<i64>,
     /// Metric streams that began before this are unknown by now: their first point is a base.
@@ -78,7 +78,7 @@ pub(crate) struct Live {
     latencies: BTreeMap<Fingerprint, Latency>,
     slices: BTreeMap<(Slice, Arc<str>), Gathered>,
     streams: BTreeMap<StreamId, Vec<u8>>,
-    classes: Classes,
+    classes: Ledger,
     applied: i64,
     /// Per indicator the earliest slice end that changed since the last tick.
     touched: BTreeMap<Fingerprint, i64>,
@@ -106,7 +106,7 @@ impl Live {
             latencies: BTreeMap::new(),
             slices: BTreeMap::new(),
             streams: BTreeMap::new(),
-            classes: Classes::default(),
+            classes: Ledger::default(),
             applied: 0,
             touched: BTreeMap::new(),
             observing_since_nanos: None,
@@ -121,9 +121,9 @@ impl Live {
     }
 
     /// Starts from what the store holds: journal rows up to `folded` are in it already.
-    pub(crate) fn resume(&mut self, folded: i64, classes: Classes) {
+    pub(crate) fn resume(&mut self, folded: i64, classes: &Ledger) {
         self.applied = folded;
-        self.classes = classes;
+        self.classes = *classes;
     }
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
@@ -140,9 +140,21 @@ impl Live {
         self.applied
     }
 
-    /// Every span and point received, by class, since the store was made.
-    pub(crate) fn classes(&self) -> &Classes {
+    /// Everything received, by signal and class, since the store was made.
+    pub(crate) fn classes(&self) -> &Ledger {
         &self.classes
+    }
+
+    /// How many of these events, each series with its number, no objective of the catalog uses.
+    pub(crate) fn unmatched(&mut self, taken: impl IntoIterator<Item = (SeriesId, u64)>) -> Class {
+        let mut unmatched = Class::default();
+        for (series, events) in taken {
+            if let Some(bad) = self.index.unused(series, &self.known) {
+                unmatched.total += events;
+                unmatched.bad += if bad { events } else { 0 };
+            }
+        }
+        unmatched
     }
 
     /// Tallies of an indicator; none if no objective of the catalog has it, or if its history is

@@ -2,6 +2,7 @@
 //!
 //! A value that does not exist is absent, never 0: an SLO without data has no SLI, and no burn rate.
 
+mod classes;
 mod instruments;
 mod labels;
 
@@ -14,14 +15,13 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use collector::{Classes, Kind};
+use collector::{Kind, Ledger};
 
 use instruments::{Evaluation, Journal, Outbox, Receive, Slos};
-pub(crate) use labels::{Class, Outcome, Transport};
 use labels::{
-    DeliveryLabels, ItemLabels, ReceiverLabels, RemarkLabels, RequestLabels, SignalLabels,
-    SloLabels, WindowLabels,
+    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, WindowLabels,
 };
+pub(crate) use labels::{Outcome, Transport};
 
 /// The content type of [`Metrics::encode`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -124,41 +124,10 @@ impl Metrics {
         }
     }
 
-    /// Counts what became of a request's spans, points or records. To be called after the commit, so that a resend
-    /// or a failed commit is not counted twice.
-    pub(crate) fn classes(&self, kind: Kind, classes: &Classes) {
-        let by_class = [
-            (Class::Counted, classes.counted),
-            (Class::Duplicate, classes.duplicate),
-            (Class::Late, classes.late),
-            (Class::Future, classes.future),
-            (Class::Invalid, classes.invalid),
-            (Class::Unsupported, classes.unsupported),
-        ];
-        for (class, events) in by_class {
-            self.items(kind, class, events.total);
-        }
-        let remarks = [
-            ("clamped", classes.clamped),
-            ("overflowed", classes.overflowed),
-            ("baseline", classes.baseline),
-        ];
-        for (remark, events) in remarks {
-            if events.total > 0 {
-                let labels = RemarkLabels::new(kind, remark);
-                let counter = self.shared.receive.remarks.get_or_create(&labels);
-                counter.inc_by(events.total);
-            }
-        }
-    }
-
-    /// Counts spans, metric points or log records of one class, such as the duplicates in a resent request.
-    pub(crate) fn items(&self, kind: Kind, class: Class, items: u64) {
-        if items > 0 {
-            let labels = ItemLabels::new(kind, class);
-            let counter = self.shared.receive.items.get_or_create(&labels);
-            counter.inc_by(items);
-        }
+    /// Sets what became of everything that was received: the same counts that pages and API show,
+    /// which go on after a restart.
+    pub(crate) fn ledger(&self, ledger: &Ledger) {
+        self.shared.receive.classes.set(ledger);
     }
 
     /// Sets how many requests wait for the journal's writer.
@@ -348,7 +317,11 @@ mod tests {
     #[test]
     fn the_rest_of_the_server_counts_under_these_names() {
         let metrics = metrics();
-        metrics.items(Kind::Metrics, Class::Duplicate, 5);
+        let mut ledger = Ledger::default();
+        ledger.points.duplicate = collector::Class { total: 5, bad: 0 };
+        ledger.spans.counted = collector::Class { total: 9, bad: 2 };
+        ledger.spans.clamped = collector::Class { total: 3, bad: 0 };
+        metrics.ledger(&ledger);
         metrics.queue_depth(3);
         metrics.commit(12, Duration::from_millis(4));
         metrics.commit_failed();
@@ -357,7 +330,10 @@ mod tests {
         metrics.outbox_pending("pager", 2);
         metrics.delivery("pager", "delivered");
         for line in [
-            "sloburn_receive_items_total{signal=\"metrics\",class=\"duplicate\"} 5",
+            "sloburn_receive_items_total{signal=\"metrics\",class=\"duplicate\",bad=\"false\"} 5",
+            "sloburn_receive_items_total{signal=\"traces\",class=\"counted\",bad=\"false\"} 7",
+            "sloburn_receive_items_total{signal=\"traces\",class=\"counted\",bad=\"true\"} 2",
+            "sloburn_receive_remarks_total{signal=\"traces\",remark=\"clamped\"} 3",
             "sloburn_journal_queue_requests 3",
             "sloburn_journal_committed_requests_total 12",
             "sloburn_journal_commit_duration_seconds_count 1",

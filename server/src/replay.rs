@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::{Classes, Delta, Encoding, Kind, Known, Limits, Measure, Origin, Streams};
+use collector::{Delta, Encoding, Kind, Known, Ledger, Limits, Measure, Origin, Streams};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -78,15 +78,20 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What is not in the result, and why: totals without it would look right.
-fn tell_rejected(classes: &Classes, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn tell_rejected(ledger: &Ledger, out: &mut impl std::io::Write) -> std::io::Result<()> {
     let reasons = [
-        ("arrived more than 2 h late", classes.late),
-        ("lie in the future", classes.future),
-        ("are not usable", classes.invalid),
-        ("are of a kind that is not measured", classes.unsupported),
+        ("arrived more than 2 h late", "late"),
+        ("lie in the future", "future"),
+        ("are not usable", "invalid"),
+        ("are of a kind that is not measured", "unsupported"),
     ];
-    for (reason, class) in reasons.into_iter().filter(|(_, class)| class.total > 0) {
-        writeln!(out, "{} events are not counted: they {reason}", class.total)?;
+    for (reason, rejected) in reasons {
+        let classes = ledger.named().into_iter().flat_map(|(_, of)| of.divided());
+        let rejected = classes.filter(|(name, _)| *name == rejected);
+        let events: u64 = rejected.map(|(_, class)| class.total).sum();
+        if events > 0 {
+            writeln!(out, "{events} events are not counted: they {reason}")?;
+        }
     }
     Ok(())
 }
@@ -259,7 +264,7 @@ impl Replay {
         let mut entries = decoded.entries;
         entries.extend(absorbed.entries);
         let mut delta = Delta::default();
-        sum(delta.add(&entries, &classes), "a line");
+        sum(delta.add(&entries, &Ledger::of(kind, classes)), "a line");
         self.applied += 1;
         self.live.apply(self.applied, delta);
         Ok(())

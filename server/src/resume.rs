@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use collector::{
-    Class, Classes, CodecError, Delta, Known, Origin, SeriesId, SeriesKey, StreamId, Streams,
-};
+use collector::{CodecError, Delta, Known, Origin, SeriesId, SeriesKey, StreamId, Streams};
 use jiff::Timestamp;
 use slo_specs::{AlertState, Catalog, ChunkError, Fingerprint};
 
+use crate::classes;
 use crate::fold::WHOLE_HISTORY;
 use crate::history::{load_latencies, recount};
 use crate::judge::{Alert, AlertKey, Judge};
@@ -40,7 +39,7 @@ pub(crate) async fn resume(
     let counters: BTreeMap<String, i64> = store.counters().await?.into_iter().collect();
     let mut streams = load_streams(store, &counters, now).await?;
     let mut live = Live::new(catalog, Arc::clone(&known));
-    live.resume(store.folded().await?, classes_of(&counters));
+    live.resume(store.folded().await?, &classes::of_counters(&counters));
     let indicators = live.indicators();
     // Tallies of indicators that left the catalog are not kept up to date: never find them again.
     store.keep_tallies(&fingerprints(&indicators)).await?;
@@ -158,19 +157,6 @@ fn fingerprints(indicators: &[Fingerprint]) -> Vec<i64> {
         .iter()
         .map(|fingerprint| fingerprint.0.cast_signed())
         .collect()
-}
-
-fn classes_of(counters: &BTreeMap<String, i64>) -> Classes {
-    let count = |name: &str| {
-        counters
-            .get(name)
-            .and_then(|count| u64::try_from(*count).ok())
-            .unwrap_or_default()
-    };
-    Classes::from_named(|name| Class {
-        total: count(name),
-        bad: count(&format!("{name}_bad")),
-    })
 }
 
 /// Notes when this store began to observe: at its first start, or now that it has lost a stream.

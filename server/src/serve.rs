@@ -123,6 +123,8 @@ impl Server {
             &config.counting,
         )));
         let (journal, queue) = JournalHandle::new(QUEUE_REQUESTS);
+        let owed = journal.owed().clone();
+        metrics.ledger(locked(&resumed.live).classes());
         let snapshots = Snapshots::new(Snapshot::empty(Arc::clone(&catalog), floor_tick(now)));
         let parts = receive::Parts {
             journal,
@@ -145,6 +147,7 @@ impl Server {
         };
         let live = Arc::clone(&resumed.live);
         let wired = Wired {
+            owed,
             store,
             live,
             snapshots,
@@ -290,6 +293,8 @@ impl Server {
 /// What several tasks share.
 #[derive(Debug, Clone)]
 pub(crate) struct Wired {
+    /// Classes that wait for a commit.
+    pub(crate) owed: crate::classes::Owed,
     pub(crate) store: Store,
     pub(crate) live: Arc<Mutex<crate::live::Live>>,
     pub(crate) snapshots: Snapshots,

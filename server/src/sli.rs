@@ -31,7 +31,15 @@ pub(crate) struct Role {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     indicators: Vec<(Fingerprint, Indicator)>,
-    roles: HashMap<SeriesId, Box<[Role]>>,
+    series: HashMap<SeriesId, Use>,
+}
+
+/// How a series counts, decided once.
+#[derive(Debug)]
+struct Use {
+    roles: Box<[Role]>,
+    /// Its events are bad whatever an objective says: spans with status error.
+    bad: bool,
 }
 
 impl Role {
@@ -56,7 +64,7 @@ impl Index {
             .collect();
         Index {
             indicators: unique.into_iter().collect(),
-            roles: HashMap::default(),
+            series: HashMap::default(),
         }
     }
 
@@ -65,26 +73,38 @@ impl Index {
         &self.indicators
     }
 
-    /// How a series counts; empty for one that no indicator uses, or that is not known.
-    pub(crate) fn roles(&mut self, id: SeriesId, known: &Known) -> &[Role] {
-        if !self.roles.contains_key(&id)
-            && let Some(key) = known.get(id)
-        {
-            let roles = roles_of(&key, &self.indicators);
-            self.roles.insert(id, roles);
-        }
-        self.roles.get(&id).map(AsRef::as_ref).unwrap_or_default()
-    }
-
-    /// How a series counts, with the indicators that the roles refer to.
+    /// How a series counts, with the indicators that the roles refer to; not at all if no indicator
+    /// uses it, or if it is not known.
     pub(crate) fn counting(
         &mut self,
         id: SeriesId,
         known: &Known,
     ) -> (&[Role], &[(Fingerprint, Indicator)]) {
-        self.roles(id, known);
-        let roles = self.roles.get(&id).map(AsRef::as_ref).unwrap_or_default();
+        self.used(id, known);
+        let used = self.series.get(&id);
+        let roles = used.map(|used| &*used.roles).unwrap_or_default();
         (roles, &self.indicators)
+    }
+
+    /// Whether no indicator uses a series; if so, whether its events are bad ones.
+    pub(crate) fn unused(&mut self, id: SeriesId, known: &Known) -> Option<bool> {
+        match self.used(id, known) {
+            Some(used) => used.roles.is_empty().then_some(used.bad),
+            None => Some(false),
+        }
+    }
+
+    fn used(&mut self, id: SeriesId, known: &Known) -> Option<&Use> {
+        if !self.series.contains_key(&id)
+            && let Some(key) = known.get(id)
+        {
+            let used = Use {
+                roles: roles_of(&key, &self.indicators),
+                bad: key.signal == Measurement::Spans && key.status == SpanStatus::Error,
+            };
+            self.series.insert(id, used);
+        }
+        self.series.get(&id)
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) objectives: Vec<ObjectiveSnapshot>,
     /// What is wrong with the spec files, if the last reload was refused.
     pub(crate) problems: Arc<Vec<Problem>>,
-    /// Received spans and points by class.
-    pub(crate) classes: collector::Classes,
+    /// Everything received, by signal and class.
+    pub(crate) classes: collector::Ledger,
 }
 
 /// One objective at the tick.
@@ -49,7 +49,7 @@ impl Snapshot {
             catalog,
             objectives: Vec::new(),
             problems: Arc::default(),
-            classes: collector::Classes::default(),
+            classes: collector::Ledger::default(),
         }
     }
 }

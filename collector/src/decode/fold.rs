@@ -226,10 +226,10 @@ impl<'m> Fold<'m> {
         Ok(())
     }
 
-    /// Counts a log record, which nothing else is made of.
+    /// Classes a log record: it is kept for a while, and no objective can use it.
     pub(crate) fn record(&mut self, time_nanos: u64, observed_nanos: u64) {
         self.classes.received.note(false);
-        self.classes.counted.note(false);
+        self.classes.unmatched.note(false);
         let time = if time_nanos == 0 {
             observed_nanos
         } else {
@@ -275,14 +275,20 @@ impl<'m> Fold<'m> {
         let resolution = self.interning.resolve(&self.measure.limits)?;
         let mut overflowed = false;
         let mut entries = Vec::new();
+        let mut taken = Vec::with_capacity(resolution.by_position.len());
         for (resolved, of_series) in resolution.by_position.iter().zip(self.accounts.take()) {
-            for mut entry in of_series {
-                if resolved.overflowed {
-                    overflowed = true;
-                    self.classes.overflowed.total += entry.measured.count();
-                }
+            let mut spans = 0;
+            for (mut entry, count) in of_series {
                 entry.series = resolved.id;
                 entries.push(entry);
+                spans += count;
+            }
+            if spans > 0 {
+                taken.push((resolved.id, spans));
+            }
+            if resolved.overflowed && spans > 0 {
+                overflowed = true;
+                self.classes.overflowed.total += spans;
             }
         }
         for point in &mut self.points {
@@ -303,6 +309,7 @@ impl<'m> Fold<'m> {
         }
         Ok(Decoded {
             entries: delta::merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?,
+            taken,
             points: self.points,
             new_series: resolution.fresh,
             classes: self.classes,

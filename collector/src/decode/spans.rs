@@ -189,8 +189,9 @@ impl Accounts {
         account.bins.push(index_of(micros));
     }
 
-    /// The entries by position of series; their ids are still to be set.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Vec<Entry>> {
+    /// The entries by position of series, each with its number of spans; their ids are still to be
+    /// set.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Vec<(Entry, u64)>> {
         let bounds = Arc::clone(&self.bounds);
         std::mem::take(&mut self.by_series)
             .into_iter()
@@ -204,7 +205,8 @@ impl Accounts {
 }
 
 impl Account {
-    fn into_entry(mut self, bounds: &Arc<[Bound]>) -> Entry {
+    fn into_entry(mut self, bounds: &Arc<[Bound]>) -> (Entry, u64) {
+        let spans = self.bins.len() as u64;
         let mut held = 0;
         let ranges = self.first_held.iter().take(bounds.len()).map(|count| {
             held += count;
@@ -213,11 +215,12 @@ impl Account {
         let steps = Steps::new(Arc::clone(bounds), ranges.collect());
         let values = SparseHistogram::of_indices(&mut self.bins, self.clamped);
         let measured = Measured::of_values(self.count, Scale::Millis, steps, values);
-        Entry {
+        let entry = Entry {
             series: SeriesId::default(),
             slice: self.slice,
             measured,
-        }
+        };
+        (entry, spans)
     }
 }
 

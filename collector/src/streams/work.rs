@@ -21,6 +21,7 @@ const MAX_ADDED: u64 = 1 << 46;
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     added: BTreeMap<(Slice, SeriesId), Measured>,
+    taken: Vec<SeriesId>,
     classes: Classes,
     problems: Problems,
     touched: Vec<StreamId>,
@@ -36,9 +37,11 @@ impl Work {
                     return self.reject(point, "point adds more than can be true");
                 }
                 self.classes.counted.note(false);
+                self.taken.push(point.series);
             }
             Outcome::Baseline => {
                 self.classes.counted.note(false);
+                self.taken.push(point.series);
                 self.classes.baseline.note(false);
             }
             Outcome::Duplicate => self.classes.duplicate.note(false),
@@ -85,6 +88,7 @@ impl Work {
         });
         Absorbed {
             entries: entries.collect(),
+            taken: self.taken,
             classes: self.classes,
             problems: self.problems,
             touched: self.touched,

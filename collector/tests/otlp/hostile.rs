@@ -207,13 +207,13 @@ fn varint(mut value: usize) -> Vec<u8> {
 }
 
 #[test]
-fn logs_are_counted_and_their_structure_is_checked() {
+fn logs_are_classed_and_their_structure_is_checked() {
     let body = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"5","body":{"stringValue":"x"}},{}]}]}]}"#;
     let decoded = read(Kind::Logs, Encoding::Json, body.as_bytes()).unwrap();
     assert_eq!(
         (
             decoded.classes.received.total,
-            decoded.classes.counted.total
+            decoded.classes.unmatched.total
         ),
         (2, 2)
     );
@@ -222,7 +222,7 @@ fn logs_are_counted_and_their_structure_is_checked() {
         read(Kind::Logs, Encoding::Protobuf, &[0x0a, 4, 0x12, 2, 0x12, 0])
             .unwrap()
             .classes
-            .counted
+            .unmatched
             .total,
         1
     );

@@ -2,6 +2,7 @@
 
 mod answers;
 mod capped;
+mod classed;
 mod distributions;
 mod encodings;
 mod examples;

@@ -1,6 +1,6 @@
 //! Stored forms come back as they were, and damaged ones are refused.
 
-use collector::{CodecError, Delta, Kind, Origin, Pack, SeriesKey, StreamId, Streams};
+use collector::{CodecError, Delta, Kind, Ledger, Origin, Pack, SeriesKey, StreamId, Streams};
 use proptest::prelude::*;
 
 use crate::given::{MILLI, NOW, SECOND, decoded, failed, span, traces};
@@ -15,7 +15,7 @@ fn delta() -> Delta {
     let decoded = decoded(Kind::Traces, &traces("shop", spans.collect()));
     let mut delta = Delta::default();
     delta
-        .add(&decoded.entries, &decoded.classes)
+        .add(&decoded.entries, &Ledger::of(Kind::Traces, decoded.classes))
         .expect("small counts");
     delta.set_stream(StreamId(9), vec![1, 2, 3]);
     delta.set_stream(StreamId(4), vec![]);
@@ -47,7 +47,7 @@ fn a_later_delta_adds_counts_and_replaces_states() {
     let mut later = delta();
     later.set_stream(StreamId(9), vec![7]);
     sum.merge(&later).unwrap();
-    assert_eq!(sum.classes.received.total, 80);
+    assert_eq!(sum.classes.spans.received.total, 80);
     assert_eq!(sum.streams, [(StreamId(4), vec![]), (StreamId(9), vec![7])]);
     let count = |delta: &Delta| {
         delta

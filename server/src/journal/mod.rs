@@ -2,3 +2,6 @@
 
 pub(crate) mod queue;
 pub(crate) mod writer;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use collector::{Answer, Decoded, Kind};
+use collector::{Answer, Classes, Decoded, Kind};
+
+use crate::classes::Owed;
 
 /// How long a request is held for room in the queue: below the 10 s after which exporters give up on an answer.
 pub(crate) const HOLD: Duration = Duration::from_secs(8);
@@ -89,6 +91,14 @@ pub(crate) struct JournalHandle {
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
     capacity_bytes: usize,
+    owed: Owed,
+}
+
+/// A decoded request that is not queued yet: if it never is, what it holds was shed.
+struct Unqueued<'a> {
+    owed: &'a Owed,
+    kind: Kind,
+    shed: Classes,
 }
 
 impl JournalHandle {
@@ -109,8 +119,14 @@ impl JournalHandle {
             queue,
             room,
             capacity_bytes,
+            owed: Owed::default(),
         };
         (handle, taken)
+    }
+
+    /// The classes of what is not part of a request's own commit.
+    pub(crate) fn owed(&self) -> &Owed {
+        &self.owed
     }
 
     /// Queues a request and waits for its commit; the answer is the stored one if these bytes came before.
@@ -119,11 +135,17 @@ impl JournalHandle {
     /// [`COMMIT_WAIT`]; `Stopping` when the writer has gone. A caller that stops waiting leaves the request queued.
     pub(crate) async fn submit(&self, submission: Submission) -> Result<Answer, Refused> {
         let deadline = Instant::now() + HOLD;
+        let unqueued = Unqueued {
+            owed: &self.owed,
+            kind: submission.kind,
+            shed: submission.decoded.classes.all_shed(),
+        };
         let room = self.room_for(submission.bytes, deadline).await?;
         let slot = timeout_at(deadline, self.queue.reserve())
             .await
             .map_err(|_| BUSY)?
             .map_err(|_| Refused::Stopping)?;
+        unqueued.queued();
         let (reply, answer) = oneshot::channel();
         slot.send(Queued {
             submission,
@@ -151,6 +173,20 @@ impl JournalHandle {
             .await
             .map_err(|_| BUSY)?
             .map_err(|_| Refused::Stopping)
+    }
+}
+
+impl Unqueued<'_> {
+    fn queued(mut self) {
+        self.shed = Classes::default();
+    }
+}
+
+impl Drop for Unqueued<'_> {
+    fn drop(&mut self) {
+        if self.shed.received.total > 0 {
+            self.owed.note(self.kind, &self.shed);
+        }
     }
 }
 

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use collector::{
-    Answer, Classes, Decoded, Delta, Entry, Kind, Known, SeriesId, SeriesKey, StreamId, Streams,
+    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, StreamId, Streams,
 };
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::queue::{Queued, Refused, Submission};
+use crate::classes::Owed;
 use crate::clock::SystemClock;
 use crate::live::{Live, sum};
-use crate::metrics::{Class, Metrics};
+use crate::metrics::Metrics;
 use crate::probes::Health;
 use crate::resume::{load_series, locked, read_delta};
 use crate::serve::Wired;
@@ -45,6 +46,10 @@ pub(crate) struct Writer {
     clock: SystemClock,
     /// A commit failed without saying whether it happened: the journal must be read again.
     in_doubt: bool,
+    /// Classes to be committed with the next group.
+    owed: Owed,
+    /// What the commit in doubt brought along, as it is owed if it did not happen.
+    doubtful: Ledger,
     /// When silent metric streams are looked for next, in Unix seconds.
     next_trim_s: i64,
 }
@@ -66,6 +71,8 @@ impl Writer {
             health: wired.health.clone(),
             clock: SystemClock,
             in_doubt: false,
+            owed: wired.owed.clone(),
+            doubtful: Ledger::default(),
             next_trim_s: 0,
         }
     }
@@ -81,9 +88,13 @@ impl Writer {
                     self.metrics.queue_depth(queue.len());
                     self.commit_group(std::mem::take(&mut group)).await;
                 }
-                Err(_) => self.try_store().await,
+                Err(_) if self.owed.is_empty() => self.try_store().await,
+                Err(_) => self.commit_group(Vec::new()).await,
             }
             self.health.writer_beat();
+        }
+        if !self.owed.is_empty() {
+            self.commit_group(Vec::new()).await;
         }
     }
 
@@ -103,22 +114,36 @@ impl Writer {
         if self.in_doubt
             && let Err(error) = self.catch_up().await
         {
+            self.owed.add(&shed(&group));
             return self.refuse(replies(group), &error);
         }
         let hashes: Vec<[u8; 16]> = group.iter().map(|queued| queued.submission.hash).collect();
         match self.store.answers(&hashes).await {
             Ok(stored) => {
-                let fresh = self.answer_resent(group, &stored.into_iter().collect());
-                if !fresh.is_empty() {
+                let (fresh, resent) = self.sort(group, &stored.into_iter().collect());
+                if !fresh.is_empty() || !self.owed.is_empty() {
                     self.commit_fresh(fresh).await;
                 }
+                // Their spans are classed by now; what they were answered once holds whatever
+                // became of this commit.
+                for (reply, answer) in resent {
+                    answer_one(reply, Ok(answer));
+                }
             }
-            Err(error) => self.refuse(replies(group), &error),
+            Err(error) => {
+                self.owed.add(&shed(&group));
+                self.refuse(replies(group), &error);
+            }
         }
     }
 
-    /// Answers what was committed before with its stored answer; returns the rest, each once.
-    fn answer_resent(&self, group: Vec<Queued>, stored: &HashMap<[u8; 16], Vec<u8>>) -> Vec<Fresh> {
+    /// Tells what was committed before, with its stored answer, from the rest, each once.
+    fn sort(
+        &self,
+        group: Vec<Queued>,
+        stored: &HashMap<[u8; 16], Vec<u8>>,
+    ) -> (Vec<Fresh>, Vec<(Reply, Answer)>) {
+        let mut resent = Vec::new();
         let mut fresh: Vec<Fresh> = Vec::with_capacity(group.len());
         let mut place: HashMap<[u8; 16], usize> = HashMap::new();
         for queued in group {
@@ -126,7 +151,7 @@ impl Writer {
             if let Some(answer) = stored.get(&hash) {
                 self.count_resent(&queued);
                 let answer = Answer::from_bytes(answer).unwrap_or_default();
-                answer_one(queued.reply, Ok(answer));
+                resent.push((queued.reply, answer));
             } else if let Some(first) = place.get(&hash) {
                 self.count_resent(&queued);
                 fresh[*first].copies.push(queued.reply);
@@ -138,7 +163,7 @@ impl Writer {
                 });
             }
         }
-        fresh
+        (fresh, resent)
     }
 
     async fn commit_fresh(&mut self, fresh: Vec<Fresh>) {
@@ -157,6 +182,8 @@ impl Writer {
             gathered.requests.push((hash, answer.to_bytes()));
             waiting.push((queued.reply, copies, answer));
         }
+        gathered.leave_unmatched(&mut locked(&self.live));
+        gathered.add_owed(&self.owed.take());
         let delta = gathered.delta(&self.streams);
         let group = Group {
             received_s: now.as_second(),
@@ -177,9 +204,6 @@ impl Writer {
                 }
                 self.metrics.commit(waiting.len(), started.elapsed());
                 self.health.committed();
-                for (kind, classes) in &gathered.classes {
-                    self.metrics.classes(*kind, classes);
-                }
                 self.apply(seq, delta);
                 failpoint!("journal.applied");
                 for (reply, copies, answer) in waiting {
@@ -192,6 +216,7 @@ impl Writer {
             Err(error) => {
                 self.streams.rollback();
                 self.in_doubt = true;
+                self.doubtful = gathered.refused;
                 let replies = waiting
                     .into_iter()
                     .flat_map(|(reply, copies, _)| copies.into_iter().chain([reply]));
@@ -212,7 +237,9 @@ impl Writer {
 
     fn apply(&self, seq: i64, delta: Delta) {
         self.metrics.series(self.known.len());
-        locked(&self.live).apply(seq, delta);
+        let mut live = locked(&self.live);
+        live.apply(seq, delta);
+        self.metrics.ledger(live.classes());
     }
 
     /// Applies what the journal holds beyond what was applied: commits whose outcome was unknown.
@@ -222,7 +249,10 @@ impl Writer {
         self.store.ping_write().await?;
         let applied = locked(&self.live).applied();
         let rows = self.store.journal_after(applied).await?;
-        if !rows.is_empty() {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        if rows.is_empty() {
+            self.owed.add(&doubtful);
+        } else {
             load_series(&self.store, &self.known).await?;
         }
         for row in rows {
@@ -242,8 +272,7 @@ impl Writer {
 
     fn count_resent(&self, queued: &Queued) {
         let Submission { kind, decoded, .. } = &queued.submission;
-        let received = decoded.classes.received.total;
-        self.metrics.items(*kind, Class::Duplicate, received);
+        self.owed.note(*kind, &decoded.classes.all_duplicate());
     }
 
     fn refuse(&self, replies: Vec<Reply>, error: &StoreError) {
@@ -270,8 +299,12 @@ impl Writer {
 #[derive(Default)]
 struct Gathered {
     entries: Vec<Entry>,
-    /// By request, for `/metrics`.
-    classes: Vec<(Kind, Classes)>,
+    classes: Ledger,
+    /// What is owed if the group is not committed.
+    refused: Ledger,
+    /// How many spans, and points, each series took.
+    spans: Vec<(SeriesId, u64)>,
+    points: Vec<SeriesId>,
     touched: HashSet<StreamId>,
     series: HashMap<SeriesId, Arc<SeriesKey>>,
     requests: Vec<([u8; 16], Vec<u8>)>,
@@ -280,6 +313,8 @@ struct Gathered {
 impl Gathered {
     /// Counts one request and returns its answer.
     fn take(&mut self, kind: Kind, decoded: Decoded, streams: &mut Streams) -> Answer {
+        let shed = decoded.classes.all_shed();
+        sum(self.refused.signal_mut(kind).merge(&shed), "classes");
         let absorbed = streams.absorb(&decoded.points);
         let mut classes = decoded.classes;
         sum(classes.merge(&absorbed.classes), "classes");
@@ -289,18 +324,30 @@ impl Gathered {
         self.touched.extend(absorbed.touched);
         self.entries.extend(decoded.entries);
         self.entries.extend(absorbed.entries);
-        self.classes.push((kind, classes));
+        self.spans.extend(decoded.taken);
+        self.points.extend(absorbed.taken);
+        sum(self.classes.signal_mut(kind).merge(&classes), "classes");
         Answer::new(&classes, &problems)
+    }
+
+    /// Tells what an objective uses from what none does, by the catalog in force now.
+    fn leave_unmatched(&mut self, live: &mut Live) {
+        let spans = live.unmatched(std::mem::take(&mut self.spans));
+        self.classes.spans.leave_unmatched(spans);
+        let points = std::mem::take(&mut self.points).into_iter();
+        let points = live.unmatched(points.map(|series| (series, 1)));
+        self.classes.points.leave_unmatched(points);
+    }
+
+    fn add_owed(&mut self, owed: &Ledger) {
+        sum(self.classes.merge(owed), "classes");
+        sum(self.refused.merge(owed), "classes");
     }
 
     fn delta(&mut self, streams: &Streams) -> Delta {
         let mut delta = Delta::default();
-        let mut all = Classes::default();
-        for (_, classes) in &self.classes {
-            sum(all.merge(classes), "classes");
-        }
         sum(
-            delta.add(&std::mem::take(&mut self.entries), &all),
+            delta.add(&std::mem::take(&mut self.entries), &self.classes),
             "a group",
         );
         for id in &self.touched {
@@ -310,6 +357,17 @@ impl Gathered {
         }
         delta
     }
+}
+
+/// The classes of requests that are refused for now.
+fn shed(group: &[Queued]) -> Ledger {
+    let mut ledger = Ledger::default();
+    for queued in group {
+        let Submission { kind, decoded, .. } = &queued.submission;
+        let shed = decoded.classes.all_shed();
+        sum(ledger.signal_mut(*kind).merge(&shed), "classes");
+    }
+    ledger
 }
 
 fn replies(group: Vec<Queued>) -> Vec<Reply> {

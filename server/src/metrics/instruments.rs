@@ -9,9 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::classes::ClassCounters;
 use super::labels::{
-    DeliveryLabels, ItemLabels, ReceiverLabels, RemarkLabels, RequestLabels, SignalLabels,
-    SloLabels, WindowLabels,
+    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, WindowLabels,
 };
 
 /// Bounds of latencies, in seconds: a commit takes some milliseconds, a held request up to 8 s.
@@ -27,8 +27,7 @@ type Latencies = Family<SignalLabels, Histogram, fn() -> Histogram>;
 
 pub(super) struct Receive {
     pub(super) requests: Family<RequestLabels, Counter>,
-    pub(super) items: Family<ItemLabels, Counter>,
-    pub(super) remarks: Family<RemarkLabels, Counter>,
+    pub(super) classes: ClassCounters,
     pub(super) wire_bytes: Family<SignalLabels, Counter>,
     pub(super) payload_bytes: Family<SignalLabels, Counter>,
     pub(super) ring_bytes: Gauge,
@@ -63,8 +62,7 @@ impl Receive {
     pub(super) fn register(registry: &mut Registry) -> Receive {
         let receive = Receive {
             requests: Family::default(),
-            items: Family::default(),
-            remarks: Family::default(),
+            classes: ClassCounters::register(registry),
             wire_bytes: Family::default(),
             payload_bytes: Family::default(),
             ring_bytes: Gauge::default(),
@@ -74,16 +72,6 @@ impl Receive {
             "receive_requests",
             "OTLP requests by signal, transport and how they ended",
             receive.requests.clone(),
-        );
-        registry.register(
-            "receive_items",
-            "Spans, metric points and log records by what became of them",
-            receive.items.clone(),
-        );
-        registry.register(
-            "receive_remarks",
-            "Counted items with a remark: clamped to now, in an overflow series, or a baseline",
-            receive.remarks.clone(),
         );
         registry.register_with_unit(
             "receive_wire",

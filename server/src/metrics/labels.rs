@@ -44,23 +44,6 @@ pub(crate) enum Outcome {
     Abandoned,
 }
 
-/// What became of a span, a metric point or a log record; each is in exactly one class.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Class {
-    /// Counted in its slice.
-    Counted,
-    /// Counted before: in a resent request, or a repeated point.
-    Duplicate,
-    /// Rejected: older than late data may be.
-    Late,
-    /// Rejected: too far in the future.
-    Future,
-    /// Rejected: not usable.
-    Invalid,
-    /// Rejected: of a kind that is not measured.
-    Unsupported,
-}
-
 impl Transport {
     fn as_str(self) -> &'static str {
         match self {
@@ -95,19 +78,6 @@ impl Outcome {
     }
 }
 
-impl Class {
-    fn as_str(self) -> &'static str {
-        match self {
-            Class::Counted => "counted",
-            Class::Duplicate => "duplicate",
-            Class::Late => "late",
-            Class::Future => "future",
-            Class::Invalid => "invalid",
-            Class::Unsupported => "unsupported",
-        }
-    }
-}
-
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct SignalLabels {
     signal: &'static str,
@@ -124,6 +94,7 @@ pub(super) struct RequestLabels {
 pub(super) struct ItemLabels {
     signal: &'static str,
     class: &'static str,
+    bad: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -172,10 +143,11 @@ impl RequestLabels {
 }
 
 impl ItemLabels {
-    pub(super) fn new(kind: Kind, class: Class) -> ItemLabels {
+    pub(super) fn new(kind: Kind, class: &'static str, bad: bool) -> ItemLabels {
         ItemLabels {
             signal: signal(kind),
-            class: class.as_str(),
+            class,
+            bad: if bad { "true" } else { "false" },
         }
     }
 }

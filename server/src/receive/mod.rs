@@ -150,7 +150,7 @@ impl Receive {
         };
         let (hash, decoded) = self.decode(&received).await?;
         let answer = if call.kind == Kind::Logs {
-            self.parts.metrics.classes(Kind::Logs, &decoded.classes);
+            self.parts.journal.owed().note(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)
         } else {
             let submission = Submission {

@@ -44,7 +44,7 @@ pub(in crate::web) fn shell(
             .iter()
             .filter_map(|one| one.evaluation.last_event)
             .max(),
-        received: (snapshot.classes.received.total, snapshot.classes.rejected()),
+        received: (snapshot.classes.received(), snapshot.classes.rejected()),
         services: services.len(),
         objectives: snapshot.objectives.len(),
         catalog_problems: snapshot
@@ -72,7 +72,7 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
             .iter()
             .filter_map(|one| one.evaluation.last_event)
             .max(),
-        received: (snapshot.classes.received.total, snapshot.classes.rejected()),
+        received: (snapshot.classes.received(), snapshot.classes.rejected()),
         services: snapshot.catalog.services.len(),
         objectives: snapshot.objectives.len(),
         catalog_problems: Vec::new(),
