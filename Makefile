@@ -1,7 +1,7 @@
 # Thin names for commands. Everything CI checks, a person can run from here.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint bench screenshots setup
+.PHONY: help demo test check fmt lint bench fuzz screenshots setup
 
 CARGO := cargo
 # A failing test tells what it saw; a backtrace of the test runner tells nothing more.
@@ -37,6 +37,9 @@ lint: ## Formatting, clippy and documentation, no warning allowed
 
 bench: ## Cost per million spans, acknowledgement latency, memory; then the microbenchmarks
 	tests/bench.sh
+
+fuzz: setup ## Fuzz the decoders: SECONDS= a target (10), all or the one that TARGET= names
+	SECONDS_EACH=$(or $(SECONDS),10) TARGET=$(TARGET) fuzz/run.sh
 
 screenshots: setup ## Take the pictures of the README from the running demo
 	$(CARGO) build --locked --package server --bin sloburn

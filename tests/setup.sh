@@ -19,6 +19,7 @@ need() { # need PACKAGE PROGRAM…: the package, unless one of the programs is t
     missing+=("$package")
 }
 need gcc cc gcc
+need g++ c++ g++
 need chromium chromium
 if ! command -v chromium >/dev/null; then missing+=(fonts-liberation); fi # a page without a font has no width
 need chromium-driver chromedriver

@@ -209,8 +209,8 @@ async fn passed_barrier(sloburn: &Sloburn, number: u64) -> Result<()> {
 async fn a_page_owed_at_a_crash_is_delivered_once_after_it() -> Result<()> {
     let inbox = Inbox::start().await?;
     let mut home = Home::new()?;
-    crate::paging::deliver_to(&mut home, "inbox", &inbox)?;
-    home.spec("shop.yaml", &crate::paging::quick("shop", "shop"))?;
+    home.deliver_to("inbox", &inbox)?;
+    home.spec("shop.yaml", &specs::quick("shop", "shop"))?;
     // Down for as long as it takes: the page is owed, tried, and not delivered when the server dies.
     inbox.plan(std::iter::repeat_n(Behaviour::Refuse(503, None), 3));
     let sloburn = home.start().await?;

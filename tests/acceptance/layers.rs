@@ -7,10 +7,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// Our crates, and what of ours each may import in the product (not in its tests).
-const MAY_IMPORT: [(&str, &[&str]); 6] = [
+const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("acceptance", &[]),
     ("collector", &[]),
     ("dashboards", &["slo-specs"]),
+    ("fuzz", &["collector", "slo-specs"]),
     ("loadgen", &[]),
     ("server", &["collector", "dashboards", "slo-specs"]),
     ("slo-specs", &[]),

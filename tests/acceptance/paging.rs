@@ -12,40 +12,6 @@ use acceptance::{clock, specs, wait};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Makes `inbox` a receiver of the home's sloburn, beside those that it has.
-pub(crate) fn deliver_to(home: &mut Home, name: &str, inbox: &Inbox) -> Result<()> {
-    let secret = format!("{}_SECRET", name.to_uppercase());
-    home.env(&secret, &inbox.secret());
-    let path = home.path().join("sloburn.toml");
-    let receiver = format!(
-        "[[receivers]]
-name = \"{name}\"
-kind = \"webhook\"
-url = \"{}\"
-secret = \"env:{secret}\"
-severities = [\"page\", \"ticket\"]
-allow_private = true
-",
-        inbox.url()
-    );
-    home.config(&(std::fs::read_to_string(path)? + &receiver))
-}
-
-/// An objective whose policy fires and resolves within two ticks.
-pub(crate) fn quick(name: &str, service: &str) -> String {
-    let policy = "  alertPolicies: [{ alertPolicyRef: quick }]\n---\n";
-    specs::availability(name, service, 0.99, "1h").replace("---\n", policy) + QUICK
-}
-
-/// Looks back a minute, and is over as soon as one slice is good: the short window is as short as can be.
-const QUICK: &str = "apiVersion: sloburn/v1
-kind: BurnPolicy
-metadata: { name: quick }
-spec:
-  rules:
-    - { name: quick-page, severity: page, burnRate: 5, long: 1m, minimumBadEvents: 3 }
-";
-
 #[tokio::test]
 async fn a_burst_of_errors_is_one_page_and_its_resolve_on_sqlite() -> Result<()> {
     burst(Home::new()?).await
@@ -60,8 +26,8 @@ async fn a_burst_of_errors_is_one_page_and_its_resolve_on_postgres() -> Result<(
 
 async fn burst(mut home: Home) -> Result<()> {
     let inbox = Inbox::start().await?;
-    deliver_to(&mut home, "inbox", &inbox)?;
-    home.spec("checkout.yaml", &quick("checkout", "checkout"))?;
+    home.deliver_to("inbox", &inbox)?;
+    home.spec("checkout.yaml", &specs::quick("checkout", "checkout"))?;
     let sloburn = home.start().await?;
     let checkout = Exporter::grpc("checkout", &sloburn.grpc())?;
 
@@ -112,15 +78,15 @@ async fn a_slow_receiver_and_a_broken_one_delay_no_other() -> Result<()> {
         Inbox::start().await?,
         Inbox::start().await?,
     );
-    deliver_to(&mut home, "slow", &slow)?;
-    deliver_to(&mut home, "broken", &broken)?;
-    deliver_to(&mut home, "quick", &quick_inbox)?;
+    home.deliver_to("slow", &slow)?;
+    home.deliver_to("broken", &broken)?;
+    home.deliver_to("quick", &quick_inbox)?;
     slow.plan([Behaviour::Dawdle(Duration::from_secs(10))]);
     broken.plan([
         Behaviour::Refuse(500, None),
         Behaviour::Refuse(429, Some(2)),
     ]);
-    home.spec("shop.yaml", &quick("shop", "shop"))?;
+    home.spec("shop.yaml", &specs::quick("shop", "shop"))?;
     let sloburn = home.start().await?;
     ensure!(send(&sloburn.http(), &Spans::now("shop", 50, 50)).await? == 200);
 

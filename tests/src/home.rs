@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::inbox::Inbox;
 use crate::sloburn::{Listeners, Sloburn};
 
 /// How long a command that should end by itself may take.
@@ -61,6 +62,25 @@ impl Home {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Makes `inbox` a receiver of the sloburn started from here, beside those that it has.
+    pub fn deliver_to(&mut self, name: &str, inbox: &Inbox) -> Result<()> {
+        let secret = format!("{}_SECRET", name.to_uppercase());
+        self.env(&secret, &inbox.secret());
+        let path = self.path().join("sloburn.toml");
+        let receiver = format!(
+            "[[receivers]]
+name = \"{name}\"
+kind = \"webhook\"
+url = \"{}\"
+secret = \"env:{secret}\"
+severities = [\"page\", \"ticket\"]
+allow_private = true
+",
+            inbox.url()
+        );
+        self.config(&(std::fs::read_to_string(path)? + &receiver))
+    }
+
     /// The home's directory.
     pub fn path(&self) -> &Path {
         self.directory.path()
@@ -94,6 +114,16 @@ impl Home {
         let mut command = self.serve(None);
         command.args(more);
         finish(command).await
+    }
+
+    /// Starts `sloburn serve` where a planned fault may end it before it is ready: then none.
+    pub async fn start_or_die(&self) -> Result<Option<Sloburn>> {
+        let known = self.listeners.get().copied();
+        let started = Sloburn::start_or_die(self.serve(known), &self.log()).await?;
+        if let Some(sloburn) = &started {
+            self.listeners.get_or_init(|| sloburn.listeners());
+        }
+        Ok(started)
     }
 
     /// The same, told to listen on these addresses.

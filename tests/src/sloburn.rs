@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -51,20 +52,36 @@ pub struct Sloburn {
 
 impl Sloburn {
     /// Starts `command` with its standard error appended to `log`, reads where it listens, and waits until it is ready.
-    pub async fn start(mut command: Command, log: &Path) -> Result<Sloburn> {
-        let output = log.with_extension("out");
+    pub async fn start(command: Command, log: &Path) -> Result<Sloburn> {
+        let mut sloburn = Sloburn::spawn(command, log)?;
+        match sloburn.settle(&log.with_extension("out")).await {
+            Ok(()) => Ok(sloburn),
+            Err(problem) => {
+                Err(problem.context(format!("sloburn did not start; {}", sloburn.told())))
+            }
+        }
+    }
+
+    fn spawn(mut command: Command, log: &Path) -> Result<Sloburn> {
         let child = command
-            .stdout(File::create(&output)?)
+            .stdout(File::create(log.with_extension("out"))?)
             .stderr(append(log)?)
             .spawn()
             .with_context(|| format!("{command:?} did not start"))?;
-        let mut sloburn = Sloburn {
+        Ok(Sloburn {
             child,
             listeners: Listeners::ANY,
             log: log.to_owned(),
-        };
+        })
+    }
+
+    /// The same, where a planned fault may end it before it is ready: then none.
+    pub async fn start_or_die(command: Command, log: &Path) -> Result<Option<Sloburn>> {
+        let mut sloburn = Sloburn::spawn(command, log)?;
+        let output = log.with_extension("out");
         match sloburn.settle(&output).await {
-            Ok(()) => Ok(sloburn),
+            Ok(()) => Ok(Some(sloburn)),
+            Err(_) if sloburn.ended()?.is_some_and(killed) => Ok(None),
             Err(problem) => {
                 Err(problem.context(format!("sloburn did not start; {}", sloburn.told())))
             }
@@ -83,8 +100,14 @@ impl Sloburn {
             Ok(listeners) => listeners,
             Err(ended) => bail!("it ended without saying where it listens: {ended}"),
         };
-        let ready = async || Ok((self.get("/readyz").await?.0 == 200).then_some(()));
-        wait::until("sloburn is ready", START, ready).await
+        wait::until("sloburn is ready", START, async || {
+            if let Some(ended) = self.ended()? {
+                return Ok(Some(Err(ended)));
+            }
+            Ok((self.get("/readyz").await?.0 == 200).then_some(Ok(())))
+        })
+        .await?
+        .or_else(|ended| bail!("it ended before it was ready: {ended}"))
     }
 
     /// Where it listens.
@@ -140,6 +163,11 @@ impl Sloburn {
         signal(self.pid()?, name).await
     }
 
+    /// How it ended; none while it runs.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// SIGTERM, then waits for its end.
     pub async fn stop(mut self) -> Result<ExitStatus> {
         self.signal("TERM").await?;
@@ -162,6 +190,11 @@ impl Sloburn {
             lines[lines.len().saturating_sub(40)..].join("\n")
         )
     }
+}
+
+/// Whether a process ended by SIGKILL.
+pub fn killed(ended: ExitStatus) -> bool {
+    ended.signal() == Some(9)
 }
 
 /// Sends a signal, named as `kill` names it, to a process.

@@ -25,6 +25,21 @@ spec:
     )
 }
 
+/// An objective whose policy fires and resolves within two ticks.
+pub fn quick(name: &str, service: &str) -> String {
+    let policy = "  alertPolicies: [{ alertPolicyRef: quick }]\n---\n";
+    availability(name, service, 0.99, "1h").replace("---\n", policy) + QUICK
+}
+
+/// Looks back a minute, and is over as soon as one slice is good: the short window is as short as can be.
+const QUICK: &str = "apiVersion: sloburn/v1
+kind: BurnPolicy
+metadata: { name: quick }
+spec:
+  rules:
+    - { name: quick-page, severity: page, burnRate: 5, long: 1m, minimumBadEvents: 3 }
+";
+
 /// An objective over a counter of `service`: bad are points whose attribute `key` is `value`.
 pub fn counter(name: &str, service: &str, metric: &str, key: &str, value: &str) -> String {
     format!(

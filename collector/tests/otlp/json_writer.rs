@@ -187,6 +187,8 @@ fn exponential(point: &ExponentialHistogramDataPoint) -> Json {
         "zeroThreshold": double(point.zero_threshold),
         "positive": point.positive.as_ref().map(side),
         "negative": point.negative.as_ref().map(side),
+        "min": point.min.map(double),
+        "max": point.max.map(double),
     })
 }
 
