@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use server::cli::{Cli, Command};
 
+/// Receiving allocates and frees from several threads at once, where glibc's allocator contends and keeps holes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit status of a bad configuration (`EX_CONFIG` of sysexits).
 const EX_CONFIG: u8 = 78;
 

@@ -19,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Listen};
 use crate::fold::Folder;
 use crate::journal::queue::{JournalHandle, Queued};
+use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
 use crate::listen::{self, ConnectionLimits};
 use crate::metrics::Metrics;
@@ -178,7 +179,10 @@ impl Server {
             tracing::warn!("{problem}");
         }
         let unjudged_from = resumed.unjudged_from;
-        let writer = Writer::new(wired, resumed.known, resumed.streams);
+        let max_future = config.counting.max_future;
+        let now_s = SystemClock.now().as_second();
+        let resent = Resent::load(wired.store.clone(), max_future, now_s).await?;
+        let writer = Writer::new(wired, resumed.known, resumed.streams, resent);
         self.tasks.spawn(writer.run(queue));
         let folder = Folder::new(
             wired.store.clone(),

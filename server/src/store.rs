@@ -9,6 +9,7 @@
 
 mod damage;
 mod error;
+mod hashes;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -31,6 +32,9 @@ pub use rows::{
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
 /// call is a few of them. Retention is the exception: it is many transactions, each short.
 const POSTGRES_LIMIT: Duration = Duration::from_secs(20);
+
+/// The hashes of the requests of one commit, if they are whole, and when they came in Unix seconds.
+pub type Batch = (i64, Result<Vec<[u8; 16]>, StoreError>);
 
 /// The open store. Clones share it.
 #[derive(Clone, Debug)]
@@ -81,12 +85,23 @@ impl Store {
         })
     }
 
-    /// The stored answers of those requests that were counted before, in no order.
+    /// Of requests that were counted, the stored answers that are no full success, in no order.
     pub async fn answers(
         &self,
         hashes: &[[u8; 16]],
     ) -> Result<Vec<([u8; 16], Vec<u8>)>, StoreError> {
         on_engine!(self, journal::answers(hashes))
+    }
+
+    /// The hashes of requests that were counted in `[from_s, to_s)`, Unix seconds: for each commit when its requests
+    /// came and what they are, or that it is damaged.
+    pub async fn requests(&self, from_s: i64, to_s: i64) -> Result<Vec<Batch>, StoreError> {
+        on_engine!(self, journal::requests(from_s, to_s))
+    }
+
+    /// When the last counted request came, Unix seconds.
+    pub async fn last_request(&self) -> Result<Option<i64>, StoreError> {
+        on_engine!(self, journal::last_request())
     }
 
     /// Makes a group durable, in one transaction; returns the seq of its journal row, which only grows.

@@ -24,6 +24,7 @@ pub(crate) struct Fold<'m> {
     pub(crate) classes: Classes,
     pub(crate) problems: Problems,
     pub(crate) latest_event_nanos: Option<u64>,
+    pub(crate) latest_counted_nanos: Option<u64>,
     pub(crate) interning: Interning<'m>,
     pub(crate) accounts: Accounts,
     pub(crate) points: Vec<Point>,
@@ -113,6 +114,7 @@ impl<'m> Fold<'m> {
             classes: Classes::default(),
             problems: Problems::default(),
             latest_event_nanos: None,
+            latest_counted_nanos: None,
             interning: Interning::new(known),
             accounts: Accounts::new(&measure.thresholds),
             points: Vec::new(),
@@ -266,8 +268,14 @@ impl<'m> Fold<'m> {
         }
     }
 
-    pub(crate) fn saw_event(&mut self, nanos: u64) {
+    /// Notes a usable event, and where its time lies.
+    pub(crate) fn saw_event(&mut self, nanos: u64) -> Timing {
         self.latest_event_nanos = self.latest_event_nanos.max(Some(nanos));
+        let timing = self.clock.timing(nanos);
+        if matches!(timing, Timing::Due | Timing::Ahead) {
+            self.latest_counted_nanos = self.latest_counted_nanos.max(Some(nanos));
+        }
+        timing
     }
 
     pub(crate) fn finish(mut self) -> Result<Decoded, RequestError> {
@@ -314,6 +322,7 @@ impl<'m> Fold<'m> {
             new_series: resolution.fresh,
             classes: self.classes,
             latest_event_nanos: self.latest_event_nanos,
+            latest_counted_nanos: self.latest_counted_nanos,
             problems: self.problems,
         })
     }

@@ -167,8 +167,7 @@ impl Fold<'_> {
             Ok(value) => value,
             Err(fault) => return self.reject_point(fault),
         };
-        self.saw_event(sent.time_nanos);
-        match self.clock.timing(sent.time_nanos) {
+        match self.saw_event(sent.time_nanos) {
             Timing::Due => {}
             Timing::Ahead => self.classes.clamped.note(false),
             Timing::Late => {

@@ -74,8 +74,7 @@ impl Fold<'_> {
                 .note(fault, || format!("span `{}` of `{service}`", span.name));
             return;
         }
-        self.saw_event(span.end_nanos);
-        let counted_at = match self.clock.timing(span.end_nanos) {
+        let counted_at = match self.saw_event(span.end_nanos) {
             Timing::Due => span.end_nanos,
             Timing::Ahead => {
                 self.classes.clamped.note(bad);

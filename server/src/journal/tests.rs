@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::queue::{JournalHandle, Queued, Refused, Submission};
+use super::resent::Resent;
 use super::writer::Writer;
 use crate::clock::SystemClock;
 use crate::live::Live;
@@ -79,7 +80,11 @@ impl Bench {
             problems: Arc::default(),
         };
         let known = Arc::clone(&resumed.known);
-        let writer = Writer::new(&wired, resumed.known, resumed.streams);
+        let max_future = Measure::default().limits.max_future;
+        let resent = Resent::load(store.clone(), max_future, now.as_second())
+            .await
+            .unwrap();
+        let writer = Writer::new(&wired, resumed.known, resumed.streams, resent);
         Bench {
             handle,
             writing: JoinSet::from_iter([writer.run(queue)]),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::queue::{Queued, Refused, Submission};
+use super::resent::{Candidate, Resent};
 use crate::classes::Owed;
 use crate::clock::SystemClock;
 use crate::live::{Live, sum};
@@ -41,6 +42,7 @@ pub(crate) struct Writer {
     live: Arc<Mutex<Live>>,
     known: Arc<Known>,
     streams: Streams,
+    resent: Resent,
     metrics: Metrics,
     health: Health,
     clock: SystemClock,
@@ -61,12 +63,18 @@ struct Fresh {
 }
 
 impl Writer {
-    pub(crate) fn new(wired: &Wired, known: Arc<Known>, streams: Streams) -> Writer {
+    pub(crate) fn new(
+        wired: &Wired,
+        known: Arc<Known>,
+        streams: Streams,
+        resent: Resent,
+    ) -> Writer {
         Writer {
             store: wired.store.clone(),
             live: Arc::clone(&wired.live),
             known,
             streams,
+            resent,
             metrics: wired.metrics.clone(),
             health: wired.health.clone(),
             clock: SystemClock,
@@ -117,10 +125,9 @@ impl Writer {
             self.owed.add(&shed(&group));
             return self.refuse(replies(group), &error);
         }
-        let hashes: Vec<[u8; 16]> = group.iter().map(|queued| queued.submission.hash).collect();
-        match self.store.answers(&hashes).await {
+        match self.counted_before(&group).await {
             Ok(stored) => {
-                let (fresh, resent) = self.sort(group, &stored.into_iter().collect());
+                let (fresh, resent) = self.sort(group, &stored);
                 if !fresh.is_empty() || !self.owed.is_empty() {
                     self.commit_fresh(fresh).await;
                 }
@@ -135,6 +142,26 @@ impl Writer {
                 self.refuse(replies(group), &error);
             }
         }
+    }
+
+    /// Those of a group's requests that were counted before, with their stored answers.
+    async fn counted_before(
+        &mut self,
+        group: &[Queued],
+    ) -> Result<HashMap<[u8; 16], Vec<u8>>, StoreError> {
+        let candidate = |queued: &Queued| Candidate {
+            hash: queued.submission.hash,
+            latest_s: queued.submission.decoded.latest_counted_nanos.map(seconds),
+        };
+        let candidates: Vec<Candidate> = group.iter().map(candidate).collect();
+        let counted = self.resent.among(&candidates).await?;
+        if counted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let hashes: Vec<[u8; 16]> = counted.iter().copied().collect();
+        let partial = self.store.answers(&hashes).await?;
+        let full = counted.into_iter().map(|hash| (hash, Vec::new()));
+        Ok(full.chain(partial).collect())
     }
 
     /// Tells what was committed before, with its stored answer, from the rest, each once.
@@ -185,20 +212,13 @@ impl Writer {
         gathered.leave_unmatched(&mut locked(&self.live));
         gathered.add_owed(&self.owed.take());
         let delta = gathered.delta(&self.streams);
-        let group = Group {
-            received_s: now.as_second(),
-            requests: gathered.requests,
-            series: gathered
-                .series
-                .iter()
-                .map(|(id, key)| (id.0.cast_signed(), key.encode()))
-                .collect(),
-            delta: delta.encode(),
-        };
+        let group = gathered.group(self.resent.received_s(now.as_second()), &delta);
         failpoint!("journal.gathered");
         match self.store.commit(&group).await {
             Ok(seq) => {
                 self.streams.keep();
+                let hashes = group.requests.iter().map(|(hash, _)| hash);
+                self.resent.insert(group.received_s, hashes);
                 for (id, key) in gathered.series {
                     self.known.insert(id, key);
                 }
@@ -266,6 +286,7 @@ impl Writer {
             }
             self.apply(row.seq, delta);
         }
+        self.resent.reload(self.clock.now().as_second()).await?;
         self.in_doubt = false;
         Ok(())
     }
@@ -344,6 +365,19 @@ impl Gathered {
         sum(self.refused.merge(owed), "classes");
     }
 
+    /// What is stored of it.
+    fn group(&mut self, received_s: i64, delta: &Delta) -> Group {
+        let series = self.series.iter();
+        Group {
+            received_s,
+            requests: std::mem::take(&mut self.requests),
+            series: series
+                .map(|(id, key)| (id.0.cast_signed(), key.encode()))
+                .collect(),
+            delta: delta.encode(),
+        }
+    }
+
     fn delta(&mut self, streams: &Streams) -> Delta {
         let mut delta = Delta::default();
         sum(
@@ -368,6 +402,10 @@ fn shed(group: &[Queued]) -> Ledger {
         sum(ledger.signal_mut(*kind).merge(&shed), "classes");
     }
     ledger
+}
+
+fn seconds(nanos: u64) -> i64 {
+    i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
 }
 
 fn replies(group: Vec<Queued>) -> Vec<Reply> {

@@ -26,8 +26,8 @@ async fn postgres_keeps_the_contract() {
 
 /// Each promise on an empty store of its own.
 async fn contract(place: impl AsyncFn() -> Place) {
-    incoming::a_resend_gets_the_stored_answer(&place().await.open().await).await;
-    incoming::a_counted_request_fails_its_whole_group(&place().await.open().await).await;
+    incoming::answers_that_are_no_full_success_are_kept(&place().await.open().await).await;
+    incoming::requests_are_kept_with_their_time_beyond_the_fold(&place().await.open().await).await;
     incoming::large_groups_are_stored_whole(&place().await.open().await).await;
     incoming::the_journal_outlives_a_process_that_ends_without_closing(&place().await).await;
     incoming::a_seq_is_never_used_again(&place().await).await;

@@ -59,7 +59,7 @@ pub enum OpenError {
 }
 
 /// Why a read or a write failed. After a failed write nothing of it is stored, with one exception:
-/// if the connection broke during the commit itself, it may be; look with `answers` and `journal_after`.
+/// if the connection broke during the commit itself, it may be; look with `journal_after`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database said no or did not answer; the next call connects anew.
@@ -71,9 +71,6 @@ pub enum StoreError {
         /// How long was waited.
         seconds: u64,
     },
-    /// One of the requests is stored already: ask `answers` again and leave it out.
-    #[error("a request of the group was counted before")]
-    DuplicateRequest,
     /// The alert was changed since it was read: read `alerts` again and decide again.
     #[error("the alert of objective `{objective}` and rule `{rule}` was changed by somebody else")]
     Conflict {
@@ -118,8 +115,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             StoreError::Sql(_) | StoreError::TimedOut { .. } | StoreError::LockLost => true,
-            StoreError::DuplicateRequest
-            | StoreError::Conflict { .. }
+            StoreError::Conflict { .. }
             | StoreError::Superseded
             | StoreError::Damaged { .. }
             | StoreError::Closed => false,

@@ -49,7 +49,7 @@ impl Tier {
 pub struct Group {
     /// When the requests came, Unix seconds.
     pub received_s: i64,
-    /// Hash of each request and the answer it gets (empty: full success). No hash twice.
+    /// Hash of each request and the answer it gets (empty: full success). None may be counted already.
     pub requests: Vec<([u8; 16], Vec<u8>)>,
     /// Series not seen before: id and key. Those that are known are left as they are.
     pub series: Vec<(i64, Vec<u8>)>,

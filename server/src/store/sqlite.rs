@@ -56,6 +56,8 @@ impl Engine {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("journal_size_limit", "67108864")
+            // Statement journals of multi-row inserts would else be files, made and deleted for each.
+            .pragma("temp_store", "memory")
             .disable_statement_logging();
         let place = directory.display().to_string();
         let connect = |source| OpenError::Connect {

@@ -2,24 +2,45 @@
 
 use super::*;
 
-pub(super) async fn a_resend_gets_the_stored_answer(store: &Store) {
-    store.commit(&group(&[1, 2])).await.unwrap();
+pub(super) async fn answers_that_are_no_full_success_are_kept(store: &Store) {
+    let mut three = group(&[1, 2]);
+    three.requests.push((hash(3), Vec::new()));
+    store.commit(&three).await.unwrap();
 
-    let mut answers = store.answers(&[hash(1), hash(2), hash(3)]).await.unwrap();
+    let mut answers = store
+        .answers(&[hash(1), hash(2), hash(3), hash(4)])
+        .await
+        .unwrap();
     answers.sort();
     assert_eq!(answers, [(hash(1), vec![1]), (hash(2), vec![2])]);
     assert_eq!(store.answers(&[]).await.unwrap(), []);
 }
 
-pub(super) async fn a_counted_request_fails_its_whole_group(store: &Store) {
-    store.commit(&group(&[1])).await.unwrap();
+pub(super) async fn requests_are_kept_with_their_time_beyond_the_fold(store: &Store) {
+    assert_eq!(store.last_request().await.unwrap(), None);
+    let mut early = group(&[1, 2]);
+    early.received_s = 100;
+    let folded = store.commit(&early).await.unwrap();
+    let mut late = group(&[3]);
+    late.received_s = 161;
+    store.commit(&late).await.unwrap();
+    let fold = Fold {
+        upto: folded,
+        ..Fold::default()
+    };
+    store.fold(&fold).await.unwrap();
 
-    let refused = store.commit(&group(&[2, 1])).await.unwrap_err();
-    assert!(matches!(refused, StoreError::DuplicateRequest), "{refused}");
-    assert_eq!(store.answers(&[hash(2)]).await.unwrap(), []);
-    assert_eq!(store.journal_after(0).await.unwrap().len(), 1);
-    store.commit(&group(&[2])).await.unwrap();
-    assert_eq!(store.series().await.unwrap(), [(-5, b"series".to_vec())]);
+    let requests = async |from_s, to_s| -> Vec<(i64, Vec<[u8; 16]>)> {
+        let batches = store.requests(from_s, to_s).await.unwrap();
+        let whole = batches
+            .into_iter()
+            .map(|(at, hashes)| (at, hashes.unwrap()));
+        whole.collect()
+    };
+    assert_eq!(requests(100, 161).await, [(100, vec![hash(1), hash(2)])]);
+    assert_eq!(requests(101, 162).await, [(161, vec![hash(3)])]);
+    assert_eq!(requests(162, 999).await, []);
+    assert_eq!(store.last_request().await.unwrap(), Some(161));
 }
 
 pub(super) async fn large_groups_are_stored_whole(store: &Store) {
@@ -30,7 +51,11 @@ pub(super) async fn large_groups_are_stored_whole(store: &Store) {
     large.delta = vec![9; 3_000_000];
     let seq = store.commit(&large).await.unwrap();
 
-    assert_eq!(store.answers(&hashes).await.unwrap().len(), 1_234);
+    let batches = store.requests(0, i64::MAX).await.unwrap();
+    let [(_, Ok(stored))] = batches.as_slice() else {
+        panic!("{batches:?}");
+    };
+    assert_eq!(*stored, hashes);
     assert_eq!(store.series().await.unwrap(), large.series);
     let tail = store.journal_after(seq - 1).await.unwrap();
     assert_eq!(numbered(tail), [(seq, large.delta)]);

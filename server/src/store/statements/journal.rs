@@ -1,11 +1,11 @@
 //! What comes in: request hashes, series, the journal, and its fold into slices and tallies.
 
 use sqlx::QueryBuilder;
-use sqlx::error::ErrorKind;
 
 use super::{Connection, Db, Engine, ROWS, Writing, run, slices, tallies};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
+use crate::store::hashes::{sealed, unsealed};
 use crate::store::rows::{Fold, Group, JournalRow};
 
 pub(crate) async fn answers(
@@ -37,40 +37,84 @@ pub(crate) async fn answers(
 }
 
 pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreError> {
-    let mut writing = Writing::begin(engine).await?;
-    match insert_requests(&mut writing.connection, group).await {
-        Ok(()) => {}
-        Err(error) if is_duplicate(&error) => {
-            writing.rollback().await?;
-            return Err(StoreError::DuplicateRequest);
-        }
-        Err(error) => return Err(error.into()),
+    let answers = group
+        .requests
+        .iter()
+        .filter(|(_, answer)| !answer.is_empty());
+    let answers: Vec<_> = answers.collect();
+    if answers.is_empty() && group.series.is_empty() {
+        // One statement is a transaction by itself: the usual case costs one trip to the database.
+        let mut writing = Writing::single(engine).await?;
+        let seq = insert_journal(&mut writing.connection, group).await?;
+        writing.done();
+        return Ok(seq);
     }
+    let mut writing = Writing::begin(engine).await?;
+    insert_answers(&mut writing.connection, group.received_s, &answers).await?;
     insert_series(&mut writing.connection, &group.series).await?;
     failpoint!("store.commit.halfway");
-    let seq = sqlx::query_scalar(
-        "insert into journal (delta, received_s, crc) values ($1, $2, $3) returning seq",
-    )
-    .bind(&group.delta)
-    .bind(group.received_s)
-    .bind(journal_sum(group.received_s, &group.delta).value())
-    .fetch_one(&mut writing.connection)
-    .await?;
+    let seq = insert_journal(&mut writing.connection, group).await?;
     writing.commit().await?;
     Ok(seq)
 }
 
-async fn insert_requests(connection: &mut Connection, group: &Group) -> Result<(), sqlx::Error> {
-    for requests in group.requests.chunks(ROWS) {
+async fn insert_journal(connection: &mut Connection, group: &Group) -> Result<i64, sqlx::Error> {
+    let statement = "insert into journal (received_s, requests, delta, crc) values ($1, $2, $3, $4) returning seq";
+    sqlx::query_scalar(statement)
+        .bind(group.received_s)
+        .bind(sealed(group.requests.iter().map(|(hash, _)| hash)))
+        .bind(&group.delta)
+        .bind(journal_sum(group.received_s, &group.delta).value())
+        .fetch_one(connection)
+        .await
+}
+
+async fn insert_answers(
+    connection: &mut Connection,
+    received_s: i64,
+    answers: &[&([u8; 16], Vec<u8>)],
+) -> Result<(), sqlx::Error> {
+    for answers in answers.chunks(ROWS) {
         let mut built = QueryBuilder::<Db>::new("insert into request (hash, received_s, answer) ");
-        built.push_values(requests, |mut row, (hash, answer)| {
+        built.push_values(answers, |mut row, (hash, answer)| {
             row.push_bind(hash.to_vec())
-                .push_bind(group.received_s)
+                .push_bind(received_s)
                 .push_bind(answer.as_slice());
         });
+        // Only after damage to the batches: the requests of the group are not stored yet.
+        built.push(" on conflict (hash) do update set received_s = excluded.received_s, answer = excluded.answer");
         run(connection, built).await?;
     }
     Ok(())
+}
+
+/// Hashes of the requests that came in `[from_s, to_s)`, by commit.
+pub(crate) async fn requests(
+    engine: &Engine,
+    from_s: i64,
+    to_s: i64,
+) -> Result<Vec<(i64, Result<Vec<[u8; 16]>, StoreError>)>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as::<Db, _>(
+        "select received_s, requests from request_batch where received_s >= $1 and received_s < $2 \
+         union all select received_s, requests from journal where received_s >= $1 and received_s < $2",
+    )
+    .bind(from_s)
+    .bind(to_s)
+    .fetch_all(&engine.readers)
+    .await?;
+    let read = rows
+        .into_iter()
+        .map(|(received_s, requests)| (received_s, unsealed(&requests)));
+    Ok(read.collect())
+}
+
+/// When the last request came, Unix seconds.
+pub(crate) async fn last_request(engine: &Engine) -> Result<Option<i64>, StoreError> {
+    let newest = "select max(last) from (select max(received_s) as last from request_batch \
+                  union all select max(received_s) from journal) as newest";
+    Ok(sqlx::query_scalar::<Db, _>(newest)
+        .fetch_one(&engine.readers)
+        .await?)
 }
 
 async fn insert_series(
@@ -88,12 +132,6 @@ async fn insert_series(
         run(connection, built).await?;
     }
     Ok(())
-}
-
-fn is_duplicate(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
 }
 
 /// The checksum of a journal row. Its seq is not in it: the database chooses it.
@@ -205,6 +243,13 @@ pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError>
     tallies::put(connection, &fold.tallies).await?;
     put_streams(connection, &fold.streams).await?;
     put_counters(connection, &fold.counters).await?;
+    sqlx::query(
+        "insert into request_batch (seq, received_s, requests) \
+         select seq, received_s, requests from journal where seq <= $1 and length(requests) > 0",
+    )
+    .bind(fold.upto)
+    .execute(&mut *connection)
+    .await?;
     sqlx::query("delete from journal where seq <= $1")
         .bind(fold.upto)
         .execute(&mut *connection)

@@ -58,27 +58,33 @@ struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     async fn begin(engine: &'a Engine) -> Result<Writing<'a>, StoreError> {
+        let mut writing = Writing::single(engine).await?;
+        let mut begun = sqlx::raw_sql(BEGIN).execute(&mut writing.connection).await;
+        if begun.is_err() {
+            writing.connection = engine.connect_writer().await?;
+            begun = sqlx::raw_sql(BEGIN).execute(&mut writing.connection).await;
+        }
+        begun?;
+        Ok(writing)
+    }
+
+    /// The connection for one statement, which is a transaction by itself.
+    async fn single(engine: &'a Engine) -> Result<Writing<'a>, StoreError> {
         let mut slot = engine.writer.0.lock().await;
-        let idle = match std::mem::replace(&mut *slot, Slot::Empty) {
-            Slot::Ready(mut connection) => sqlx::raw_sql(BEGIN)
-                .execute(&mut connection)
-                .await
-                .is_ok()
-                .then_some(connection),
-            Slot::Empty => None,
+        let connection = match std::mem::replace(&mut *slot, Slot::Empty) {
+            Slot::Ready(connection) => connection,
+            Slot::Empty => engine.connect_writer().await?,
             Slot::Closed => {
                 *slot = Slot::Closed;
                 return Err(StoreError::Closed);
             }
         };
-        let connection = if let Some(connection) = idle {
-            connection
-        } else {
-            let mut connection = engine.connect_writer().await?;
-            sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
-            connection
-        };
         Ok(Writing { slot, connection })
+    }
+
+    /// After [`Writing::single`]: the statement succeeded.
+    fn done(mut self) {
+        *self.slot = Slot::Ready(self.connection);
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {

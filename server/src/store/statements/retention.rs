@@ -14,6 +14,8 @@ const TALLIES: &str = "delete from tally where (fingerprint, tier, hour_end_s) i
 // `$1` is used in each, so that all are bound alike.
 const REQUESTS: &str = "delete from request where hash in \
      (select hash from request where $1 = 0 and received_s < $2 order by received_s limit $3)";
+const BATCHES: &str = "delete from request_batch where seq in \
+     (select seq from request_batch where $1 = 0 and received_s < $2 order by received_s limit $3)";
 const INCIDENTS: &str = "delete from incident where incident in \
      (select incident from incident where $1 = 0 and resolved_s < $2 limit $3)";
 const OUTBOX: &str = "delete from outbox where id in \
@@ -34,6 +36,7 @@ pub(crate) async fn trim(engine: &Engine, trim: &Trim) -> Result<u64, StoreError
         (TALLIES, minutes, trim.tally_minute_before_s),
         (TALLIES, hours, trim.tally_hour_before_s),
         (REQUESTS, 0, trim.request_before_s),
+        (BATCHES, 0, trim.request_before_s),
         (INCIDENTS, 0, trim.incident_before_s),
         (OUTBOX, 0, trim.outbox_before_s),
         (QUARANTINE, 0, trim.quarantine_before_s),
