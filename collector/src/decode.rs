@@ -135,10 +135,54 @@ pub fn decode(
     }
 }
 
+/// Bytes of a text that is not UTF-8 that are looked at: repaired it may be three times as long.
+const REPAIRED_BYTES: usize = 16 << 10;
+
 /// Text that is not UTF-8 costs its own bad bytes, not the span, and never its neighbours.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(bytes),
+        Err(_) => String::from_utf8_lossy(bytes.get(..REPAIRED_BYTES).unwrap_or(bytes)),
+    }
+}
+
+/// A whole body as text. What is not UTF-8 reads as `U+FFFD`, and after many of them as `?`, so that a body of bad
+/// bytes grows by no more than [`REPAIRED_BYTES`].
+fn repaired(body: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Cow::Borrowed(text);
+    }
+    let most = body.len() + REPAIRED_BYTES;
+    let mut text = String::with_capacity(most);
+    let mut left = body.len();
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        left -= chunk.valid().len() + chunk.invalid().len();
+        if !chunk.invalid().is_empty() {
+            let room = most - text.len() - left;
+            let replacement = char::REPLACEMENT_CHARACTER;
+            text.push(if room >= replacement.len_utf8() {
+                replacement
+            } else {
+                '?'
+            });
+        }
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_repaired_without_growing() {
+        assert_eq!(repaired(b"a\xffb\xf0\x9f\x98c"), "a\u{fffd}b\u{fffd}c");
+        let bad = vec![0xff; 1 << 20];
+        let text = repaired(&bad);
+        assert_eq!(text.chars().count(), bad.len());
+        assert!(text.len() <= bad.len() + REPAIRED_BYTES);
+        assert!(text.ends_with('?'));
+        assert!(lossy(&bad).len() <= 3 * REPAIRED_BYTES);
     }
 }

@@ -4,6 +4,7 @@ mod crash;
 mod demo;
 mod deploy;
 mod harness;
+mod hostile;
 mod layers;
 mod lifecycle;
 mod pages;

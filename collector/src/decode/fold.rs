@@ -89,6 +89,9 @@ pub(crate) struct Budget {
     buckets: usize,
 }
 
+/// Why an item is rejected that is broken within itself: a field of the wrong type, or cut off.
+pub(crate) const UNREADABLE: &str = "field that cannot be read";
+
 /// Histogram buckets in one request, for each item that it may have.
 const BUCKETS_PER_ITEM: usize = 20;
 
@@ -240,6 +243,15 @@ impl<'m> Fold<'m> {
         if time != 0 {
             self.saw_event(time);
         }
+    }
+
+    /// Rejects a log record that cannot be read.
+    pub(crate) fn broken_record(&mut self) {
+        self.classes.received.note(false);
+        self.classes.invalid.note(false);
+        let service = &self.resource.service;
+        self.problems
+            .note(UNREADABLE, || format!("log record of `{service}`"));
     }
 
     /// Takes the service's name from the resource; an empty one is no name.

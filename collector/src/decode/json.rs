@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::decode::fold::Fold;
 use crate::decode::json::values::{any, attributes};
 use crate::decode::spans::{IdCheck, Span};
-use crate::decode::{Broken, Decoded, RequestError, lossy};
+use crate::decode::{Broken, Decoded, RequestError, repaired};
 use crate::json::Json;
 use crate::series::{SpanKind, SpanStatus};
 
@@ -53,6 +53,10 @@ pub(crate) fn logs(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError>
     request(body, fold, names, |json, fold| {
         fold.begin_item()?;
         let (mut time, mut observed) = (None, None);
+        if !json.begins(b'{')? {
+            fold.broken_record();
+            return Ok(());
+        }
         json.object::<Broken>(|key, json| {
             match key {
                 "timeUnixNano" => time = json.integer()?,
@@ -81,7 +85,7 @@ fn request<'m>(
     names: Names,
     mut item: impl FnMut(&mut Json<'_>, &mut Fold<'m>) -> Result<(), RequestError>,
 ) -> Result<Decoded, RequestError> {
-    let text = lossy(body);
+    let text = repaired(body);
     let mut json = Json::new(&text);
     if !json.is_object() {
         return Err(Broken("a body that is not a JSON object").into());
@@ -127,6 +131,7 @@ fn parent<'m>(
         } else if key == children_name && seen {
             json.array(|json| child(json, fold))
         } else if key == children_name {
+            fold.budget.container()?;
             waiting.push(json.capture()?);
             Ok(())
         } else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codec::put_bytes;
 use crate::decode::RequestError;
 use crate::decode::attributes::kept;
-use crate::decode::fold::{Fold, Timing};
+use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::measure::Subject;
 use crate::measured::{Bound, Scale};
 use crate::point::{Number, Point, Reading, StreamId, Temporality};
@@ -40,7 +40,7 @@ pub(crate) struct SentPoint {
     pub(crate) time_nanos: u64,
     pub(crate) flags: u64,
     pub(crate) value: SentValue,
-    /// A field had a value of the wrong type (JSON only).
+    /// A field was broken or had a value of the wrong type.
     pub(crate) mistaken: bool,
 }
 
@@ -249,7 +249,7 @@ impl Metric {
 impl SentPoint {
     fn check(&self) -> Result<(), Fault> {
         if self.mistaken {
-            Err(Fault::Invalid("field of the wrong type"))
+            Err(Fault::Invalid(UNREADABLE))
         } else if self.time_nanos == 0 {
             Err(Fault::Invalid("point without a time"))
         } else if self.start_nanos > self.time_nanos {

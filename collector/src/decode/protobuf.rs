@@ -19,8 +19,9 @@ const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
     request(body, fold, |bytes, fold| {
         fold.begin_item()?;
-        let span = span(bytes, fold)?;
-        fold.span(&span);
+        let mut sent = Span::default();
+        sent.mistaken = !readable(span(bytes, &mut sent, fold))?;
+        fold.span(&sent);
         Ok(())
     })
 }
@@ -29,22 +30,39 @@ pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestErro
 pub(crate) fn logs(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
     request(body, fold, |bytes, fold| {
         fold.begin_item()?;
-        let (mut time, mut observed) = (0, 0);
-        let mut message = Message::new(bytes);
-        while let Some((number, field)) = message.next()? {
-            match (number, field) {
-                (1, Field::Fixed64(value)) => time = value,
-                (11, Field::Fixed64(value)) => observed = value,
-                (3 | 5 | 6 | 9 | 10 | 12, Field::Bytes(_))
-                | (2 | 7, Field::Varint(_))
-                | (8, Field::Fixed32(_)) => {}
-                (1..=3 | 5..=12, _) => return Err(WRONG_TYPE.into()),
-                _ => {}
-            }
+        match record_times(bytes) {
+            Ok((time, observed)) => fold.record(time, observed),
+            Err(Broken(_)) => fold.broken_record(),
         }
-        fold.record(time, observed);
         Ok(())
     })
+}
+
+/// When a log record happened, and when it was observed; 0 where it does not say.
+fn record_times(record: &[u8]) -> Result<(u64, u64), Broken> {
+    let (mut time, mut observed) = (0, 0);
+    let mut message = Message::new(record);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (1, Field::Fixed64(value)) => time = value,
+            (11, Field::Fixed64(value)) => observed = value,
+            (3 | 5 | 6 | 9 | 10 | 12, Field::Bytes(_))
+            | (2 | 7, Field::Varint(_))
+            | (8, Field::Fixed32(_)) => {}
+            (1..=3 | 5..=12, _) => return Err(WRONG_TYPE),
+            _ => {}
+        }
+    }
+    Ok((time, observed))
+}
+
+/// Whether an item could be read: one that is broken within itself costs itself, never its neighbours.
+fn readable(read: Result<(), RequestError>) -> Result<bool, RequestError> {
+    match read {
+        Ok(()) => Ok(true),
+        Err(RequestError::Malformed { .. }) => Ok(false),
+        Err(refused @ RequestError::TooManyItems { .. }) => Err(refused),
+    }
 }
 
 /// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span,
@@ -122,8 +140,7 @@ fn scope(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     })
 }
 
-fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, RequestError> {
-    let mut span = Span::default();
+fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result<(), RequestError> {
     let mut message = Message::new(bytes);
     let mut left = fold.measure.limits.max_attributes;
     while let Some((number, field)) = message.next()? {
@@ -145,7 +162,7 @@ fn span<'a>(bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<Span<'a>, RequestErr
             _ => {}
         }
     }
-    Ok(span)
+    Ok(())
 }
 
 fn status_of(bytes: &[u8]) -> Result<SpanStatus, Broken> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decode::attributes::kept;
-use crate::decode::fold::{Fold, Timing};
+use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::delta::Entry;
 use crate::histogram::{HIGHEST_US, SparseHistogram, index_of};
 use crate::measure::{Subject, Threshold};
@@ -22,7 +22,7 @@ pub(crate) struct Span<'a> {
     pub(crate) end_nanos: u64,
     pub(crate) trace: IdCheck,
     pub(crate) id: IdCheck,
-    /// A field had a value of the wrong type (JSON only).
+    /// A field was broken or had a value of the wrong type.
     pub(crate) mistaken: bool,
 }
 
@@ -123,12 +123,12 @@ impl Fold<'_> {
 
 impl Span<'_> {
     fn fault(&self) -> Option<&'static str> {
-        if self.trace != IdCheck(true) {
+        if self.mistaken {
+            Some(UNREADABLE)
+        } else if self.trace != IdCheck(true) {
             Some("invalid trace id")
         } else if self.id != IdCheck(true) {
             Some("invalid span id")
-        } else if self.mistaken {
-            Some("field of the wrong type")
         } else if self.end_nanos == 0 {
             Some("no end time")
         } else if self.start_nanos == 0 {

@@ -80,16 +80,56 @@ impl<'a> Json<'a> {
     }
 }
 
-/// A number without a fraction that is not written as an integer.
+/// A whole number that is not written as an integer: `5.0`, `5e3`, `12.5e1`. Exact, as times and counts are.
 fn whole(number: &str) -> Option<i128> {
-    let value = number
-        .parse::<f64>()
-        .ok()
-        .filter(|value| value.fract() == 0.0)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "saturates: too large for any target type anyway"
-    )]
-    let whole = value as i128;
-    Some(whole)
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let after = after.trim_end_matches('0');
+    if !after.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // Nothing that fits 128 bits has more digits.
+    if before.len() + after.len() > 50 {
+        return None;
+    }
+    let digits: i128 = format!("{before}{after}").parse().ok()?;
+    if digits == 0 {
+        return Some(0);
+    }
+    let shift = exponent.checked_sub(i64::try_from(after.len()).ok()?)?;
+    let power = 10_i128.checked_pow(u32::try_from(shift.unsigned_abs()).ok()?)?;
+    if shift >= 0 {
+        return digits.checked_mul(power);
+    }
+    (digits % power == 0).then(|| digits / power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_exact_however_they_are_written() {
+        for (written, value) in [
+            ("5.0", Some(5)),
+            ("5e0", Some(5)),
+            ("-12.50e1", Some(-125)),
+            ("1.700000000123456789e18", Some(1_700_000_000_123_456_789)),
+            ("9007199254740993.0", Some(9_007_199_254_740_993)),
+            ("1700E-2", Some(17)),
+            ("0e999999999", Some(0)),
+            ("1.5", None),
+            ("1e-1", None),
+            ("1e40", None),
+            ("1e99999999999999999999", None),
+            ("NaN", None),
+            ("", None),
+            ("1.-5", None),
+        ] {
+            assert_eq!(whole(written), value, "{written}");
+        }
+    }
 }

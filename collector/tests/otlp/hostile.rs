@@ -226,14 +226,19 @@ fn logs_are_classed_and_their_structure_is_checked() {
             .total,
         1
     );
-    assert!(
-        read(
-            Kind::Logs,
+    for (encoding, body) in [
+        (
             Encoding::Protobuf,
-            &[0x0a, 6, 0x12, 4, 0x12, 2, 0x08, 0x01]
-        )
-        .is_err()
-    );
+            &[0x0a, 8, 0x12, 6, 0x12, 2, 0x08, 0x01, 0x12, 0][..],
+        ),
+        (
+            Encoding::Json,
+            br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[7,{}]}]}]}"#,
+        ),
+    ] {
+        let classes = read(Kind::Logs, encoding, body).unwrap().classes;
+        assert_eq!((classes.invalid.total, classes.received.total), (1, 2));
+    }
 }
 
 proptest! {

@@ -12,6 +12,7 @@ mod json_writer;
 mod merging;
 mod points;
 mod points_decoded;
+mod poisoned;
 mod spans;
 mod states;
 mod stored;

@@ -14,6 +14,12 @@ use super::room::{STEP, Share};
 /// which every compression level up to 19 keeps to.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
+/// Payloads up to this size, in bytes, are inflated in one go where that saves memory: some milliseconds.
+const AT_ONCE: usize = 8 << 20;
+
+/// What zstd says when more comes out than there is room for: it has no other way to tell.
+const NO_ROOM: &str = "Destination buffer is too small";
+
 /// Steps of output after which other tasks have their turn: 1 MiB, some milliseconds.
 const STEPS_A_TURN: usize = 16;
 
@@ -42,27 +48,87 @@ impl Coding {
     }
 }
 
-/// The payload within `wire`. Room for what comes out is taken step by step, before it comes out.
+/// The payload within `wire`. Room for what comes out is taken before it comes out.
 pub(super) async fn inflate(
     coding: Coding,
     wire: Bytes,
     limits: &ReceiveLimits,
     share: &mut Share,
 ) -> Result<Bytes, Refusal> {
-    let held = wire.len();
-    let most = limits.inflated_bytes(held);
-    let mut reader: Box<dyn Read + Send> = match coding {
-        Coding::Identity => return Ok(wire),
+    let most = limits.inflated_bytes(wire.len());
+    if wire.is_empty() {
         // No bytes are no payload: an empty request, which OTLP accepts.
-        Coding::Gzip | Coding::Zstd if wire.is_empty() => return Ok(wire),
-        Coding::Gzip => Box::new(MultiGzDecoder::new(Cursor::new(wire))),
-        Coding::Zstd => Box::new(zstd_reader(wire).map_err(|error| corrupt(&error))?),
+        return Ok(wire);
+    }
+    // What claims more than it may become is found out when it comes, as it may be cut off or broken instead.
+    let claimed = claimed(coding, &wire).filter(|size| *size <= most);
+    let sizes = (wire.len(), most);
+    match coding {
+        Coding::Identity => Ok(wire),
+        Coding::Gzip => {
+            let reader = MultiGzDecoder::new(Cursor::new(wire));
+            step_by_step(reader, claimed, sizes, share).await
+        }
+        Coding::Zstd if most <= AT_ONCE => at_once(&wire, claimed, most, share).await,
+        Coding::Zstd => {
+            let reader = zstd_reader(wire).map_err(|error| corrupt(&error))?;
+            step_by_step(reader, claimed, sizes, share).await
+        }
+    }
+}
+
+/// Inflates zstd straight into the payload: what comes in steps goes through a window of the decoder's own, which
+/// may be as large as the payload.
+async fn at_once(
+    wire: &Bytes,
+    claimed: Option<usize>,
+    most: usize,
+    share: &mut Share,
+) -> Result<Bytes, Refusal> {
+    let inflated = |size: usize| {
+        // Costs when it is written to, not when it is reserved.
+        let mut payload = Vec::with_capacity(size);
+        let mut decoder = zstd::bulk::Decompressor::new()?;
+        decoder.decompress_to_buffer(wire, &mut payload)?;
+        io::Result::Ok(payload)
     };
-    let mut payload = Vec::new();
+    // The first of several frames claims for itself alone.
+    for size in [claimed.unwrap_or(most), most] {
+        share.grow_to(wire.len() + size).await?;
+        match inflated(size) {
+            Ok(mut payload) => {
+                payload.shrink_to_fit();
+                return Ok(payload.into());
+            }
+            Err(error) if error.to_string() != NO_ROOM => return Err(corrupt(&error)),
+            Err(_) => {}
+        }
+    }
+    Err(Refusal::TooLarge { most })
+}
+
+/// Inflates in steps between which other tasks have their turn.
+async fn step_by_step(
+    mut reader: impl Read,
+    claimed: Option<usize>,
+    (held, most): (usize, usize),
+    share: &mut Share,
+) -> Result<Bytes, Refusal> {
+    // Reserved memory costs nothing until it is written to. So what a sender claims is reserved, and if that proves
+    // too little, all that it may have: the payload never moves from one buffer to the next by doubling.
+    let mut payload = Vec::with_capacity(claimed.map_or(STEP, |size| size + 1));
     for step in 1_usize.. {
         let filled = payload.len();
-        share.grow_to(held + filled + STEP).await?;
-        payload.resize(filled + STEP, 0);
+        let next = match claimed {
+            // One byte more than claimed finds the end.
+            Some(size) if filled <= size => STEP.min(size + 1 - filled),
+            _ => STEP,
+        };
+        share.grow_to(held + filled + next).await?;
+        if payload.capacity() < filled + next {
+            payload.reserve_exact(most + STEP - filled);
+        }
+        payload.resize(filled + next, 0);
         let more = reader
             .read(&mut payload[filled..])
             .map_err(|error| corrupt(&error))?;
@@ -79,6 +145,19 @@ pub(super) async fn inflate(
     }
     payload.shrink_to_fit();
     Ok(payload.into())
+}
+
+/// The size that a payload claims to become, if it says so; it may be a lie.
+fn claimed(coding: Coding, wire: &[u8]) -> Option<usize> {
+    let claimed = match coding {
+        Coding::Identity => None,
+        // The last four bytes: of the last member, if there are several.
+        Coding::Gzip => wire
+            .last_chunk::<4>()
+            .map(|size| u64::from(u32::from_le_bytes(*size))),
+        Coding::Zstd => zstd::zstd_safe::get_frame_content_size(wire).ok().flatten(),
+    };
+    claimed.map(|size| usize::try_from(size).unwrap_or(usize::MAX))
 }
 
 fn zstd_reader(wire: Bytes) -> io::Result<ZstdDecoder<'static, Cursor<Bytes>>> {
@@ -146,7 +225,7 @@ mod tests {
         flipped[6000] ^= 1;
         let mut greedy = zstd::Encoder::new(Vec::new(), 3).unwrap();
         greedy.window_log(27).unwrap();
-        greedy.write_all(&payload).unwrap();
+        greedy.write_all(&noise(100_000)).unwrap();
         let cases = [
             ("a flipped bit", Coding::Gzip, flipped),
             ("cut gzip", Coding::Gzip, gzip(&payload)[..9000].to_vec()),
@@ -166,6 +245,20 @@ mod tests {
                 "{case}: {refusal}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_claimed_size_is_used_and_not_trusted() {
+        let payload = noise(300_000);
+        for claim in [0_u32, 1, 299_999, 300_001, u32::MAX] {
+            let mut last = gzip(b"x");
+            let at = last.len() - 4;
+            last.splice(at.., claim.to_le_bytes());
+            let refused = inflated(Coding::Gzip, [gzip(&payload), last].concat()).await;
+            assert_eq!(refused.is_err(), claim != 1, "{claim}");
+        }
+        let honest = inflated(Coding::Gzip, gzip(&payload)).await.unwrap();
+        assert_eq!(honest, payload);
     }
 
     #[tokio::test]

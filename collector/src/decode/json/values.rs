@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::alphabet::STANDARD;
+use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::decode::attributes::{Any, MAX_DEPTH, MAX_NODES};
 use crate::decode::{Broken, RequestError};
 use crate::json::Json;
 
-/// Takes base64 with and without padding; the URL-safe alphabet is translated before.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// Base64 with and without padding, in the alphabet that the JSON mapping writes.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&STANDARD, PADDING);
+/// The same in the alphabet that it accepts as well.
+const LENIENT_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, PADDING);
+const PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Visits the first `left` attributes: key, and value still to be read.
 pub(crate) fn attributes<'a>(
@@ -129,13 +129,10 @@ fn elements<'a, T>(
 }
 
 fn base64<'a>(text: &str) -> Option<Cow<'a, [u8]>> {
-    let standard: String = text
-        .chars()
-        .map(|letter| match letter {
-            '-' => '+',
-            '_' => '/',
-            other => other,
-        })
-        .collect();
-    LENIENT.decode(standard).ok().map(Cow::Owned)
+    let alphabet = if text.contains(['-', '_']) {
+        &LENIENT_URL_SAFE
+    } else {
+        &LENIENT
+    };
+    alphabet.decode(text).ok().map(Cow::Owned)
 }

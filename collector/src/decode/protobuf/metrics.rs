@@ -1,6 +1,6 @@
 //! Metrics in protobuf.
 
-use super::{WRONG_TYPE, bytes, each, request};
+use super::{WRONG_TYPE, bytes, each, readable, request};
 use crate::decode::fold::Fold;
 use crate::decode::metrics::{
     Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
@@ -32,12 +32,14 @@ fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     fold.begin_metric(&lossy(name), &lossy(unit), kind)?;
     each(of_points, 1, |point| {
         fold.begin_item()?;
-        let sent = match kind {
-            Data::Histogram(_) => histogram(point, fold)?,
-            Data::Exponential(_) => exponential(point, fold)?,
-            Data::Gauge | Data::Sum { .. } => number_point(point, fold)?,
-            Data::Summary | Data::Absent => SentPoint::default(),
+        let mut sent = SentPoint::default();
+        let read = match kind {
+            Data::Histogram(_) => histogram(point, &mut sent, fold),
+            Data::Exponential(_) => exponential(point, &mut sent, fold),
+            Data::Gauge | Data::Sum { .. } => number_point(point, &mut sent, fold),
+            Data::Summary | Data::Absent => Ok(()),
         };
+        sent.mistaken = !readable(read)?;
         fold.point(&sent);
         Ok(())
     })
@@ -69,8 +71,7 @@ fn data_of(number: u32, of_points: &[u8]) -> Result<Data, Broken> {
     })
 }
 
-fn number_point(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
-    let mut point = SentPoint::default();
+fn number_point(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
     let mut left = fold.measure.limits.max_attributes;
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
@@ -89,11 +90,11 @@ fn number_point(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestErro
             _ => {}
         }
     }
-    Ok(point)
+    Ok(())
 }
 
-fn histogram(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
-    let (mut point, mut sent) = (SentPoint::default(), SentHistogram::default());
+fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+    let mut sent = SentHistogram::default();
     let mut left = fold.measure.limits.max_attributes;
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
@@ -122,11 +123,11 @@ fn histogram(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> 
     }
     fold.budget.buckets(sent.bucket_counts.len())?;
     point.value = SentValue::Histogram(sent);
-    Ok(point)
+    Ok(())
 }
 
-fn exponential(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError> {
-    let (mut point, mut sent) = (SentPoint::default(), SentExponential::default());
+fn exponential(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+    let mut sent = SentExponential::default();
     let mut left = fold.measure.limits.max_attributes;
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
@@ -150,7 +151,7 @@ fn exponential(of: &[u8], fold: &mut Fold<'_>) -> Result<SentPoint, RequestError
     fold.budget
         .buckets(sent.positive.1.len() + sent.negative.1.len())?;
     point.value = SentValue::Exponential(sent);
-    Ok(point)
+    Ok(())
 }
 
 /// One side's offset and counts; whether there are too many of them.
