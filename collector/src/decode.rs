@@ -18,7 +18,10 @@ mod interning;
 mod json;
 mod metrics;
 mod protobuf;
+mod senders;
 mod spans;
+
+pub use senders::Sender;
 
 /// How a request is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Decoded {
     /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet,
     /// sorted by id.
     pub new_series: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// Who sent its spans, and how far their clocks are off; bounded.
+    pub senders: Vec<Sender>,
     /// Where its spans, points or records went; points are received here and classed when absorbed.
     pub classes: Classes,
     /// The latest event time of all usable spans and points, also of late and future ones.

@@ -29,7 +29,7 @@ mod wire;
 pub use answer::{Answer, Code, Status, request_hash};
 pub use classes::{Class, Classes, Ledger, Problems};
 pub use codec::{CodecError, CountOverflow};
-pub use decode::{Decoded, Encoding, Kind, RequestError, decode};
+pub use decode::{Decoded, Encoding, Kind, RequestError, Sender, decode};
 pub use delta::{Delta, Entry};
 pub use histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, SparseHistogram};
 pub use measure::{Limits, Measure, Subject, Threshold};

@@ -6,6 +6,7 @@ pub(crate) mod budget;
 pub(crate) mod definition;
 pub(crate) mod endpoints;
 pub(crate) mod frame;
+pub(crate) mod ingest;
 pub(crate) mod ladder;
 pub(crate) mod latency;
 pub(crate) mod numbers;

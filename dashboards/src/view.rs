@@ -7,6 +7,7 @@
 mod common;
 mod debug;
 mod executive;
+mod ingest;
 mod objective;
 mod oncall;
 mod shell;
@@ -14,6 +15,7 @@ mod shell;
 pub use common::{Counts, Range, Severity, Status, Steps};
 pub use debug::{DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, Threshold};
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
+pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{
     Alert, AlertPhase, Budget, Definition, Failure, Indicator, Look, Objective, Outlook, Rule,
     RulePhase, SloView, SlosView,

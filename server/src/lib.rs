@@ -25,6 +25,7 @@ mod reload;
 pub mod replay;
 mod resume;
 mod ring;
+mod senders;
 pub mod serve;
 mod sli;
 mod snapshot;

@@ -29,6 +29,7 @@ use crate::receive;
 use crate::reload::{Reloader, SpecProblems};
 use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
+use crate::senders::Senders;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -124,6 +125,7 @@ impl Server {
             &config.counting,
         )));
         let (journal, queue) = JournalHandle::new(QUEUE_REQUESTS);
+        let senders = Senders::default();
         let owed = journal.owed().clone();
         metrics.ledger(locked(&resumed.live).classes());
         let snapshots = Snapshots::new(Snapshot::empty(Arc::clone(&catalog), floor_tick(now)));
@@ -133,6 +135,7 @@ impl Server {
             known: Arc::clone(&resumed.known),
             ring: Ring::new(config.ring_bytes),
             metrics: metrics.clone(),
+            senders: senders.clone(),
             clock,
             limits: config.receive.clone(),
         };
@@ -149,6 +152,7 @@ impl Server {
         let live = Arc::clone(&resumed.live);
         let wired = Wired {
             owed,
+            senders,
             store,
             live,
             snapshots,
@@ -193,6 +197,7 @@ impl Server {
         let mut ticker = Ticker {
             store: wired.store.clone(),
             live: Arc::clone(&wired.live),
+            senders: wired.senders.clone(),
             folder,
             judge: stored_alerts(&wired.store, unjudged_from).await?,
             alerts_in_doubt: false,
@@ -297,6 +302,8 @@ impl Server {
 /// What several tasks share.
 #[derive(Debug, Clone)]
 pub(crate) struct Wired {
+    /// Whose clocks are off.
+    pub(crate) senders: Senders,
     /// Classes that wait for a commit.
     pub(crate) owed: crate::classes::Owed,
     pub(crate) store: Store,

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::live::Quantiles;
 use crate::replay::SloReport;
+use crate::senders::Standings;
 
 /// Everything the dashboards show that is not read from stored slices.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Snapshot {
     pub(crate) problems: Arc<Vec<Problem>>,
     /// Everything received, by signal and class.
     pub(crate) classes: collector::Ledger,
+    /// Whose clocks are off, over the last five minutes.
+    pub(crate) senders: Standings,
 }
 
 /// One objective at the tick.
@@ -50,6 +53,7 @@ impl Snapshot {
             objectives: Vec::new(),
             problems: Arc::default(),
             classes: collector::Ledger::default(),
+            senders: Standings::default(),
         }
     }
 }

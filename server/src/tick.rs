@@ -21,6 +21,7 @@ use crate::probes::Health;
 use crate::reload::SpecProblems;
 use crate::replay::{Windows, slo_report, windows};
 use crate::resume::{locked, stored_alerts};
+use crate::senders::Senders;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
 use crate::store::{AlertChange, History, Kind, OutboxRow, Store, StoreError};
 
@@ -34,6 +35,7 @@ const TRIM_TICKS: u64 = 30;
 pub(crate) struct Ticker {
     pub(crate) store: Store,
     pub(crate) live: Arc<Mutex<Live>>,
+    pub(crate) senders: Senders,
     pub(crate) folder: Folder,
     pub(crate) judge: Judge,
     /// A transition failed: the stored alerts are read before the next.
@@ -235,6 +237,7 @@ impl Ticker {
             problems: self.all_problems(&catalog),
             catalog,
             classes,
+            senders: self.senders.standings(step.at.as_second()),
         };
         self.metrics.slos(&standings(&snapshot.objectives));
         self.snapshots.publish(snapshot);

@@ -6,6 +6,7 @@ mod ask;
 mod describe;
 mod events;
 mod grid;
+mod ingest;
 mod pages;
 mod slices;
 mod views;
@@ -44,6 +45,7 @@ pub(crate) struct State {
 /// The routes of the web listener, without the probes.
 pub(crate) fn router(state: State) -> Router {
     let api = Router::new()
+        .route("/api/v1/ingest", get(ingest::ingest))
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{id}", get(api::slo))
         .with_state(state.clone());

@@ -7,6 +7,7 @@ use crate::decode::attributes::{Any, Dimensions, Slots, kept};
 use crate::decode::identity::Identity;
 use crate::decode::interning::Interning;
 use crate::decode::metrics::Metric;
+use crate::decode::senders::{Sender, Skew};
 use crate::decode::spans::Accounts;
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::delta;
@@ -28,6 +29,8 @@ pub(crate) struct Fold<'m> {
     pub(crate) interning: Interning<'m>,
     pub(crate) accounts: Accounts,
     pub(crate) points: Vec<Point>,
+    /// Who sent the spans so far.
+    pub(crate) senders: Vec<Sender>,
     pub(crate) resource: Resource,
     pub(crate) scope: Scope,
     pub(crate) own: Owner,
@@ -42,6 +45,9 @@ pub(crate) struct Fold<'m> {
 #[derive(Debug, Default)]
 pub(crate) struct Resource {
     pub(crate) service: String,
+    instance_id: String,
+    host_name: String,
+    pub(crate) skew: Skew,
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
 }
@@ -92,6 +98,10 @@ pub(crate) struct Budget {
 /// Why an item is rejected that is broken within itself: a field of the wrong type, or cut off.
 pub(crate) const UNREADABLE: &str = "field that cannot be read";
 
+const SERVICE: &[u8] = SERVICE_NAME.as_bytes();
+const INSTANCE: &[u8] = b"service.instance.id";
+const HOST: &[u8] = b"host.name";
+
 /// Histogram buckets in one request, for each item that it may have.
 const BUCKETS_PER_ITEM: usize = 20;
 
@@ -121,6 +131,7 @@ impl<'m> Fold<'m> {
             interning: Interning::new(known),
             accounts: Accounts::new(&measure.thresholds),
             points: Vec::new(),
+            senders: Vec::new(),
             resource: Resource::default(),
             scope: Scope::default(),
             own: Owner::default(),
@@ -131,6 +142,9 @@ impl<'m> Fold<'m> {
     }
 
     pub(crate) fn begin_resource(&mut self) -> Result<(), RequestError> {
+        self.end_resource();
+        self.resource.instance_id.clear();
+        self.resource.host_name.clear();
         self.resource.service.clear();
         self.resource.service.push_str(UNKNOWN_SERVICE);
         self.resource.slots.clear(self.dimensions.keys().len());
@@ -164,13 +178,16 @@ impl<'m> Fold<'m> {
         value: impl FnOnce() -> Result<Any<'a>, Broken>,
     ) -> Result<(), RequestError> {
         let at = self.dimensions.find(key);
-        let names_service = key == SERVICE_NAME.as_bytes();
-        if at.is_some() || names_service || self.identifies {
+        let names = matches!(key, SERVICE | INSTANCE | HOST);
+        if at.is_some() || names || self.identifies {
             let value = value()?;
-            if names_service {
-                self.name_service(&value);
-            }
             let kept = self.measure.limits.max_value_bytes;
+            match key {
+                SERVICE => self.name_service(&value),
+                INSTANCE => named(&mut self.resource.instance_id, &value, kept),
+                HOST => named(&mut self.resource.host_name, &value, kept),
+                _ => {}
+            }
             if let Some(at) = at {
                 self.resource.slots.set(at, &value, kept);
             }
@@ -256,16 +273,8 @@ impl<'m> Fold<'m> {
 
     /// Takes the service's name from the resource; an empty one is no name.
     fn name_service(&mut self, value: &Any<'_>) {
-        let text = match value {
-            Any::Text(text) => Cow::Borrowed(&**text),
-            other => Cow::Owned(other.to_text()),
-        };
-        if !text.is_empty() {
-            self.resource.service.clear();
-            self.resource
-                .service
-                .push_str(kept(&text, self.measure.limits.max_value_bytes));
-        }
+        let most = self.measure.limits.max_value_bytes;
+        named(&mut self.resource.service, value, most);
     }
 
     /// Appends the dimensions of the item at hand to its key: its own values first, then its
@@ -291,6 +300,7 @@ impl<'m> Fold<'m> {
     }
 
     pub(crate) fn finish(mut self) -> Result<Decoded, RequestError> {
+        self.end_resource();
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
         let mut overflowed = false;
@@ -332,11 +342,35 @@ impl<'m> Fold<'m> {
             taken,
             points: self.points,
             new_series: resolution.fresh,
+            senders: self.senders,
             classes: self.classes,
             latest_event_nanos: self.latest_event_nanos,
             latest_counted_nanos: self.latest_counted_nanos,
             problems: self.problems,
         })
+    }
+}
+
+impl Resource {
+    /// What tells this resource from others of its service.
+    pub(crate) fn instance(&self) -> &str {
+        if self.instance_id.is_empty() {
+            &self.host_name
+        } else {
+            &self.instance_id
+        }
+    }
+}
+
+/// Takes a name from an attribute; an empty one is no name.
+fn named(name: &mut String, value: &Any<'_>, most: usize) {
+    let text = match value {
+        Any::Text(text) => Cow::Borrowed(&**text),
+        other => Cow::Owned(other.to_text()),
+    };
+    if !text.is_empty() {
+        name.clear();
+        name.push_str(kept(&text, most));
     }
 }
 

@@ -62,6 +62,10 @@ impl IdCheck {
     }
 }
 
+/// A sender whose clock is further ahead is told: what is nearer is within what clocks kept by NTP
+/// differ.
+const TELLING_AHEAD_NANOS: u64 = 1_000_000_000;
+
 impl Fold<'_> {
     /// Counts one span, or rejects it by name.
     pub(crate) fn span(&mut self, span: &Span<'_>) {
@@ -74,10 +78,17 @@ impl Fold<'_> {
                 .note(fault, || format!("span `{}` of `{service}`", span.name));
             return;
         }
-        let counted_at = match self.saw_event(span.end_nanos) {
+        let timing = self.saw_event(span.end_nanos);
+        self.resource
+            .skew
+            .note(self.clock.now, span.end_nanos, timing);
+        let counted_at = match timing {
             Timing::Due => span.end_nanos,
             Timing::Ahead => {
                 self.classes.clamped.note(bad);
+                if span.end_nanos - self.clock.now > TELLING_AHEAD_NANOS {
+                    self.note_timing("span ends ahead of our clock and is taken as now", span);
+                }
                 self.clock.now
             }
             Timing::Late => {
@@ -114,9 +125,14 @@ impl Fold<'_> {
 
     fn note_timing(&mut self, kind: &'static str, span: &Span<'_>) {
         let (now, service) = (self.clock.now, &self.resource.service);
+        let instance = self.resource.instance();
         self.problems.note(kind, || {
             let seconds = span.end_nanos.abs_diff(now) / 1_000_000_000;
-            format!("span `{}` of `{service}`, by {seconds} s", span.name)
+            let on = match instance {
+                "" => String::new(),
+                instance => format!(" on `{instance}`"),
+            };
+            format!("span `{}` of `{service}`{on}, by {seconds} s", span.name)
         });
     }
 }

@@ -285,3 +285,63 @@ fn bad_text_costs_only_itself() {
         assert_eq!(classes.counted.total, classes.received.total - 1, "{to}");
     }
 }
+
+#[test]
+fn a_senders_clock_is_told_by_resource() {
+    let behind = |seconds: u64| ended(NOW - seconds * SECOND);
+    let mut request = traces(
+        "shop",
+        vec![behind(3), behind(2), ended(NOW - 9_000 * SECOND)],
+    );
+    let of = |service: &str, instance: (&str, &str), spans: Vec<Span>| {
+        let mut one = traces(service, spans).resource_spans.remove(0);
+        let resource = one.resource.as_mut().unwrap();
+        resource.attributes.push(text(instance.0, instance.1));
+        one
+    };
+    let ahead = |seconds: u64| ended(NOW + seconds * SECOND);
+    let hosts = [
+        of(
+            "shop",
+            ("service.instance.id", "a"),
+            vec![ahead(30), ahead(90)],
+        ),
+        of("shop", ("host.name", "b"), vec![behind(1)]),
+        of("shop", ("service.instance.id", "a"), vec![ahead(2)]),
+    ];
+    request.resource_spans.extend(hosts);
+    let decoded = decoded(Kind::Traces, &request);
+    let found: Vec<_> = decoded
+        .senders
+        .iter()
+        .map(|sender| {
+            let seconds = sender.least_nanos / SECOND.cast_signed();
+            let counts = (sender.spans, sender.clamped, sender.future);
+            (&*sender.service, &*sender.instance, seconds, counts)
+        })
+        .collect();
+    let expected = [
+        ("shop", "", 2, (3, 0, 0)),
+        ("shop", "a", -90, (3, 2, 1)),
+        ("shop", "b", 1, (1, 0, 0)),
+    ];
+    assert_eq!(found, expected);
+    let told = decoded.problems.to_string();
+    for part in [
+        "span ends ahead of our clock and is taken as now (2 times): span `` of `shop` on `a`, by 30 s",
+        "span ends in the future: span `` of `shop` on `a`, by 90 s",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn many_senders_in_one_request_are_told_together_beyond_a_bound() {
+    let spans = |service: String| traces(&service, vec![span("")]).resource_spans;
+    let request = opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest {
+        resource_spans: (0..100).flat_map(|n| spans(format!("s{n}"))).collect(),
+    };
+    let senders = decoded(Kind::Traces, &request).senders;
+    assert_eq!(senders.len(), 65);
+    assert_eq!((&*senders[64].service, senders[64].spans), ("", 36));
+}

@@ -8,7 +8,7 @@ use crate::format;
 use crate::links;
 use crate::markup::Markup;
 use crate::panels::requests::Requests;
-use crate::panels::{Part, endpoints, frame, latency, objectives, requests};
+use crate::panels::{Part, endpoints, frame, ingest, latency, objectives, requests};
 use crate::view::{DebugView, Page};
 
 #[derive(Template)]
@@ -32,6 +32,8 @@ struct Parts {
     endpoints: Part,
     objectives: Part,
     neighbours: Part,
+    received: Part,
+    senders: Part,
 }
 
 #[derive(Template)]
@@ -119,6 +121,8 @@ fn parts(view: &DebugView) -> Parts {
         endpoints: endpoints::panel(&view.endpoints, range, now, "c6", trouble),
         objectives: objectives::of_service(&view.objectives, now),
         neighbours: latency::neighbours(&view.neighbours, range, now, trouble),
+        received: ingest::received(&view.ingest),
+        senders: ingest::senders(&view.ingest),
     }
 }
 
@@ -153,7 +157,11 @@ pub fn debug_fragments(view: &DebugView) -> Vec<Fragment> {
         endpoints,
         objectives,
         neighbours,
+        received,
+        senders,
     } = parts(view);
-    let all = [finding, latency, failed, endpoints, objectives, neighbours];
+    let all = [
+        finding, latency, failed, endpoints, objectives, neighbours, received, senders,
+    ];
     fragments(&view.shell, Page::Debug, all)
 }

@@ -7,8 +7,9 @@ use super::objectives::{alerts, all, definition, looks, rules};
 use super::{HOSTILE, State, ago, now};
 use crate::Text;
 use crate::view::{
-    Banner, Counts, DebugView, ExecutiveView, Failure, Objective, OncallView, OpenPage, Outlook,
-    Range, Served, ServiceLatency, ServiceRow, Shell, SloView, SlosView, Status, WentWell,
+    Banner, Counts, DebugView, ExecutiveView, Failure, Ingest, Objective, OncallView, OpenPage,
+    Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell, Signal, SloView, SlosView,
+    Status, WentWell,
 };
 
 fn shell(state: State, url: &str) -> Shell {
@@ -211,6 +212,41 @@ pub fn slo(state: State) -> SloView {
     }
 }
 
+fn ingest(state: State) -> Ingest {
+    if state == State::Empty {
+        return Ingest::default();
+    }
+    let counts = |total, bad| Counts { total, bad };
+    let lost = if state == State::Paging { 893 } else { 0 };
+    let sender = |instance: &str, skew_ms, clamped, future| Sender {
+        instance: Text::new(&named(state, instance)),
+        skew_ms,
+        spans: 1_420_338,
+        clamped,
+        future,
+    };
+    Ingest {
+        signals: vec![Signal {
+            name: "spans",
+            received: counts(4_464_000 + lost, 106_243 + lost / 2),
+            classes: vec![
+                ("counted", counts(4_400_000, 106_000)),
+                ("unmatched", counts(63_000, 243)),
+                ("duplicate", counts(1_000, 0)),
+                ("late", counts(lost, lost / 2)),
+                ("shed", counts(0, 0)),
+            ],
+            notes: vec![("clamped", counts(120, 3))],
+        }],
+        senders: vec![
+            sender("checkout-7d9f-2", Some(-12_400), 120, lost),
+            sender("checkout-7d9f-1", Some(640), 0, 0),
+            sender("", None, 0, 0),
+        ],
+        other_senders: (state == State::Missed).then(|| sender("", Some(3), 4, 0)),
+    }
+}
+
 /// `/debug/{service}`
 pub fn debug(state: State) -> DebugView {
     let services = [
@@ -250,6 +286,7 @@ pub fn debug(state: State) -> DebugView {
         trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         objectives: ours.collect(),
+        ingest: ingest(state),
         neighbours: if state == State::Empty {
             Vec::new()
         } else {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 use super::common::{Counts, Range, Status, Steps};
+use super::ingest::Ingest;
 use super::objective::Objective;
 use super::shell::Shell;
 use crate::Text;
@@ -31,6 +32,8 @@ pub struct DebugView {
     pub endpoints: Vec<Endpoint>,
     /// The service's objectives, most urgent first.
     pub objectives: Vec<Objective>,
+    /// Where everything received went, and this service's clocks.
+    pub ingest: Ingest,
     /// The other services on the same scale, at most 8, worst first.
     pub neighbours: Vec<ServiceLatency>,
 }

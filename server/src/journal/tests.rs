@@ -70,6 +70,7 @@ impl Bench {
         let (handle, queue): (_, mpsc::Receiver<Queued>) = JournalHandle::new(16);
         let metrics = Metrics::new("0", now);
         let wired = Wired {
+            senders: crate::senders::Senders::default(),
             owed: handle.owed().clone(),
             store: store.clone(),
             live: Arc::clone(&resumed.live),

@@ -32,9 +32,12 @@ const CLASSES: [Named; 7] = [
     ("invalid", |of| of.invalid),
     ("shed", |of| of.shed),
 ];
-/// Only points are of kinds that are not measured; log records are all of one class.
+/// Only points are of kinds that are not measured; no objective is about log records.
 const UNSUPPORTED: Named = ("unsupported", |of| of.unsupported);
-const RECORDS: Named = ("unmatched", |of| of.unmatched);
+const RECORDS: [Named; 2] = [
+    ("unmatched", |of| of.unmatched),
+    ("invalid", |of| of.invalid),
+];
 const REMARKS: [(Kind, Named); 6] = [
     (Kind::Traces, ("clamped", |of| of.clamped)),
     (Kind::Traces, ("overflowed", |of| of.overflowed)),
@@ -67,7 +70,9 @@ impl ClassCounters {
         for class in CLASSES.into_iter().chain([UNSUPPORTED]) {
             item(Kind::Metrics, class, false, |of| of.total);
         }
-        item(Kind::Logs, RECORDS, false, |of| of.total);
+        for class in RECORDS {
+            item(Kind::Logs, class, false, |of| of.total);
+        }
         for (kind, (name, read)) in REMARKS {
             let labels = RemarkLabels::new(kind, name);
             counters.push(ClassCounter {

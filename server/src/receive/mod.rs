@@ -33,6 +33,7 @@ use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Submission};
 use crate::metrics::{Metrics, Outcome, RequestSeen, Transport};
 use crate::ring::{Received, Ring};
+use crate::senders::Senders;
 
 pub use limits::ReceiveLimits;
 
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) ring: Ring,
     /// Where requests are counted.
     pub(crate) metrics: Metrics,
+    /// Whose clocks are off.
+    pub(crate) senders: Senders,
     /// When a request came.
     pub(crate) clock: SystemClock,
     /// What a sender may cost.
@@ -149,6 +152,9 @@ impl Receive {
             payload,
         };
         let (hash, decoded) = self.decode(&received).await?;
+        self.parts
+            .senders
+            .note(&decoded.senders, received.at.as_second());
         let answer = if call.kind == Kind::Logs {
             self.parts.journal.owed().note(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)

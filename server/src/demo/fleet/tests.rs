@@ -207,6 +207,7 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
     let clock = SystemClock;
     let (journal, queue) = JournalHandle::new(64);
     let parts = receive::Parts {
+        senders: crate::senders::Senders::default(),
         journal,
         measure: Arc::new(ArcSwap::from_pointee(Measure::default())),
         known: Arc::new(Known::default()),

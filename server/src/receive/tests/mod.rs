@@ -70,6 +70,7 @@ impl Served {
             known: Arc::new(Known::new()),
             ring: ring.clone(),
             metrics: metrics.clone(),
+            senders: crate::senders::Senders::default(),
             clock: SystemClock,
             limits,
         };

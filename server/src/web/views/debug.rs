@@ -1,10 +1,12 @@
 //! `/debug/{service}`
 
-use dashboards::view::{DebugView, Range, ServiceLatency, Status};
+use dashboards::Text;
+use dashboards::view::{Counts, DebugView, Ingest, Range, Sender, ServiceLatency, Signal, Status};
 
 use super::objective::{objective, status, urgency};
 use super::slo::allowed;
 use super::{Source, shell};
+use crate::senders::Standing;
 use crate::store::StoreError;
 use crate::web::allowed::Allowed;
 use crate::web::ask::Ask;
@@ -52,6 +54,7 @@ pub(in crate::web) async fn debug(
         latency: stored.latency(service, Values::Requests, own(service)),
         endpoints,
         objectives,
+        ingest: ingest(source, service),
         neighbours: neighbours
             .iter()
             .filter_map(|name| {
@@ -65,6 +68,40 @@ pub(in crate::web) async fn debug(
             .collect(),
         services,
     }))
+}
+
+/// Where everything went, and the clocks of one service's senders.
+fn ingest(source: &Source<'_>, service: &str) -> Ingest {
+    let counts = |class: collector::Class| Counts {
+        total: class.total,
+        bad: class.bad,
+    };
+    let named = |(name, class)| (name, counts(class));
+    let signals = source.snapshot.classes.named();
+    let own = |one: &&Standing| one.service == service;
+    let senders = &source.snapshot.senders;
+    Ingest {
+        signals: signals
+            .map(|(name, classes)| Signal {
+                name,
+                received: counts(classes.received),
+                classes: classes.divided().map(named).collect(),
+                notes: classes.notes().map(named).collect(),
+            })
+            .into(),
+        senders: senders.senders.iter().filter(own).map(sender).collect(),
+        other_senders: senders.rest.as_ref().map(sender),
+    }
+}
+
+fn sender(standing: &Standing) -> Sender {
+    Sender {
+        instance: Text::new(&standing.instance),
+        skew_ms: standing.skew_nanos.map(|nanos| nanos.div_euclid(1_000_000)),
+        spans: standing.spans,
+        clamped: standing.clamped,
+        future: standing.future,
+    }
 }
 
 /// Other services: those with the most urgent objectives first, then by name.
