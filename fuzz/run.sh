@@ -13,7 +13,7 @@ for option in level=4 inline-8bit-counters pc-table trace-compares; do
     instrument+=("-Cllvm-args=-sanitizer-coverage-$option")
 done
 # With a target named, build scripts are not instrumented.
-RUSTFLAGS="${instrument[*]}" cargo build --quiet --locked --release --target "$host" \
+RUSTFLAGS="${instrument[*]}" cargo build --quiet --release --target "$host" \
     --manifest-path libfuzzer/Cargo.toml
 fuzzer=${CARGO_TARGET_DIR:-libfuzzer/target}/$host/release/sloburn-fuzz
 

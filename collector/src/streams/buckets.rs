@@ -127,7 +127,7 @@ impl Buckets {
         let (mut previous, mut total) = (0_i64, 0_u64);
         for _ in 0..length {
             let number = previous.checked_add(reader.signed()?);
-            let number = number.filter(|number| number.abs() <= 2 * POSITIVE);
+            let number = number.filter(|number| (-2 * POSITIVE..=2 * POSITIVE).contains(number));
             previous = number.ok_or(CodecError::Invalid("bucket"))?;
             let count = reader.varint()?;
             total = total
