@@ -1,7 +1,7 @@
 # Thin names for commands. Everything CI checks, a person can run from here.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint bench fuzz screenshots setup
+.PHONY: help demo test check fmt lint bench chaos fuzz screenshots setup
 
 CARGO := cargo
 # A failing test tells what it saw; a backtrace of the test runner tells nothing more.
@@ -37,6 +37,10 @@ lint: ## Formatting, clippy and documentation, no warning allowed
 
 bench: ## Cost per million spans, acknowledgement latency, memory; then the microbenchmarks
 	tests/bench.sh
+
+chaos: setup ## Break sloburn in every numbered way and count: SEED= repeats a run; ROUNDS=, MINUTES=, FAULT= limit it
+	$(CARGO) build --locked --package server --bin sloburn --package acceptance --bin chaos
+	$${CARGO_TARGET_DIR:-target}/debug/chaos seed=$(SEED) rounds=$(ROUNDS) minutes=$(MINUTES) fault=$(FAULT)
 
 fuzz: setup ## Fuzz the decoders: SECONDS= a target (10), all or the one that TARGET= names
 	SECONDS_EACH=$(or $(SECONDS),10) TARGET=$(TARGET) fuzz/run.sh

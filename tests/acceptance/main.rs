@@ -1,5 +1,6 @@
 //! Acceptance tests: the real binary, from outside.
 
+mod chaos;
 mod crash;
 mod demo;
 mod deploy;

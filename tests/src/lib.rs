@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod chaos;
 pub mod clock;
 pub mod demo;
 pub mod exporter;

@@ -27,8 +27,13 @@ spec:
 
 /// An objective whose policy fires and resolves within two ticks.
 pub fn quick(name: &str, service: &str) -> String {
+    also_quick(name, service) + QUICK
+}
+
+/// The same beside a [`quick`] one, whose policy it shares.
+pub fn also_quick(name: &str, service: &str) -> String {
     let policy = "  alertPolicies: [{ alertPolicyRef: quick }]\n---\n";
-    availability(name, service, 0.99, "1h").replace("---\n", policy) + QUICK
+    availability(name, service, 0.99, "1h").replace("---\n", policy)
 }
 
 /// Looks back a minute, and is over as soon as one slice is good: the short window is as short as can be.
