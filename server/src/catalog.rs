@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use collector::{Limits, Measure, Subject, Threshold};
 use slo_specs::{Catalog, Loaded, SourceFile};
 
+use crate::builtin;
+
 /// Largest spec file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
 /// Most spec files in all.
@@ -137,6 +139,13 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, ReadError> {
     Ok(slo_specs::load(&read(&[folder.to_owned()])?))
 }
 
+/// Resolves files that were read, with the objective that exists without one if `ingest_slo`.
+pub(crate) fn resolve(files: &[SourceFile], ingest_slo: bool) -> Loaded {
+    let mut all = files.to_vec();
+    all.extend(ingest_slo.then(builtin::file));
+    slo_specs::load(&all)
+}
+
 /// What the collector has to measure so that the catalog can be judged.
 pub(crate) fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
     let thresholds = catalog
@@ -151,8 +160,10 @@ pub(crate) fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
             inclusive: threshold.inclusive,
         })
         .collect();
+    let mut dimensions = catalog.dimensions();
+    dimensions.retain(|dimension| dimension != builtin::CLASS);
     Measure {
-        dimensions: catalog.dimensions(),
+        dimensions,
         thresholds,
         limits: limits.clone(),
     }

@@ -40,6 +40,8 @@ pub struct Config {
     pub ring_bytes: usize,
     /// How long slices and tallies are kept.
     pub retention: Retention,
+    /// Whether sloburn judges its own drop rate as an objective.
+    pub ingest_slo: bool,
     /// Logs and own telemetry.
     pub telemetry: TelemetryConfig,
 }
@@ -82,6 +84,9 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// How late events may be: each tick judges again what they touched.
 const LATE: std::ops::RangeInclusive<Duration> = Duration::from_mins(10)..=DAY;
+
+/// How far ahead events may be: they count as now, and more than this is no skew of a clock.
+const FUTURE: Duration = Duration::from_mins(10);
 
 impl Default for Retention {
     fn default() -> Self {
@@ -147,6 +152,7 @@ impl Config {
         let (receive, counting, ring_bytes) = limits(&mut root, &mut problems);
         let retention = retention(&mut root, &mut problems);
         let telemetry = telemetry(args, &mut root, &mut problems);
+        let ingest_slo = root.take("ingest_slo", &mut problems).unwrap_or(true);
         let documents: Vec<(usize, ReceiverDocument)> = root.list("receivers", &mut problems);
         root.finish(&mut problems);
         let receivers = receivers(origin, documents, &mut problems);
@@ -170,6 +176,7 @@ impl Config {
                 counting,
                 ring_bytes,
                 retention,
+                ingest_slo,
                 telemetry,
             })
         } else {
@@ -271,6 +278,12 @@ fn limits(
     }
     if let Some(future) = duration(&mut section, "future", problems) {
         counting.max_future = future;
+        if future > FUTURE {
+            problems.push(Problem {
+                place: "limits.future".to_owned(),
+                message: "events are taken as now when they are at most 10m ahead".to_owned(),
+            });
+        }
     }
     if let Some(bytes) = section.take("ring_bytes", problems) {
         ring_bytes = bytes;
@@ -401,6 +414,23 @@ mod tests {
         assert_eq!(config.listen, Listen::default());
         assert_eq!(config.base_url, "http://127.0.0.1:8080");
         assert!(config.receivers.is_empty());
+    }
+
+    #[test]
+    fn late_and_future_have_bounds() {
+        let limits = |text: &str| problems(&format!("[limits]\n{text}\n"));
+        assert_eq!(limits("late = \"10m\"\nfuture = \"10m\""), [""; 0]);
+        assert_eq!(limits("late = \"24h\"\nfuture = \"0s\""), [""; 0]);
+        for (text, place) in [
+            ("late = \"9m\"", "limits.late"),
+            ("late = \"2d\"", "limits.late"),
+            ("future = \"11m\"", "limits.future"),
+        ] {
+            let found = limits(text);
+            assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+        }
+        let off = Config::from_text(&args(), "ingest_slo = false", "sloburn.toml").unwrap();
+        assert!(!off.ingest_slo);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #[macro_use]
 mod failpoint;
 
+mod builtin;
 mod catalog;
 pub mod check;
 mod classes;

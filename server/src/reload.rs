@@ -9,7 +9,9 @@ use slo_specs::{Catalog, Level, Objective, Problem, SourceFile};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::builtin;
 use crate::catalog;
+use crate::config::Config;
 
 /// How often the files are compared with what was last read.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -25,6 +27,8 @@ const REMOVED_PERCENT: usize = 30;
 #[derive(Debug)]
 pub(crate) struct Reloader {
     folder: PathBuf,
+    /// Whether sloburn's own objective is judged too.
+    ingest_slo: bool,
     proposed: mpsc::Sender<Arc<Catalog>>,
     problems: SpecProblems,
     /// The catalog in force, or about to be.
@@ -36,17 +40,18 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    /// Watches a folder that was read as `files` and resolved to `catalog`; returns also where the
+    /// Watches the folder of specs that was read as `files` and resolved to `catalog`; returns also where the
     /// next catalogs come out.
     pub(crate) fn new(
-        folder: PathBuf,
+        config: &Config,
         files: &[SourceFile],
         catalog: Arc<Catalog>,
         problems: &SpecProblems,
     ) -> (Reloader, mpsc::Receiver<Arc<Catalog>>) {
         let (proposed, taken) = mpsc::channel(1);
         let reloader = Reloader {
-            folder,
+            folder: config.specs.clone(),
+            ingest_slo: config.ingest_slo,
             proposed,
             problems: Arc::clone(problems),
             catalog,
@@ -91,7 +96,7 @@ impl Reloader {
             return;
         }
         self.seen = Some(found);
-        let loaded = slo_specs::load(&files);
+        let loaded = catalog::resolve(&files, self.ingest_slo);
         if loaded.problems.iter().any(Problem::is_error) {
             return self.refuse(loaded.problems);
         }
@@ -108,9 +113,14 @@ impl Reloader {
     }
 
     fn removes_too_much(&self, catalog: &Catalog) -> Option<Problem> {
-        let before = self.catalog.objectives.len();
+        let of_files = self
+            .catalog
+            .objectives
+            .iter()
+            .filter(|one| !builtin::is(one));
+        let before = of_files.clone().count();
         let gone = |objective: &&Objective| catalog.objective(&objective.id).is_none();
-        let removed = self.catalog.objectives.iter().filter(gone).count();
+        let removed = of_files.filter(gone).count();
         (removed * 100 > before * REMOVED_PERCENT).then(|| Problem {
             file: self.folder.display().to_string(),
             line: 1,

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::builtin::Ingest;
 use crate::catalog;
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
@@ -110,7 +111,7 @@ impl Server {
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let clock = SystemClock;
         let files = catalog::read(std::slice::from_ref(&config.specs))?;
-        let loaded = slo_specs::load(&files);
+        let loaded = catalog::resolve(&files, config.ingest_slo);
         refuse_bad_specs(&loaded.problems)?;
         let catalog = Arc::new(loaded.catalog);
         // The sockets are open before the state is loaded: senders wait in the backlog meanwhile.
@@ -125,8 +126,7 @@ impl Server {
             &config.counting,
         )));
         let (journal, queue) = JournalHandle::new(QUEUE_REQUESTS);
-        let senders = Senders::default();
-        let owed = journal.owed().clone();
+        let (owed, senders) = (journal.owed().clone(), Senders::default());
         metrics.ledger(locked(&resumed.live).classes());
         let snapshots = Snapshots::new(Snapshot::empty(Arc::clone(&catalog), floor_tick(now)));
         let parts = receive::Parts {
@@ -152,6 +152,7 @@ impl Server {
         let live = Arc::clone(&resumed.live);
         let wired = Wired {
             owed,
+            ingest: config.ingest_slo.then(Ingest::new).map(Arc::new),
             senders,
             store,
             live,
@@ -161,7 +162,7 @@ impl Server {
             measure,
             problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
         };
-        let reloader = Reloader::new(config.specs.clone(), &files, catalog, &wired.problems);
+        let reloader = Reloader::new(&config, &files, catalog, &wired.problems);
         server
             .start_tasks(&config, &wired, resumed, queue, reloader)
             .await?;
@@ -302,6 +303,8 @@ impl Server {
 /// What several tasks share.
 #[derive(Debug, Clone)]
 pub(crate) struct Wired {
+    /// Where the classes of spans are counted for sloburn's own objective, if it has one.
+    pub(crate) ingest: Option<Arc<Ingest>>,
     /// Whose clocks are off.
     pub(crate) senders: Senders,
     /// Classes that wait for a commit.

@@ -1,6 +1,7 @@
 //! Acceptance tests: the real binary, from outside.
 
 mod chaos;
+mod classes;
 mod crash;
 mod demo;
 mod deploy;

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use collector::{
-    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, StreamId, Streams,
+    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, Slice, StreamId,
+    Streams,
 };
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::queue::{Queued, Refused, Submission};
 use super::resent::{Candidate, Resent};
+use crate::builtin::Ingest;
 use crate::classes::Owed;
 use crate::clock::SystemClock;
 use crate::live::{Live, sum};
@@ -48,6 +50,7 @@ pub(crate) struct Writer {
     clock: SystemClock,
     /// A commit failed without saying whether it happened: the journal must be read again.
     in_doubt: bool,
+    ingest: Option<Arc<Ingest>>,
     /// Classes to be committed with the next group.
     owed: Owed,
     /// What the commit in doubt brought along, as it is owed if it did not happen.
@@ -79,6 +82,7 @@ impl Writer {
             health: wired.health.clone(),
             clock: SystemClock,
             in_doubt: false,
+            ingest: wired.ingest.clone(),
             owed: wired.owed.clone(),
             doubtful: Ledger::default(),
             next_trim_s: 0,
@@ -211,6 +215,9 @@ impl Writer {
         }
         gathered.leave_unmatched(&mut locked(&self.live));
         gathered.add_owed(&self.owed.take());
+        if let Some(ingest) = &self.ingest {
+            gathered.add_ingest(ingest, &self.known, now.as_second());
+        }
         let delta = gathered.delta(&self.streams);
         let group = gathered.group(self.resent.received_s(now.as_second()), &delta);
         failpoint!("journal.gathered");
@@ -375,6 +382,16 @@ impl Gathered {
                 .map(|(id, key)| (id.0.cast_signed(), key.encode()))
                 .collect(),
             delta: delta.encode(),
+        }
+    }
+
+    /// Counts where the spans went for sloburn's own objective, in the slice of their arrival.
+    fn add_ingest(&mut self, ingest: &Ingest, known: &Known, now_s: i64) {
+        for (entry, key) in ingest.entries(&self.classes.spans, Slice::ending_at(now_s)) {
+            if known.get(entry.series).is_none() {
+                self.series.insert(entry.series, Arc::clone(key));
+            }
+            self.entries.push(entry);
         }
     }
 

@@ -9,6 +9,7 @@ use slo_specs::{Fingerprint, Indicator};
 
 use super::objective::{alerts, all, days, urgency};
 use super::{Source, between, shell, steps};
+use crate::builtin;
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::{Demand, StoreError, Tier};
@@ -163,6 +164,7 @@ fn went_well(live: &Live, all: &[ObjectiveSnapshot], now_s: i64, grid: Grid) -> 
             one.objective.tier.as_deref() == Some(CUSTOMERS)
         } else {
             matches!(one.objective.indicator, Indicator::Ratio { .. })
+                && !builtin::is(&one.objective)
         }
     });
     let mut seen: BTreeSet<Fingerprint> = BTreeSet::new();
