@@ -42,6 +42,8 @@ pub(crate) struct Alert {
 pub(crate) struct Judge {
     alerts: BTreeMap<AlertKey, Alert>,
     next_incident: u64,
+    /// Incidents that receivers heard of although they could not be stored: they keep their numbers.
+    promised: BTreeMap<AlertKey, u64>,
     /// The last tick whose verdict was accepted; ticks after it are still to be judged.
     judged_until: Option<Timestamp>,
     /// Per indicator the earliest slice end that changed since then.
@@ -100,6 +102,7 @@ impl Judge {
         Judge {
             alerts,
             next_incident,
+            promised: BTreeMap::new(),
             judged_until: unjudged_from.and_then(|from| Timestamp::from_second(from - TICK_S).ok()),
             touched: BTreeMap::new(),
         }
@@ -109,7 +112,21 @@ impl Judge {
     /// whether it was stored. What is still to be judged stays.
     pub(crate) fn reread(&mut self, stored: Judge) {
         self.alerts = stored.alerts;
-        self.next_incident = stored.next_incident;
+        let promised = self.promised.values().max().map_or(0, |last| last + 1);
+        self.next_incident = stored.next_incident.max(promised);
+    }
+
+    /// A number for an incident that is decided elsewhere.
+    pub(crate) fn take_incident(&mut self) -> u64 {
+        let incident = self.next_incident.max(1);
+        self.next_incident = incident + 1;
+        incident
+    }
+
+    /// Receivers heard of a fire that could not be stored: it keeps its number.
+    pub(crate) fn promise(&mut self, key: AlertKey, incident: u64) {
+        self.promised.insert(key, incident);
+        self.next_incident = self.next_incident.max(incident + 1);
     }
 
     /// The first tick that is still to be judged, or judged again, in Unix seconds.
@@ -160,8 +177,9 @@ impl Judge {
                 let late = late.iter().find(|breach| breach.rule == index);
                 let change = self.advance(&objective, rule, &evaluation, index, late, incident);
                 if let Some(change) = change {
-                    let fired = change.event.as_ref().is_some_and(Event::fired);
-                    incident += u64::from(fired);
+                    let took = change.event.as_ref().filter(|event| event.fired());
+                    let took = took.is_some_and(|event| event.transition.incident == incident);
+                    incident += u64::from(took);
                     step.changes.push(change);
                 }
             }
@@ -208,6 +226,7 @@ impl Judge {
             objective: objective.id.clone(),
             rule: rule.name.clone(),
         };
+        let incident = self.promised.get(&key).copied().unwrap_or(incident);
         let alert = self.alerts.get(&key).cloned().unwrap_or_default();
         let before = alert.state.clone();
         let fired_before = match &before {
@@ -301,6 +320,7 @@ impl Judge {
                 state: change.state.clone(),
                 version: change.version + 1,
             };
+            self.promised.remove(&change.key);
             self.alerts.insert(change.key.clone(), alert);
             if let Some(event) = &change.event {
                 self.next_incident = self.next_incident.max(event.transition.incident + 1);

@@ -30,6 +30,7 @@ mod senders;
 pub mod serve;
 mod sli;
 mod snapshot;
+mod storage;
 pub mod store;
 pub mod telemetry;
 mod tick;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use server::cli::{Cli, Command};
+use server::store::OpenError;
 
 /// Receiving allocates and frees from several threads at once, where glibc's allocator contends and keeps holes.
 #[global_allocator]
@@ -11,6 +12,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit status of a bad configuration (`EX_CONFIG` of sysexits).
 const EX_CONFIG: u8 = 78;
+/// Exit status of a database that cannot be read (`EX_DATAERR`).
+const EX_DATAERR: u8 = 65;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -22,7 +25,15 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) if error.is::<server::config::Problems>() => fail(&error, EX_CONFIG),
-        Err(error) => fail(&error, 1),
+        Err(error) => fail(&error, code(&error)),
+    }
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        Some(OpenError::Damaged { .. }) => EX_DATAERR,
+        Some(OpenError::NewerSchema { .. }) => EX_CONFIG,
+        Some(_) | None => 1,
     }
 }
 

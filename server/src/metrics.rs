@@ -17,11 +17,14 @@ use prometheus_client::registry::Registry;
 
 use collector::{Kind, Ledger};
 
-use instruments::{Evaluation, Journal, Outbox, Receive, Slos};
+use instruments::{Evaluation, Journal, Outbox, Receive, Slos, Stored};
 use labels::{
-    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, WindowLabels,
+    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, TableLabels,
+    WindowLabels,
 };
 pub(crate) use labels::{Outcome, Transport};
+
+use crate::store::Quarantined;
 
 /// The content type of [`Metrics::encode`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -35,6 +38,7 @@ pub(crate) struct Metrics {
 struct Shared {
     receive: Receive,
     journal: Journal,
+    stored: Stored,
     evaluation: Evaluation,
     outbox: Outbox,
     slos: Slos,
@@ -98,6 +102,7 @@ impl Metrics {
         let shared = Shared {
             receive: Receive::register(registry),
             journal: Journal::register(registry),
+            stored: Stored::register(registry),
             evaluation: Evaluation::register(registry),
             outbox: Outbox::register(registry),
             slos: Slos::register(registry),
@@ -156,6 +161,26 @@ impl Metrics {
     /// Sets how many series are known.
     pub(crate) fn series(&self, series: usize) {
         self.shared.journal.series.set(gauge(series));
+    }
+
+    /// Sets how many bytes are kept on the disk for pages.
+    pub(crate) fn room_held(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.shared.stored.room.set(bytes);
+    }
+
+    /// Sets what is in quarantine.
+    pub(crate) fn quarantined(&self, rows: &[Quarantined]) {
+        let family = &self.shared.stored.quarantined;
+        family.clear();
+        for row in rows {
+            family.get_or_create(&TableLabels::new(&row.place)).inc();
+        }
+    }
+
+    /// Sets whether the process before this one ended by itself.
+    pub(crate) fn prev_shutdown_unclean(&self, unclean: bool) {
+        self.shared.stored.unclean.set(i64::from(unclean));
     }
 
     /// Notes one evaluation: how long it took, and how long after its tick it ended.

@@ -9,6 +9,7 @@
 //! Each kind of receiver is one file: `webhook`, `pagerduty`.
 
 mod delivery;
+mod direct;
 mod guard;
 mod links;
 mod notice;
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use direct::Direct;
 pub(crate) use notice::{Notice, NoticeInput};
 pub(crate) use receiver::{Receiver, ReceiverDocument};
 pub(crate) use route::{route, unrouted};

@@ -39,7 +39,12 @@ struct Pulse {
     writer: Instant,
     evaluator: Instant,
     committed: Option<Instant>,
-    trouble: Option<String>,
+    /// What keeps commits from succeeding, and since when.
+    trouble: Option<(&'static str, Instant)>,
+    /// Damaged rows in quarantine.
+    quarantined: usize,
+    /// A check of the whole database found it damaged.
+    unsound: bool,
     stopping: bool,
 }
 
@@ -55,6 +60,8 @@ impl Health {
             evaluator: now,
             committed: None,
             trouble: None,
+            quarantined: 0,
+            unsound: false,
             stopping: false,
         };
         Health {
@@ -81,8 +88,35 @@ impl Health {
     }
 
     /// A commit, or a trial of one, failed. `why` is shown to whoever asks the probe: no secrets, no paths.
-    pub(crate) fn commit_failed(&self, why: &str) {
-        self.set(|pulse| pulse.trouble = Some(why.to_owned()));
+    pub(crate) fn commit_failed(&self, why: &'static str) {
+        self.set(|pulse| {
+            let since = pulse.trouble.map_or_else(Instant::now, |(_, since)| since);
+            pulse.trouble = Some((why, since));
+        });
+    }
+
+    /// What keeps commits from succeeding, and for how long.
+    pub(crate) fn trouble(&self) -> Option<(&'static str, Duration)> {
+        let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        pulse.trouble.map(|(why, since)| (why, since.elapsed()))
+    }
+
+    /// A check of the whole database found it damaged.
+    pub(crate) fn unsound(&self) {
+        self.set(|pulse| pulse.unsound = true);
+    }
+
+    /// Whether a check of the whole database found it damaged.
+    pub(crate) fn is_unsound(&self) -> bool {
+        self.pulse
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .unsound
+    }
+
+    /// So many damaged rows are in quarantine: told, and no reason to turn traffic away.
+    pub(crate) fn quarantined(&self, rows: usize) {
+        self.set(|pulse| pulse.quarantined = rows);
     }
 
     /// The server stops: not ready from now on, so that load balancers turn away.
@@ -105,7 +139,7 @@ impl Health {
     fn ready(&self) -> [Check; 2] {
         let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         let commit = match (&pulse.trouble, pulse.committed) {
-            (Some(why), _) => Some(why.clone()),
+            (Some((why, _)), _) => Some((*why).to_owned()),
             (None, None) => Some("nothing committed yet".to_owned()),
             (None, Some(at)) => silent(at, COMMIT_SILENCE),
         };
@@ -127,11 +161,20 @@ pub(crate) fn router(health: Health, metrics: Metrics) -> Router {
 }
 
 async fn livez(State(health): State<Health>) -> Response {
-    verdict(&health.alive())
+    verdict(&health.alive(), "")
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    verdict(&health.ready())
+    let quarantined = health
+        .pulse
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .quarantined;
+    let note = match quarantined {
+        0 => String::new(),
+        rows => format!("stored data: {rows} damaged rows in quarantine\n"),
+    };
+    verdict(&health.ready(), &note)
 }
 
 async fn exposition(State(metrics): State<Metrics>) -> Response {
@@ -145,7 +188,7 @@ async fn exposition(State(metrics): State<Metrics>) -> Response {
 }
 
 /// 200 when every check passes, else 503; a line per check either way.
-fn verdict(checks: &[Check]) -> Response {
+fn verdict(checks: &[Check], note: &str) -> Response {
     let mut status = StatusCode::OK;
     let mut text = String::new();
     for (name, wrong) in checks {
@@ -155,6 +198,7 @@ fn verdict(checks: &[Check]) -> Response {
         }
         writeln!(text, "{name}: {said}").unwrap_or_default();
     }
+    text.push_str(note);
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (status, headers, text).into_response()
 }

@@ -19,7 +19,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use slo_specs::{AlertState, Catalog, Evaluation, Objective};
 
-pub(crate) use self::report::{AlertReport, Report, SloReport, Windows, slo_report, windows};
+pub(crate) use self::report::{
+    AlertReport, Incomplete, Report, SloReport, Windows, slo_report, windows,
+};
 use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::judge::{Judge, Step};

@@ -12,6 +12,7 @@ use crate::fold::WHOLE_HISTORY;
 use crate::history::{load_latencies, recount};
 use crate::judge::{Alert, AlertKey, Judge};
 use crate::live::Live;
+use crate::storage;
 use crate::store::{Fold, JournalRow, RowKey, Store, StoreError, TallyRow, Tier};
 
 /// Name of the counter that remembers since when this store knows metric streams, in Unix seconds.
@@ -229,7 +230,8 @@ pub(crate) async fn stored_alerts(
     unjudged_from: Option<i64>,
 ) -> Result<Judge, StoreError> {
     let mut alerts = BTreeMap::new();
-    for row in store.alerts().await? {
+    let alerts_of_objectives = store.alerts().await?.into_iter();
+    for row in alerts_of_objectives.filter(|row| !storage::is_own(&row.objective)) {
         let key = AlertKey {
             objective: row.objective,
             rule: row.rule,
@@ -245,6 +247,9 @@ pub(crate) async fn stored_alerts(
     }
     // A damaged alert that fired goes on to fire, as its incident says: it is not paged again, and it is resolved.
     for (objective, rule, incident, fired_s) in store.open_incidents().await? {
+        if storage::is_own(&objective) {
+            continue;
+        }
         let state = AlertState::Firing {
             since: Timestamp::from_second(fired_s).unwrap_or_default(),
             incident: u64::try_from(incident).unwrap_or_default(),

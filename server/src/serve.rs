@@ -32,7 +32,8 @@ use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
 use crate::senders::Senders;
 use crate::snapshot::{Snapshot, Snapshots};
-use crate::store::Store;
+use crate::storage::{self, StorageWatch};
+use crate::store::{Location, OpenError, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::tick::{Ticker, floor_tick};
 use crate::web;
@@ -120,7 +121,9 @@ impl Server {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
         let health = Health::new();
         let now = clock.now();
-        let resumed = resume(&store, Arc::clone(&catalog), now.as_second()).await?;
+        let resumed = resume(&store, Arc::clone(&catalog), now.as_second())
+            .await
+            .map_err(|error| unreadable(&config.location, error))?;
         let measure = Arc::new(ArcSwap::from_pointee(catalog::measure(
             &catalog,
             &config.counting,
@@ -195,6 +198,7 @@ impl Server {
             config.retention,
             i64::try_from(config.counting.max_late.as_secs()).unwrap_or(i64::MAX),
         );
+        let storage = StorageWatch::new(wired, &receivers, &config.base_url, &owed)?;
         let mut ticker = Ticker {
             store: wired.store.clone(),
             live: Arc::clone(&wired.live),
@@ -212,11 +216,17 @@ impl Server {
             counting: config.counting.clone(),
             metrics: wired.metrics.clone(),
             health: wired.health.clone(),
+            storage,
             clock: SystemClock,
         };
         // The first tick is now: pages show the state of the store, not of an empty process.
         ticker.tick(floor_tick(SystemClock.now())).await;
         self.tasks.spawn(ticker.run(self.working.clone()));
+        self.tasks.spawn(storage::check_after_crash(
+            wired.store.clone(),
+            wired.health.clone(),
+            self.working.clone(),
+        ));
         let deliveries = page::Workers::new(
             wired.store.clone(),
             receivers,
@@ -341,6 +351,14 @@ async fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} for {what}"))
+}
+
+/// Why what is stored could not be loaded.
+fn unreadable(location: &Location, error: StoreError) -> anyhow::Error {
+    match OpenError::damaged(location, error) {
+        Ok(damaged) => damaged.into(),
+        Err(other) => other.into(),
+    }
 }
 
 /// A server does not start with specs that would not be judged as written.

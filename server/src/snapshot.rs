@@ -24,6 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) objectives: Vec<ObjectiveSnapshot>,
     /// What is wrong with the spec files, if the last reload was refused.
     pub(crate) problems: Arc<Vec<Problem>>,
+    /// What is wrong with the store, in sentences.
+    pub(crate) storage: Vec<String>,
     /// Everything received, by signal and class.
     pub(crate) classes: collector::Ledger,
     /// Whose clocks are off, over the last five minutes.
@@ -52,6 +54,7 @@ impl Snapshot {
             catalog,
             objectives: Vec::new(),
             problems: Arc::default(),
+            storage: Vec::new(),
             classes: collector::Ledger::default(),
             senders: Standings::default(),
         }

@@ -11,6 +11,7 @@ mod damage;
 mod error;
 mod hashes;
 mod postgres;
+mod room;
 mod rows;
 mod sqlite;
 
@@ -58,6 +59,16 @@ macro_rules! on_engine {
             Engine::Postgres(engine) => {
                 within(postgres::statements::$file::$function(engine, $($argument),*)).await
             }
+        }
+    };
+}
+
+/// The same for a write that pages depend on: if the disk is full, it is made again with the room kept for it.
+macro_rules! kept {
+    ($self:ident, $($call:tt)*) => {
+        match on_engine!($self, $($call)*) {
+            Err(error) if $self.makes_room(&error) => on_engine!($self, $($call)*),
+            outcome => outcome,
         }
     };
 }
@@ -141,7 +152,7 @@ impl Store {
 
     /// Replaces what a fold touched and drops the journal up to [`Fold::upto`], in one transaction.
     pub async fn fold(&self, fold: &Fold) -> Result<(), StoreError> {
-        on_engine!(self, journal::fold(fold))?;
+        kept!(self, journal::fold(fold))?;
         failpoint!("store.fold.unanswered", StoreError::TimedOut { seconds: 0 });
         Ok(())
     }
@@ -182,7 +193,7 @@ impl Store {
 
     /// Forgets the tallies of all other indicators: what is not kept up to date must not be found again.
     pub async fn keep_tallies(&self, fingerprints: &[i64]) -> Result<(), StoreError> {
-        on_engine!(self, tallies::keep_tallies(fingerprints))
+        kept!(self, tallies::keep_tallies(fingerprints))
     }
 
     /// Every service ever seen, by name.
@@ -201,12 +212,12 @@ impl Store {
 
     /// Inserts or replaces chunks.
     pub async fn put_tallies(&self, rows: &[TallyRow]) -> Result<(), StoreError> {
-        on_engine!(self, tallies::put_tallies(rows))
+        kept!(self, tallies::put_tallies(rows))
     }
 
     /// Inserts or replaces minute and hour slices, and remembers up to when (Unix seconds) they are complete.
     pub async fn seal(&self, slices: &[SliceRow], sealed_until_s: i64) -> Result<(), StoreError> {
-        on_engine!(self, slices::seal(slices, sealed_until_s))
+        kept!(self, slices::seal(slices, sealed_until_s))
     }
 
     /// Up to when minutes and hours are complete, Unix seconds; 0 before the first seal.
@@ -234,7 +245,7 @@ impl Store {
         changes: &[AlertChange],
         pages: &[OutboxRow],
     ) -> Result<(), StoreError> {
-        on_engine!(self, alerts::transition(changes, pages))?;
+        kept!(self, alerts::transition(changes, pages))?;
         failpoint!(
             "store.transition.unanswered",
             StoreError::TimedOut { seconds: 0 }
@@ -275,7 +286,7 @@ impl Store {
         started_ms: i64,
         lease_until_ms: i64,
     ) -> Result<i64, StoreError> {
-        on_engine!(
+        kept!(
             self,
             outbox::begin_attempt(outbox, started_ms, lease_until_ms)
         )
@@ -283,13 +294,13 @@ impl Store {
 
     /// Writes down how an attempt ended and what follows.
     pub async fn end_attempt(&self, ended: &Attempted) -> Result<(), StoreError> {
-        on_engine!(self, outbox::end_attempt(ended))
+        kept!(self, outbox::end_attempt(ended))
     }
 
     /// To call once after a start: pages whose attempt the last process did not finish are due at once. Returns
     /// their number.
     pub async fn resume(&self, now_ms: i64) -> Result<u64, StoreError> {
-        on_engine!(self, outbox::resume(now_ms))
+        kept!(self, outbox::resume(now_ms))
     }
 
     /// Fires that `receiver` has not accepted and no fallback was given yet: row and when decided (Unix
@@ -309,7 +320,7 @@ impl Store {
         fallback: &str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        on_engine!(self, outbox::escalate(outbox, fallback, now_ms))
+        kept!(self, outbox::escalate(outbox, fallback, now_ms))
     }
 
     /// Number of pages that `receiver` is owed.
@@ -348,9 +359,25 @@ impl Store {
         if rows.is_empty() {
             return Ok(0);
         }
-        let moved = on_engine!(self, quarantine::quarantine(&rows, now_s))?;
+        let moved = kept!(self, quarantine::quarantine(&rows, now_s))?;
         self.noted().remove(&rows);
         Ok(moved)
+    }
+
+    /// Whether the process before this one did not close the store. PostgreSQL looks after itself.
+    pub fn was_unclean(&self) -> bool {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.was_unclean(),
+            Engine::Postgres(_) => false,
+        }
+    }
+
+    /// Reads the whole database and says what is wrong with its structure, for as long as that takes.
+    pub async fn check(&self) -> Result<Vec<String>, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.check().await,
+            Engine::Postgres(_) => Ok(Vec::new()),
+        }
     }
 
     /// What is in quarantine, oldest first.
@@ -358,16 +385,16 @@ impl Store {
         on_engine!(self, quarantine::quarantined())
     }
 
-    fn noted(&self) -> &damage::Noted {
-        match &*self.engine {
-            Engine::Sqlite(engine) => &engine.noted,
-            Engine::Postgres(engine) => &engine.noted,
-        }
+    /// Whether a request could be committed now: commits something of no meaning, without the room kept for pages.
+    pub async fn trial(&self) -> Result<(), StoreError> {
+        self.space()?;
+        let outcome = on_engine!(self, meta::ping_write());
+        self.or_full(outcome)
     }
 
-    /// Commits something of no meaning: for readiness.
+    /// Commits something of no meaning: it waits for what an earlier connection may still be doing.
     pub async fn ping_write(&self) -> Result<(), StoreError> {
-        on_engine!(self, meta::ping_write())
+        kept!(self, meta::ping_write())
     }
 
     /// Waits for the write in progress and closes; other clones get [`StoreError::Closed`] or a closed pool.

@@ -23,6 +23,7 @@ use crate::replay::{Windows, slo_report, windows};
 use crate::resume::{locked, stored_alerts};
 use crate::senders::Senders;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
+use crate::storage::StorageWatch;
 use crate::store::{AlertChange, History, Kind, OutboxRow, Store, StoreError};
 
 /// Seconds between ticks.
@@ -52,6 +53,7 @@ pub(crate) struct Ticker {
     pub(crate) counting: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
+    pub(crate) storage: StorageWatch,
     pub(crate) clock: SystemClock,
 }
 
@@ -96,11 +98,17 @@ impl Ticker {
         if self.alerts_in_doubt {
             self.reread_alerts().await;
         }
+        self.storage.tick(&mut self.judge, now).await;
         let (step, windows) = self.judged(now);
-        match self.make_durable(&step).await {
-            Ok(()) => self.judge.accept(&step),
+        let (changes, owed) = self.transitions(&step);
+        match self.make_durable(&changes, &owed).await {
+            Ok(()) => {
+                self.judge.accept(&step);
+                self.storage.stored(&self.judge, now);
+            }
             Err(error) => {
                 self.alerts_in_doubt = true;
+                self.storage.not_stored(&owed, &mut self.judge, now);
                 tracing::error!(
                     error = %error,
                     alerts.changes = step.changes.len(),
@@ -143,10 +151,23 @@ impl Ticker {
         }
     }
 
-    async fn make_durable(&self, step: &Step) -> Result<(), StoreError> {
-        if step.changes.is_empty() {
+    async fn make_durable(
+        &self,
+        changes: &[AlertChange],
+        owed: &[OutboxRow],
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() {
             return Ok(());
         }
+        self.store.transition(changes, owed).await?;
+        if !owed.is_empty() {
+            self.owed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// What a step stores: new states, and the pages they owe.
+    fn transitions(&self, step: &Step) -> (Vec<AlertChange>, Vec<OutboxRow>) {
         let mut changes = Vec::with_capacity(step.changes.len());
         let mut owed = Vec::new();
         for change in &step.changes {
@@ -156,11 +177,7 @@ impl Ticker {
                 tell(change, event);
             }
         }
-        self.store.transition(&changes, &owed).await?;
-        if !owed.is_empty() {
-            self.owed.notify_waiters();
-        }
-        Ok(())
+        (changes, owed)
     }
 
     /// The page an event owes, to each receiver that takes its severity.
@@ -226,15 +243,17 @@ impl Ticker {
                 self.objective_snapshot(objective, evaluation, windows)
             })
             .collect();
-        let (catalog, classes) = {
+        let (catalog, classes, oldest_s) = {
             let live = locked(&self.live);
-            (Arc::clone(live.catalog()), *live.classes())
+            let oldest_s = step.at.as_second() - live.longest_window_s();
+            (Arc::clone(live.catalog()), *live.classes(), oldest_s)
         };
         let snapshot = Snapshot {
             id: u64::try_from(step.at.as_second() / TICK_S).unwrap_or_default(),
             at: step.at,
             objectives,
             problems: self.all_problems(&catalog),
+            storage: self.storage.notes(oldest_s),
             catalog,
             classes,
             senders: self.senders.standings(step.at.as_second()),
@@ -266,7 +285,8 @@ impl Ticker {
             .collect();
         // Merging histograms takes a while: the writer gets its turn between objectives.
         let latency = locked(&self.live).quantiles(&objective, evaluation.at.as_second());
-        let report = slo_report(&objective, &evaluation, windows, latency);
+        let mut report = slo_report(&objective, &evaluation, windows, latency);
+        report.incomplete = self.storage.incomplete(&objective, evaluation.at);
         ObjectiveSnapshot {
             objective,
             evaluation,

@@ -14,3 +14,4 @@ mod paging;
 mod refusals;
 mod replay;
 mod sdks;
+mod storage;

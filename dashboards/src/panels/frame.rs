@@ -45,6 +45,7 @@ struct Layout<'a> {
     pill: Markup,
     strip: Markup,
     scope: Markup,
+    storage: Markup,
     problems: Markup,
     body: &'a Markup,
     foot: Markup,
@@ -71,6 +72,7 @@ pub(crate) fn layout(frame: &Frame<'_>) -> String {
         pill: pill(shell).html,
         strip: strip(shell, frame.page).html,
         scope: scope(frame),
+        storage: storage(&shell.storage),
         problems: problems(&shell.catalog_problems),
         body: &frame.body,
         foot: foot(shell).html,
@@ -151,6 +153,20 @@ fn scope(frame: &Frame<'_>) -> Markup {
         head: &frame.head,
         chips: &frame.chips,
     })
+}
+
+#[derive(Template)]
+#[template(path = "parts/storage.html")]
+struct Storage<'a> {
+    notes: &'a [Text],
+}
+
+fn storage(notes: &[Text]) -> Markup {
+    if notes.is_empty() {
+        Markup::default()
+    } else {
+        Markup::of(&Storage { notes })
+    }
 }
 
 #[derive(Template)]

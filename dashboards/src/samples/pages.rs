@@ -46,6 +46,13 @@ fn shell(state: State, url: &str) -> Shell {
             State::Hostile => vec![Text::new(HOSTILE)],
             _ => Vec::new(),
         },
+        storage: match state {
+            State::Missed => vec![Text::new(
+                "New telemetry is refused, and senders are asked to try again: the disk is full.",
+            )],
+            State::Hostile => vec![Text::new(HOSTILE)],
+            _ => Vec::new(),
+        },
         version: "0.1.0",
     }
 }

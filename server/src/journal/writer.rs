@@ -112,12 +112,11 @@ impl Writer {
 
     /// Nobody sends: could the store commit?
     async fn try_store(&self) {
-        match self.store.ping_write().await {
+        match self.store.trial().await {
             Ok(()) => self.health.committed(),
             Err(error) => {
                 tracing::error!(error = %error, "the store cannot commit");
-                self.health
-                    .commit_failed("the store cannot commit; see the log");
+                self.health.commit_failed(error.in_short());
             }
         }
     }
@@ -273,7 +272,7 @@ impl Writer {
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         // The first write waits for what an earlier connection may still be doing; then the journal
         // says whether it was done.
-        self.store.ping_write().await?;
+        self.store.trial().await?;
         let applied = locked(&self.live).applied();
         let rows = self.store.journal_after(applied).await?;
         let doubtful = std::mem::take(&mut self.doubtful);
@@ -310,8 +309,7 @@ impl Writer {
             "cannot commit requests; their senders are asked to send again"
         );
         self.metrics.commit_failed();
-        self.health
-            .commit_failed("the store cannot commit; see the log");
+        self.health.commit_failed(error.in_short());
         for reply in replies {
             answer_one(
                 reply,

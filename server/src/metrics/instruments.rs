@@ -11,7 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::classes::ClassCounters;
 use super::labels::{
-    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, WindowLabels,
+    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, TableLabels,
+    WindowLabels,
 };
 
 /// Bounds of latencies, in seconds: a commit takes some milliseconds, a held request up to 8 s.
@@ -40,6 +41,13 @@ pub(super) struct Journal {
     pub(super) failed: Counter,
     pub(super) commit: Histogram,
     pub(super) series: Gauge,
+}
+
+/// The store itself.
+pub(super) struct Stored {
+    pub(super) room: Gauge,
+    pub(super) quarantined: Family<TableLabels, Gauge>,
+    pub(super) unclean: Gauge,
 }
 
 pub(super) struct Evaluation {
@@ -133,6 +141,33 @@ impl Journal {
         );
         registry.register("series", "Series known", journal.series.clone());
         journal
+    }
+}
+
+impl Stored {
+    pub(super) fn register(registry: &mut Registry) -> Stored {
+        let stored = Stored {
+            room: Gauge::default(),
+            quarantined: Family::default(),
+            unclean: Gauge::default(),
+        };
+        registry.register_with_unit(
+            "store_room",
+            "Space kept on the disk for pages; 0 while it is used because the disk is full",
+            Unit::Bytes,
+            stored.room.clone(),
+        );
+        registry.register(
+            "store_quarantined_rows",
+            "Damaged rows that were taken out of use, by table",
+            stored.quarantined.clone(),
+        );
+        registry.register(
+            "prev_shutdown_unclean",
+            "1 if the process before this one did not end by itself, else 0",
+            stored.unclean.clone(),
+        );
+        stored
     }
 }
 

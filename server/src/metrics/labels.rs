@@ -109,6 +109,11 @@ pub(super) struct ReceiverLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct TableLabels {
+    table: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct DeliveryLabels {
     receiver: String,
     outcome: &'static str,
@@ -163,6 +168,14 @@ impl ReceiverLabels {
     pub(super) fn new(receiver: &str) -> ReceiverLabels {
         ReceiverLabels {
             receiver: receiver.to_owned(),
+        }
+    }
+}
+
+impl TableLabels {
+    pub(super) fn new(table: &str) -> TableLabels {
+        TableLabels {
+            table: table.to_owned(),
         }
     }
 }

@@ -169,6 +169,68 @@ impl Notice {
         }
     }
 
+    /// That the store cannot commit, since `fired`; or, with `resolved`, that it can again.
+    pub(crate) fn of_storage(
+        key: &AlertKey,
+        incident: u64,
+        fired: Timestamp,
+        resolved: Option<Timestamp>,
+        why: &str,
+        base_url: &str,
+    ) -> Notice {
+        let dedup_key = dedup_key(&key.objective, &key.rule, incident);
+        let (event, title, text) = if resolved.is_some() {
+            (
+                NoticeEvent::Resolve,
+                "sloburn counts again",
+                format!("sloburn's store takes new telemetry again: {why}."),
+            )
+        } else {
+            (
+                NoticeEvent::Fire,
+                "sloburn cannot store what it is sent",
+                format!(
+                    "sloburn refuses new telemetry, and senders are asked to try again: {why}. \
+                     What they give up on is missing from every objective."
+                ),
+            )
+        };
+        Notice {
+            schema: SCHEMA.to_owned(),
+            event,
+            id: format!("INC-{incident}"),
+            incident,
+            webhook_id: webhook_id(&dedup_key, event),
+            dedup_key,
+            title: title.to_owned(),
+            text,
+            severity: Severity::Page,
+            rule: rule_notice(&key.rule, None),
+            slo: slo_notice(&key.objective, None),
+            service: None,
+            reason: why.to_owned(),
+            fired,
+            resolved,
+            late: false,
+            runbook: None,
+            links: Links {
+                slo: base_url.to_owned(),
+                debug: None,
+            },
+        }
+    }
+
+    /// The end of an incident that was delivered and never stored.
+    pub(crate) fn resolved_without_the_store(&self, now: Timestamp) -> Notice {
+        Notice {
+            event: NoticeEvent::Resolve,
+            webhook_id: webhook_id(&self.dedup_key, NoticeEvent::Resolve),
+            reason: "it was over before the store could commit again".to_owned(),
+            resolved: Some(now),
+            ..self.clone()
+        }
+    }
+
     /// As the outbox keeps it and a webhook gets it.
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a notice is plain JSON")

@@ -55,6 +55,18 @@ pub(crate) struct SloReport {
     pub(crate) windows: Windows,
     /// Over the SLO's window; null without events that have a duration.
     pub(crate) latency: LatencyReport,
+    /// Times within the SLO's window whose stored data was damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) incomplete: Vec<Incomplete>,
+}
+
+/// A time whose data is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Incomplete {
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) from: Timestamp,
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) to: Timestamp,
 }
 
 /// Error ratios, shortest window first.
@@ -131,6 +143,7 @@ pub(crate) fn slo_report(
         budget_remaining: evaluation.budget.remaining(),
         windows,
         latency: LatencyReport::from(latency),
+        incomplete: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::rows::{JournalRow, SliceRow, TallyRow};
+use super::{Engine, Store};
 
 /// Rows noted at most: a disk that decays must not fill the memory. The rest is found again.
 const NOTED: usize = 1_000;
@@ -104,6 +105,15 @@ impl Noted {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (row, _) in rows {
             noted.remove(row);
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn noted(&self) -> &Noted {
+        match &*self.engine {
+            Engine::Sqlite(engine) => &engine.noted,
+            Engine::Postgres(engine) => &engine.noted,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::rows::Location;
+
 /// Why a store cannot be opened. Each is one sentence for the person who starts sloburn.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -48,7 +50,17 @@ pub enum OpenError {
         /// What the migration said.
         source: sqlx::migrate::MigrateError,
     },
-    /// The database does not let us in, or is not one.
+    /// What is stored cannot be read at all.
+    #[error(
+        "the store in `{place}` is damaged or is no database; restore it from a backup, or move it away to start with nothing"
+    )]
+    Damaged {
+        /// File or database.
+        place: String,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database does not let us in.
     #[error("cannot open the store in `{place}`")]
     Connect {
         /// Directory or database.
@@ -71,6 +83,9 @@ pub enum StoreError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Free space on the disk of the data directory; requests are accepted again by themselves.
+    #[error("the disk of the data directory is full")]
+    Full,
     /// The alert was changed since it was read: read `alerts` again and decide again.
     #[error("the alert of objective `{objective}` and rule `{rule}` was changed by somebody else")]
     Conflict {
@@ -98,6 +113,50 @@ pub enum StoreError {
     Closed,
 }
 
+impl OpenError {
+    /// What was stored could not be loaded; none if the database is not damaged.
+    pub(crate) fn damaged(location: &Location, error: StoreError) -> Result<OpenError, StoreError> {
+        let place = match location {
+            Location::Directory(directory) => directory.display().to_string(),
+            Location::Postgres(_) => "the PostgreSQL database".to_owned(),
+        };
+        match error {
+            StoreError::Sql(source) if is_damage(&source) => Ok(OpenError::Damaged {
+                place,
+                source: Box::new(source),
+            }),
+            other => Err(other),
+        }
+    }
+
+    /// Tells a damaged database from one that does not answer.
+    pub(super) fn connect(place: &str, source: sqlx::Error) -> OpenError {
+        let place = place.to_owned();
+        if is_damage(&source) {
+            let source = Box::new(source);
+            OpenError::Damaged { place, source }
+        } else {
+            OpenError::Connect { place, source }
+        }
+    }
+}
+
+/// True if another process holds the lock.
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    is(error, LOCKED)
+}
+
+fn is_damage(error: &sqlx::Error) -> bool {
+    is(error, DAMAGED)
+}
+
+fn is(error: &sqlx::Error, what: &str) -> bool {
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| trouble(&code) == what)
+}
+
 impl StoreError {
     /// A stored value that cannot be decoded: which, of which row, and why.
     pub(crate) fn damaged(
@@ -114,11 +173,64 @@ impl StoreError {
     /// True if the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            StoreError::Sql(_) | StoreError::TimedOut { .. } | StoreError::LockLost => true,
+            StoreError::Sql(_)
+            | StoreError::TimedOut { .. }
+            | StoreError::LockLost
+            | StoreError::Full => true,
             StoreError::Conflict { .. }
             | StoreError::Superseded
             | StoreError::Damaged { .. }
             | StoreError::Closed => false,
         }
+    }
+
+    /// What is wrong, for pages and probes: without paths and names.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            StoreError::Sql(error) => error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .map_or("the database does not answer", |code| trouble(&code)),
+            StoreError::TimedOut { .. } => "the database does not answer in time",
+            StoreError::LockLost | StoreError::Superseded => "another sloburn has the database",
+            StoreError::Full => FULL,
+            StoreError::Conflict { .. } | StoreError::Damaged { .. } | StoreError::Closed => {
+                "the store cannot commit; see the log"
+            }
+        }
+    }
+
+    /// True if there was no space to write.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            StoreError::Full => true,
+            StoreError::Sql(error) => is(error, FULL),
+            _ => false,
+        }
+    }
+}
+
+const FULL: &str = "the disk is full";
+const LOCKED: &str = "another process holds the database locked";
+const DAMAGED: &str = "the database is damaged";
+
+/// What a code of SQLite (extended, decimal) or a SQLSTATE of PostgreSQL means to people.
+fn trouble(code: &str) -> &'static str {
+    match code {
+        // SQLITE_FULL, SQLITE_IOERR_WRITE (a quota), SQLITE_IOERR_SHMSIZE; disk_full.
+        "13" | "778" | "4874" | "53100" => FULL,
+        // SQLITE_READONLY and its kinds, SQLITE_CANTOPEN; read_only_sql_transaction.
+        "8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "14" | "25006" => {
+            "the database is read-only"
+        }
+        // SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT; lock_not_available.
+        "5" | "261" | "517" | "55P03" => LOCKED,
+        // SQLITE_CORRUPT and its kinds, SQLITE_NOTADB; data_corrupted, index_corrupted.
+        "11" | "267" | "523" | "779" | "26" | "XX001" | "XX002" => DAMAGED,
+        // SQLITE_IOERR_FSYNC and its kin.
+        "10" | "266" | "522" | "1034" | "1290" | "1546" => "the disk fails",
+        // query_canceled by the statement timeout.
+        "57014" => "the database does not answer in time",
+        _ => "the store cannot commit; see the log",
     }
 }

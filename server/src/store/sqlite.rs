@@ -1,6 +1,7 @@
 //! SQLite: how it is opened and how a write begins. The statements are those of PostgreSQL too.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::damage::Noted;
 use super::error::{OpenError, StoreError};
+use super::room::Room;
 
 pub(super) type Db = sqlx::Sqlite;
 pub(super) type Connection = SqliteConnection;
@@ -41,13 +43,18 @@ pub(super) struct Engine {
     pub(super) readers: SqlitePool,
     options: SqliteConnectOptions,
     pub(super) noted: Noted,
-    /// The lock on the directory; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    pub(super) room: Room,
+    /// The lock on the directory; the system lets go of it when the process ends, however it ends. It is empty
+    /// unless a process has the directory, or had it and did not close.
+    lock: File,
+    /// The process before this one did not close.
+    unclean: bool,
 }
 
 impl Engine {
     pub(super) async fn open(directory: &Path) -> Result<Engine, OpenError> {
         let lock = lock(directory)?;
+        let unclean = mark(&lock);
         let options = SqliteConnectOptions::new()
             .filename(directory.join(FILE))
             .create_if_missing(true)
@@ -59,11 +66,8 @@ impl Engine {
             // Statement journals of multi-row inserts would else be files, made and deleted for each.
             .pragma("temp_store", "memory")
             .disable_statement_logging();
-        let place = directory.display().to_string();
-        let connect = |source| OpenError::Connect {
-            place: place.clone(),
-            source,
-        };
+        let place = directory.join(FILE).display().to_string();
+        let connect = |source| OpenError::connect(&place, source);
         let mut connection = options.connect().await.map_err(connect)?;
         statements::meta::migrate(&mut connection, &MIGRATOR, &place).await?;
         statements::meta::take_epoch(&mut connection)
@@ -80,7 +84,9 @@ impl Engine {
             readers,
             options,
             noted: Noted::default(),
-            _lock: lock,
+            room: Room::keep(directory),
+            lock,
+            unclean,
         })
     }
 
@@ -96,8 +102,40 @@ impl Engine {
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
+        } else if let Err(error) = self.lock.set_len(0) {
+            tracing::warn!(%error, "the next start will look as if this process had crashed");
         }
     }
+
+    /// Whether the process before this one did not close.
+    pub(super) fn was_unclean(&self) -> bool {
+        self.unclean
+    }
+
+    /// Reads the whole file and says what is wrong with its structure; nothing if it is sound.
+    pub(super) async fn check(&self) -> Result<Vec<String>, StoreError> {
+        let options = self
+            .options
+            .clone()
+            .create_if_missing(false)
+            .read_only(true);
+        let mut connection = options.connect().await?;
+        let said: Vec<String> = sqlx::query_scalar("pragma quick_check(20)")
+            .fetch_all(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+/// Marks the lock as in use; true if it was, by a process that is gone.
+fn mark(mut lock: &File) -> bool {
+    let unclean = lock.metadata().is_ok_and(|file| file.len() > 0);
+    // On a full disk a crash may look like a clean end: the check it asks for finds nothing that reads do not.
+    if let Err(error) = lock.write_all(b"in use\n") {
+        tracing::warn!(%error, "the lock of the data directory cannot be marked");
+    }
+    unclean
 }
 
 fn lock(directory: &Path) -> Result<File, OpenError> {

@@ -14,10 +14,7 @@ pub(crate) async fn migrate(
     let known = migrator.iter().map(|step| step.version).max().unwrap_or(0);
     let found = schema(connection)
         .await
-        .map_err(|source| OpenError::Connect {
-            place: place.to_owned(),
-            source,
-        })?;
+        .map_err(|source| OpenError::connect(place, source))?;
     if found > known {
         return Err(OpenError::NewerSchema {
             place: place.to_owned(),

@@ -18,7 +18,7 @@ use sqlx::QueryBuilder;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{BEGIN, Connection, Db, Engine, HAS_MIGRATIONS};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, is_locked};
 
 /// Rows in one statement; ten columns of them stay below SQLite's 32 766 parameters.
 const ROWS: usize = 500;
@@ -60,12 +60,22 @@ impl<'a> Writing<'a> {
     async fn begin(engine: &'a Engine) -> Result<Writing<'a>, StoreError> {
         let mut writing = Writing::single(engine).await?;
         let mut begun = sqlx::raw_sql(BEGIN).execute(&mut writing.connection).await;
-        if begun.is_err() {
+        if let Err(error) = &begun
+            && !is_locked(error)
+        {
             writing.connection = engine.connect_writer().await?;
             begun = sqlx::raw_sql(BEGIN).execute(&mut writing.connection).await;
         }
-        begun?;
-        Ok(writing)
+        match begun {
+            Ok(_) => Ok(writing),
+            Err(error) => {
+                if is_locked(&error) {
+                    // Another process writes: nothing is wrong with the connection.
+                    *writing.slot = Slot::Ready(writing.connection);
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// The connection for one statement, which is a transaction by itself.

@@ -52,6 +52,11 @@ pub(in crate::web) fn shell(
             .iter()
             .map(|p| Text::new(&p.to_string()))
             .collect(),
+        storage: snapshot
+            .storage
+            .iter()
+            .map(|note| Text::new(note))
+            .collect(),
         version: env!("CARGO_PKG_VERSION"),
     }
 }
@@ -76,6 +81,11 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
         services: snapshot.catalog.services.len(),
         objectives: snapshot.objectives.len(),
         catalog_problems: Vec::new(),
+        storage: snapshot
+            .storage
+            .iter()
+            .map(|note| Text::new(note))
+            .collect(),
         version: env!("CARGO_PKG_VERSION"),
     }
 }

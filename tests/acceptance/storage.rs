@@ -1,0 +1,414 @@
+//! Trouble with the disk and the database: nothing is acknowledged that is not kept, no wrong number goes unmarked,
+//! pages go out, and all is well again without a hand.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use acceptance::home::Home;
+use acceptance::inbox::{Delivery, Inbox};
+use acceptance::otlp::{Coding, Spans, post, send};
+use acceptance::sloburn::Sloburn;
+use acceptance::specs::{availability, quick};
+use acceptance::{clock, wait};
+use anyhow::{Context, Result, ensure};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+
+/// From a fault to what follows from it: some ticks.
+const SOON: Duration = Duration::from_mins(2);
+
+/// A small disk of its own, unmounted when dropped.
+#[derive(Debug)]
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(place: &Path, mebibytes: u32) -> Result<Disk> {
+        std::fs::create_dir_all(place)?;
+        let size = format!("size={mebibytes}m");
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", &size, "sloburn", text(place)?],
+        )
+        .context("this test needs the right to mount a tmpfs: run it as root")?;
+        Ok(Disk(place.to_owned()))
+    }
+
+    /// Takes all space that is left.
+    fn fill(&self) -> Result<()> {
+        let mut filler = std::fs::File::create(self.0.join("filler"))?;
+        let zeros = vec![0; 4096];
+        while filler.write_all(&zeros).is_ok() {}
+        Ok(())
+    }
+
+    fn free(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.0.join("filler"))?)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazy: the server may still be going.
+        drop(run("umount", &["-l", &self.0.display().to_string()]));
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_requests_pages_and_recovers() -> Result<()> {
+    let inbox = Inbox::start().await?;
+    let home = home(&inbox)?;
+    let disk = Disk::mount(&home.data(), 24)?;
+    let sloburn = home.start().await?;
+    ensure!(room(&home)? > 1_000_000, "no room is kept");
+    clock::within_a_slice().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 50, 50)).await? == 200);
+    disk.fill()?;
+    let (acknowledged, refused) = send_until_refused(&sloburn).await?;
+    let (status, why) = sloburn.get("/readyz").await?;
+    assert_eq!(status, 503);
+    assert!(why.contains("commit: the disk is full"), "{why}");
+
+    // The alert that was about to fire, and the disk itself.
+    let pages = inbox.deliveries_at_least(2, SOON).await;
+    let pages = pages.with_context(|| sloburn.told())?;
+    fires_once(&pages, "shop");
+    fires_once(&pages, "sloburn:storage");
+    let (_, page) = sloburn.get("/slos").await?;
+    assert!(
+        page.contains("senders are asked to try again: the disk is full"),
+        "{page}"
+    );
+    ensure!(
+        !sloburn.told().contains("without the store"),
+        "the outbox had no room: {}",
+        sloburn.told()
+    );
+    assert_eq!(room(&home)?, 0, "the room was not used");
+    assert_eq!(
+        post_body(&sloburn, &refused).await?,
+        503,
+        "requests took the room"
+    );
+
+    disk.free()?;
+    wait::until("requests are accepted again", SOON, async || {
+        Ok((post_body(&sloburn, &refused).await? == 200).then_some(()))
+    })
+    .await
+    .with_context(|| sloburn.told())?;
+    wait::until("the room is kept again", SOON, async || {
+        Ok((room(&home)? > 1_000_000).then_some(()))
+    })
+    .await?;
+    resolved(&inbox, "sloburn:storage")
+        .await
+        .with_context(|| sloburn.told())?;
+    let total = 100 + acknowledged + 10;
+    sloburn.slo_that("shop", |slo| slo.total == total).await?;
+    sloburn.kill().await?;
+    let sloburn = home.start().await?;
+    sloburn.slo_that("shop", |slo| slo.total == total).await?;
+    drop(sloburn);
+    drop(disk);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_only_disk_is_one_sentence_at_the_start() -> Result<()> {
+    let home = Home::new()?;
+    home.spec("shop.yaml", &quick("shop", "shop"))?;
+    let disk = Disk::mount(&home.data(), 24)?;
+    home.start().await?.stop().await?;
+    run("mount", &["-o", "remount,ro", text(&disk.0)?])?;
+    let refused = home.refuse_to_start(&[]).await?;
+    let said = String::from_utf8(refused.stderr)?;
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("cannot write in the data directory"),
+        "{said}"
+    );
+    run("mount", &["-o", "remount,rw", text(&disk.0)?])?;
+    home.start().await?.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_by_another_delays_nothing_but_acknowledgements() -> Result<()> {
+    let inbox = Inbox::start().await?;
+    let home = home(&inbox)?;
+    let sloburn = home.start().await?;
+    clock::within_a_slice().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 50, 50)).await? == 200);
+    let holder = Python::start(
+        &home,
+        "import sqlite3,sys
+c=sqlite3.connect(sys.argv[1],isolation_level=None)
+c.execute('begin exclusive')
+print('held',flush=True)
+sys.stdin.read()",
+    )
+    .await?;
+    let refused = Spans::now("shop", 10, 0).encode();
+    let answered = post_body(&sloburn, &refused).await?;
+    assert_eq!(answered, 503, "{}", sloburn.told());
+    let (status, why) = sloburn.get("/readyz").await?;
+    assert_eq!(status, 503);
+    assert!(
+        why.contains("another process holds the database locked"),
+        "{why}"
+    );
+    // No alert is decided by the lock, and none is lost to it.
+    let pages = inbox.deliveries_at_least(2, SOON).await;
+    let pages = pages.with_context(|| sloburn.told())?;
+    fires_once(&pages, "shop");
+    fires_once(&pages, "sloburn:storage");
+
+    holder.end().await?;
+    wait::until("requests are accepted again", SOON, async || {
+        Ok((post_body(&sloburn, &refused).await? == 200).then_some(()))
+    })
+    .await
+    .with_context(|| sloburn.told())?;
+    sloburn.slo_that("shop", |slo| slo.total == 110).await?;
+    resolved(&inbox, "sloburn:storage")
+        .await
+        .with_context(|| sloburn.told())?;
+    fires_once(&inbox.deliveries(), "shop");
+    fires_once(&inbox.deliveries(), "sloburn:storage");
+    Ok(())
+}
+
+#[tokio::test]
+async fn damaged_rows_are_found_marked_and_made_again_where_possible() -> Result<()> {
+    let home = Home::new()?;
+    home.spec("shop.yaml", &availability("shop", "shop", 0.99, "1d"))?;
+    let sloburn = home.start().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 90, 10)).await? == 200);
+    sloburn.slo_that("shop", |slo| slo.total == 100).await?;
+    assert!(sloburn.stop().await?.success());
+
+    // A tally: counted again from the slices, to the unit.
+    damage(&home, "tally", "chunk", "length(chunk) > 0").await?;
+    let sloburn = home.start().await?;
+    let slo = sloburn.slo_that("shop", |slo| slo.total > 0).await?;
+    assert_eq!((slo.total, slo.bad), (100, 10));
+    assert!(!incomplete(&sloburn).await?, "nothing is missing");
+    quarantined(&sloburn, "tally").await?;
+    assert!(sloburn.stop().await?.success());
+
+    // Three commits wait in the journal at a crash; the one in the middle is damaged.
+    let sloburn = home.start().await?;
+    clock::within_a_slice().await?;
+    for _ in 0..3 {
+        ensure!(send(&sloburn.http(), &Spans::now("shop", 5, 0)).await? == 200);
+    }
+    sloburn.kill().await?;
+    damage(
+        &home,
+        "journal",
+        "delta",
+        "seq = (select max(seq) - 1 from journal)",
+    )
+    .await?;
+    let sloburn = home.start().await?;
+    let slo = sloburn.slo_that("shop", |slo| slo.total > 100).await?;
+    assert_eq!(slo.total, 110, "the rest counts, what is damaged does not");
+    assert!(incomplete(&sloburn).await?, "the loss is not marked");
+    quarantined(&sloburn, "journal").await?;
+    let (_, page) = sloburn.get("/slos").await?;
+    assert!(
+        page.contains("requests received then are not counted"),
+        "{page}"
+    );
+    let (status, ready) = sloburn.get("/readyz").await?;
+    assert_eq!(status, 200);
+    assert!(ready.contains("2 damaged rows in quarantine"), "{ready}");
+    assert!(sloburn.stop().await?.success());
+
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_slice_is_missing_from_charts_and_not_from_the_budget() -> Result<()> {
+    let home = Home::new()?;
+    home.spec("shop.yaml", &availability("shop", "shop", 0.99, "1d"))?;
+    let sloburn = home.start().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 90, 20)).await? == 200);
+    sloburn.slo_that("shop", |slo| slo.total == 110).await?;
+    assert!(sloburn.stop().await?.success());
+    damage(
+        &home,
+        "slice",
+        "pack",
+        "end_s = (select min(end_s) from slice)",
+    )
+    .await?;
+    let sloburn = home.start().await?;
+    sloburn.slo_that("shop", |slo| slo.total == 110).await?;
+    wait::until("the slice is found", SOON, async || {
+        Ok(quarantined(&sloburn, "slice").await.is_ok().then_some(()))
+    })
+    .await?;
+    let (_, page) = sloburn.get("/debug/shop").await?;
+    assert!(page.contains("charts and percentiles miss"), "{page}");
+    assert!(sloburn.stop().await?.success());
+    let sloburn = home.start().await?;
+    sloburn.slo_that("shop", |slo| slo.total == 110).await?;
+    assert!(incomplete(&sloburn).await?, "the mark is kept");
+    assert!(sloburn.stop().await?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_one_sentence() -> Result<()> {
+    let home = Home::new()?;
+    home.spec("shop.yaml", &quick("shop", "shop"))?;
+    home.start().await?.stop().await?;
+    let file = home.data().join("sloburn.db");
+    let sound = std::fs::read(&file)?;
+    let mut flipped = sound.clone();
+    flipped[3] ^= 0x10;
+    std::fs::write(&file, &flipped)?;
+    let refused = home.refuse_to_start(&[]).await?;
+    let said = String::from_utf8(refused.stderr)?;
+    assert_eq!(refused.status.code(), Some(65), "{said}");
+    assert!(said.contains("sloburn.db"), "{said}");
+    assert!(said.contains("restore it from a backup"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    std::fs::write(&file, &sound)?;
+    home.start().await?.stop().await?;
+    Ok(())
+}
+
+fn home(inbox: &Inbox) -> Result<Home> {
+    let mut home = Home::new()?;
+    home.deliver_to("inbox", inbox)?;
+    home.spec("shop.yaml", &quick("shop", "shop"))?;
+    Ok(home)
+}
+
+/// Bytes of the file that keeps room on the disk.
+fn room(home: &Home) -> Result<u64> {
+    Ok(std::fs::metadata(home.data().join("ballast"))?.len())
+}
+
+async fn post_body(sloburn: &Sloburn, body: &[u8]) -> Result<u16> {
+    let kind = "application/x-protobuf";
+    let endpoint = sloburn.http();
+    let sent = post(&endpoint, "/v1/traces", kind, Coding::Identity, body);
+    Ok(sent.await?.0)
+}
+
+/// Sends until a request of ten spans is refused; spans acknowledged, and the refused body.
+async fn send_until_refused(sloburn: &Sloburn) -> Result<(u64, Vec<u8>)> {
+    let mut acknowledged = 0;
+    for _ in 0..20_000 {
+        let body = Spans::now("shop", 10, 0).encode();
+        match post_body(sloburn, &body).await? {
+            200 => acknowledged += 10,
+            503 => return Ok((acknowledged, body)),
+            other => anyhow::bail!("answered {other}"),
+        }
+    }
+    anyhow::bail!("the disk was never full")
+}
+
+/// Exactly one page says that the objective fires.
+fn fires_once(pages: &[Delivery], objective: &str) {
+    let fires = pages
+        .iter()
+        .filter(|page| page.body["event"] == "fire" && page.body["slo"]["id"] == objective);
+    assert_eq!(fires.count(), 1, "{objective}: {pages:#?}");
+}
+
+async fn resolved(inbox: &Inbox, objective: &str) -> Result<()> {
+    wait::until("it is resolved", SOON, async || {
+        let pages = inbox.deliveries();
+        let resolves = pages
+            .iter()
+            .any(|page| page.body["event"] == "resolve" && page.body["slo"]["id"] == objective);
+        Ok(resolves.then_some(()))
+    })
+    .await
+}
+
+/// Whether the API says of the only objective that some of its data is damaged.
+async fn incomplete(sloburn: &Sloburn) -> Result<bool> {
+    Ok(sloburn
+        .get("/api/v1/slos")
+        .await?
+        .1
+        .contains("\"incomplete\""))
+}
+
+async fn quarantined(sloburn: &Sloburn, table: &str) -> Result<()> {
+    let line = format!("sloburn_store_quarantined_rows{{table=\"{table}\"}} 1");
+    let (_, metrics) = sloburn.get("/metrics").await?;
+    ensure!(metrics.lines().any(|one| one == line), "no `{line}`");
+    Ok(())
+}
+
+/// Flips one bit in the middle of a blob, in every row that fits.
+async fn damage(home: &Home, table: &str, column: &str, rows: &str) -> Result<()> {
+    let script = format!(
+        "import sqlite3,sys
+c=sqlite3.connect(sys.argv[1])
+found=c.execute(\"select rowid,{column} from {table} where {rows}\").fetchall()
+assert found
+for row,blob in found:
+    blob=bytearray(blob); blob[len(blob)//2]^=4
+    c.execute('update {table} set {column}=? where rowid=?',(bytes(blob),row))
+c.commit()
+print('held',flush=True)"
+    );
+    Python::start(home, &script).await?.end().await
+}
+
+/// Another process on the same database.
+#[derive(Debug)]
+struct Python(Child);
+
+impl Python {
+    /// Starts a script with the database as its argument, and waits until it has printed something.
+    async fn start(home: &Home, script: &str) -> Result<Python> {
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .arg(home.data().join("sloburn.db"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut said = [0; 4];
+        let output = child.stdout.as_mut().context("no output")?;
+        tokio::io::AsyncReadExt::read_exact(output, &mut said).await?;
+        Ok(Python(child))
+    }
+
+    /// Lets it go, and waits for its end.
+    async fn end(mut self) -> Result<()> {
+        if let Some(mut input) = self.0.stdin.take() {
+            // It may have ended by itself.
+            drop(input.shutdown().await);
+        }
+        ensure!(self.0.wait().await?.success());
+        Ok(())
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = std::process::Command::new(program)
+        .args(arguments)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("not a plain path")
+}
