@@ -65,8 +65,12 @@ async fn insert_journal(connection: &mut Connection, group: &Group) -> Result<i6
         .bind(sealed(group.requests.iter().map(|(hash, _)| hash)))
         .bind(&group.delta)
         .bind(journal_sum(group.received_s, &group.delta).value())
-        .fetch_one(connection)
-        .await
+        // To its end: SQLite commits a statement that is a transaction by itself after its last row, and that
+        // can fail. Who takes one row and no more never hears of it.
+        .fetch_all(connection)
+        .await?
+        .pop()
+        .ok_or(sqlx::Error::RowNotFound)
 }
 
 async fn insert_answers(

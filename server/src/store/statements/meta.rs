@@ -46,9 +46,12 @@ async fn schema(connection: &mut Connection) -> Result<i64, sqlx::Error> {
 
 /// Counts this opening; returns its number.
 pub(crate) async fn take_epoch(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    // To its end, where the commit is.
     sqlx::query_scalar("update meta set value = value + 1 where name = 'epoch' returning value")
-        .fetch_one(connection)
-        .await
+        .fetch_all(connection)
+        .await?
+        .pop()
+        .ok_or(sqlx::Error::RowNotFound)
 }
 
 pub(crate) async fn folded(engine: &Engine) -> Result<i64, StoreError> {
