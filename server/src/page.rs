@@ -101,6 +101,8 @@ impl Workers {
             tasks.spawn(async move { watch.run(clock, stop).await });
         }
         tokio::select! {
+            // At a stop the workers end as they should.
+            biased;
             () = stop.cancelled() => {}
             Some(ended) = tasks.join_next() => {
                 let why = ended.err().map(|error| error.to_string());

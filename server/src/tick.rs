@@ -146,6 +146,8 @@ impl Ticker {
             Ok(stored) => {
                 self.judge.reread(stored);
                 self.alerts_in_doubt = false;
+                // What was stored after all may owe pages.
+                self.owed.notify_waiters();
             }
             Err(error) => tracing::error!(error = %error, "cannot read the alerts again"),
         }

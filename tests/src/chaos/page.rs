@@ -21,14 +21,13 @@ const PAGED: Duration = Duration::from_secs(90);
 const STRIKES: Duration = Duration::from_secs(30);
 /// So far sloburn's clock is moved on until the rule's look-back is over.
 const LOOK_BACK_S: i64 = 90;
-const SECOND: u64 = 1_000_000_000;
 
 /// Errors, the fault while they page, crashes while the alert fires, and calm again.
 pub async fn strike(lane: &mut Lane, plan: &str) -> Result<()> {
     let before = incidents(lane)?.len();
     lane.stop().await?;
     lane.start(plan).await?;
-    let burst = Spans::ended_at(ALARM, 50, 50, recent(lane));
+    let burst = Spans::ended_at(ALARM, 50, 50, now(lane));
     let mut sent = lane.runs()? && send_once(lane, &burst).await;
     if plan.contains(":kill") {
         let died = wait::until("the fault strikes", STRIKES, async || {
@@ -50,7 +49,7 @@ pub async fn strike(lane: &mut Lane, plan: &str) -> Result<()> {
     lane.start("").await?;
     lane.set_clock(lane.clock() + LOOK_BACK_S)?;
     let resolved = wait::until("the alert resolves", PAGED, async || {
-        ensure!(send_once(lane, &Spans::ended_at(ALARM, 5, 0, recent(lane))).await);
+        ensure!(send_once(lane, &Spans::ended_at(ALARM, 5, 0, now(lane))).await);
         let incidents = incidents(lane)?;
         Ok(
             (incidents.len() == before + 1 && incidents.values().all(|events| *events == 2))
@@ -63,7 +62,7 @@ pub async fn strike(lane: &mut Lane, plan: &str) -> Result<()> {
 /// Good traffic of the service that must never page.
 pub async fn calm(lane: &Lane) -> Result<()> {
     ensure!(
-        send_once(lane, &Spans::ended_at(CALM, 50, 0, recent(lane))).await,
+        send_once(lane, &Spans::ended_at(CALM, 50, 0, now(lane))).await,
         "good traffic is not taken; {}",
         lane.told()
     );
@@ -86,11 +85,9 @@ async fn send_once(lane: &Lane, spans: &Spans) -> bool {
     matches!(send(&sloburn.http(), spans).await, Ok(200))
 }
 
-/// A time whose slice sloburn's last tick has seen, by its own clock.
-fn recent(lane: &Lane) -> u64 {
-    clock::now_nanos()
-        .saturating_add_signed(lane.clock() * 1_000_000_000)
-        .saturating_sub(11 * SECOND)
+/// Now, by sloburn's clock: in the slice that its next tick judges.
+fn now(lane: &Lane) -> u64 {
+    clock::now_nanos().saturating_add_signed(lane.clock() * 1_000_000_000)
 }
 
 /// Deliveries by incident, a repeated one once: first the fire, then the resolve, of the alarm and nothing else.

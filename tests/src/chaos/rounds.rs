@@ -313,12 +313,9 @@ async fn reload(lane: &mut Lane, point: &str, rng: &mut StdRng) -> Result<()> {
     lane.start(&format!("{point}:kill")).await?;
     let load = load(lane, rng)?;
     loaded(lane, &load, 40).await?;
-    let again = specs::availability("again", "s0", 0.5, "1d");
-    let again = match rng.random_range(0..3) {
-        0 => again.replace("spanKind: server, ", ""),
-        1 => again.replace("spanKind: server,", "spanKind: server, spanName: GET /,"),
-        _ => again.replace("spanKind: server,", "spanName: GET /,"),
-    };
+    let service = format!("s{}", rng.random_range(0..SENDERS));
+    let again = specs::availability("again", &service, 0.01, "1d");
+    let again = again.replace("spanKind: server, ", "");
     lane.home().spec("again.yaml", &again)?;
     lane.running()?.signal("HUP").await?;
     wait::until("the reload kills", LOADED, async || {
@@ -331,7 +328,7 @@ async fn reload(lane: &mut Lane, point: &str, rng: &mut StdRng) -> Result<()> {
     lane.start("").await?;
     let same = wait::until("the new objective counts the same", LOADED, async || {
         let slos = lane.running()?.slos().await?;
-        let (old, new) = (slos.named("s0")?, slos.named("again")?);
+        let (old, new) = (slos.named(&service)?, slos.named("again")?);
         Ok(((old.total, old.bad) == (new.total, new.bad)).then_some(()))
     });
     same.await.with_context(|| lane.told())
