@@ -90,7 +90,7 @@ impl Lane {
     }
 
     /// With a policy that never pages: pages are for the guarded services.
-    fn watch(&self, service: &str, spec: &str) -> Result<()> {
+    pub fn watch(&self, service: &str, spec: &str) -> Result<()> {
         let policy = "  alertPolicies: [{ alertPolicyRef: never }]\n---\n";
         let spec = spec.replace("---\n", policy);
         self.home.spec(&format!("{service}.yaml"), &spec)

@@ -316,7 +316,7 @@ async fn reload(lane: &mut Lane, point: &str, rng: &mut StdRng) -> Result<()> {
     let service = format!("s{}", rng.random_range(0..SENDERS));
     let again = specs::availability("again", &service, 0.01, "1d");
     let again = again.replace("spanKind: server, ", "");
-    lane.home().spec("again.yaml", &again)?;
+    lane.watch("again", &again)?;
     lane.running()?.signal("HUP").await?;
     wait::until("the reload kills", LOADED, async || {
         Ok((!lane.runs()?).then_some(()))
