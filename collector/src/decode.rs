@@ -9,6 +9,7 @@ use crate::classes::{Classes, Problems};
 use crate::delta::Entry;
 use crate::measure::Measure;
 use crate::point::Point;
+use crate::recount::Spans;
 use crate::series::{Known, SeriesId, SeriesKey};
 
 mod attributes;
@@ -19,7 +20,7 @@ mod json;
 mod metrics;
 mod protobuf;
 mod senders;
-mod spans;
+pub(crate) mod spans;
 
 pub use senders::Sender;
 
@@ -50,6 +51,9 @@ pub struct Decoded {
     pub entries: Vec<Entry>,
     /// How many of the counted spans each series took; a series may stand more than once.
     pub taken: Vec<(SeriesId, u64)>,
+    /// Its counted spans one by one, for [`Decoded::settle`]; empty unless
+    /// [`Measure::fingerprints`] is set.
+    pub spans: Spans,
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
     pub points: Vec<Point>,

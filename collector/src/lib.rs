@@ -21,6 +21,7 @@ mod measure;
 mod measured;
 mod pack;
 mod point;
+mod recount;
 mod series;
 mod slice;
 mod streams;
@@ -36,6 +37,7 @@ pub use measure::{Limits, Measure, Subject, Threshold};
 pub use measured::{Measured, Within};
 pub use pack::Pack;
 pub use point::{Point, StreamId};
+pub use recount::{FingerprintKey, SpanRecord, Spans, Verdict};
 pub use series::{
     AttributeValue, Known, OVERFLOW_NAME, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind,
     SpanStatus, UNKNOWN_SERVICE, Value,

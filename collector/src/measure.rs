@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::recount::FingerprintKey;
+
 /// What to measure besides counts: by which attributes to split, and at which thresholds to count
 /// exactly.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +16,9 @@ pub struct Measure {
     pub thresholds: Vec<Threshold>,
     /// How much of a request is looked at.
     pub limits: Limits,
+    /// Set to tell counted spans apart, so that each can be counted once whatever requests it comes
+    /// in; costs time and memory for each span.
+    pub fingerprints: Option<FingerprintKey>,
 }
 
 /// A bound below which (or up to which) values are counted exactly.

@@ -41,6 +41,7 @@ fn measure() -> Measure {
             max_series: 16,
             ..Limits::default()
         },
+        fingerprints: None,
     }
 }
 

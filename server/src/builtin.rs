@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn no_sender_can_count_for_it() {
         let loaded = catalog::resolve(&[], true);
-        let measure = catalog::measure(&loaded.catalog, &collector::Limits::default());
+        let measure = catalog::measure(&loaded.catalog, &collector::Limits::default(), None);
         assert_eq!(measure.dimensions, Vec::<String>::new());
     }
 

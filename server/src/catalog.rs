@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use collector::{Limits, Measure, Subject, Threshold};
+use collector::{FingerprintKey, Limits, Measure, Subject, Threshold};
 use slo_specs::{Catalog, Loaded, SourceFile};
 
 use crate::builtin;
@@ -147,7 +147,11 @@ pub(crate) fn resolve(files: &[SourceFile], ingest_slo: bool) -> Loaded {
 }
 
 /// What the collector has to measure so that the catalog can be judged.
-pub(crate) fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
+pub(crate) fn measure(
+    catalog: &Catalog,
+    limits: &Limits,
+    fingerprints: Option<&FingerprintKey>,
+) -> Measure {
     let thresholds = catalog
         .thresholds()
         .into_iter()
@@ -166,5 +170,6 @@ pub(crate) fn measure(catalog: &Catalog, limits: &Limits) -> Measure {
         dimensions,
         thresholds,
         limits: limits.clone(),
+        fingerprints: fingerprints.cloned(),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dedup::Dedup;
 use crate::telemetry::LogFormat;
 
 /// SLO and error-budget observability: OTLP in, budgets, burn rates and pages out.
@@ -55,6 +56,9 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
+    /// How what was counted before is recognised: by its request, or span by span [default: request].
+    #[arg(long, env = "SLOBURN_DEDUP", value_name = "BY")]
+    pub dedup: Option<Dedup>,
     /// Where to receive OTLP over gRPC [default: 127.0.0.1:4317].
     #[arg(long, env = "SLOBURN_OTLP_GRPC_LISTEN", value_name = "ADDRESS")]
     pub otlp_grpc_listen: Option<SocketAddr>,

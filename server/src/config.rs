@@ -14,6 +14,7 @@ use secrecy::SecretString;
 
 use self::document::{Origin, Section};
 use crate::cli::ServeArgs;
+use crate::dedup::Dedup;
 use crate::page::{Receiver, ReceiverDocument};
 use crate::receive::ReceiveLimits;
 use crate::store::Location;
@@ -36,6 +37,10 @@ pub struct Config {
     pub receive: ReceiveLimits,
     /// Bounds of what is counted.
     pub counting: collector::Limits,
+    /// How what was counted before is recognised.
+    pub dedup: Dedup,
+    /// Most memory that fingerprints of spans may take, in bytes.
+    pub dedup_bytes: usize,
     /// Most memory that recent request bodies may take, in bytes.
     pub ring_bytes: usize,
     /// How long slices and tallies are kept.
@@ -149,7 +154,9 @@ impl Config {
             .unwrap_or_else(|| PathBuf::from("specs"));
         let location = location(args, &mut root, &mut problems);
         let base_url = base_url(args, &mut root, listen, &mut problems);
-        let (receive, counting, ring_bytes) = limits(&mut root, &mut problems);
+        let dedup = root.take("dedup", &mut problems);
+        let dedup = args.dedup.or(dedup).unwrap_or_default();
+        let (receive, counting, ring_bytes, dedup_bytes) = limits(&mut root, &mut problems);
         let retention = retention(&mut root, &mut problems);
         let telemetry = telemetry(args, &mut root, &mut problems);
         let ingest_slo = root.take("ingest_slo", &mut problems).unwrap_or(true);
@@ -174,6 +181,8 @@ impl Config {
                 receivers,
                 receive,
                 counting,
+                dedup,
+                dedup_bytes,
                 ring_bytes,
                 retention,
                 ingest_slo,
@@ -253,7 +262,7 @@ fn base_url(
 fn limits(
     root: &mut Section<'_>,
     problems: &mut Vec<Problem>,
-) -> (ReceiveLimits, collector::Limits, usize) {
+) -> (ReceiveLimits, collector::Limits, usize, usize) {
     let mut section = root.section("limits", problems);
     let mut receive = ReceiveLimits::default();
     let mut counting = collector::Limits::default();
@@ -288,8 +297,10 @@ fn limits(
     if let Some(bytes) = section.take("ring_bytes", problems) {
         ring_bytes = bytes;
     }
+    let dedup_bytes = section.take("dedup_bytes", problems);
+    let dedup_bytes = dedup_bytes.unwrap_or(crate::dedup::DEFAULT_BYTES);
     section.finish(problems);
-    (receive, counting, ring_bytes)
+    (receive, counting, ring_bytes, dedup_bytes)
 }
 
 fn retention(root: &mut Section<'_>, problems: &mut Vec<Problem>) -> Retention {

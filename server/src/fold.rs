@@ -227,8 +227,7 @@ impl Folder {
                 ten_before_s: before(self.retention.ten_seconds).min(sealed),
                 minute_before_s: before(self.retention.minutes),
                 hour_before_s: before(self.retention.hours),
-                // A resent request is recognised for longer than its events are accepted.
-                request_before_s: now - 2 * self.max_late_s.max(HOUR_S),
+                request_before_s: now - request_horizon_s(self.max_late_s),
                 tally_ten_before_s: before(self.retention.ten_seconds + TALLY_SPARE),
                 tally_minute_before_s: before(self.retention.minutes + TALLY_SPARE),
                 tally_hour_before_s: before(self.retention.hours + TALLY_SPARE),
@@ -375,6 +374,11 @@ pub(crate) fn unpack(store: &Store, row: &SliceRow) -> Option<Pack> {
     Pack::decode(&row.pack)
         .inspect_err(|error| store.damaged(row.key(), error))
         .ok()
+}
+
+/// How long a request is remembered, in seconds: longer than its events are accepted.
+pub(crate) fn request_horizon_s(max_late_s: i64) -> i64 {
+    max_late_s.max(HOUR_S).saturating_mul(2)
 }
 
 /// Counts are stored as 64-bit signed integers: 9·10¹⁸ is beyond any traffic.

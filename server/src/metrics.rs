@@ -17,10 +17,10 @@ use prometheus_client::registry::Registry;
 
 use collector::{Kind, Ledger};
 
-use instruments::{Evaluation, Journal, Outbox, Receive, Slos, Stored};
+use instruments::{Dedup, Evaluation, Journal, Outbox, Receive, Slos, Stored};
 use labels::{
-    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, TableLabels,
-    WindowLabels,
+    DedupLabels, DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels,
+    TableLabels, WindowLabels,
 };
 pub(crate) use labels::{Outcome, Transport};
 
@@ -39,6 +39,7 @@ struct Shared {
     receive: Receive,
     journal: Journal,
     stored: Stored,
+    dedup: Dedup,
     evaluation: Evaluation,
     outbox: Outbox,
     slos: Slos,
@@ -103,6 +104,7 @@ impl Metrics {
             receive: Receive::register(registry),
             journal: Journal::register(registry),
             stored: Stored::register(registry),
+            dedup: Dedup::register(registry),
             evaluation: Evaluation::register(registry),
             outbox: Outbox::register(registry),
             slos: Slos::register(registry),
@@ -133,6 +135,18 @@ impl Metrics {
     /// which go on after a restart.
     pub(crate) fn ledger(&self, ledger: &Ledger) {
         self.shared.receive.classes.set(ledger);
+    }
+
+    /// Sets since how long what was counted is recognised when it comes again: by its request, or span by span.
+    pub(crate) fn dedup_horizon(&self, by: &'static str, seconds: i64) {
+        let labels = DedupLabels::new(by);
+        let horizon = &self.shared.dedup.horizon;
+        horizon.get_or_create(&labels).set(seconds);
+    }
+
+    /// Sets the memory that fingerprints of spans take.
+    pub(crate) fn dedup_bytes(&self, bytes: usize) {
+        self.shared.dedup.bytes.set(gauge(bytes));
     }
 
     /// Sets how many requests wait for the journal's writer.

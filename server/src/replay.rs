@@ -127,7 +127,7 @@ struct Head {
 
 impl Replay {
     pub(crate) fn new(catalog: Arc<Catalog>) -> Replay {
-        let measure = catalog::measure(&catalog, &Limits::default());
+        let measure = catalog::measure(&catalog, &Limits::default(), None);
         let known = Arc::new(Known::default());
         let mut live = Live::new(catalog, Arc::clone(&known));
         live.keep_minutes();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use collector::FingerprintKey;
 use slo_specs::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -18,7 +19,8 @@ use crate::catalog;
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, Listen};
-use crate::fold::Folder;
+use crate::dedup::{Bounds, Dedup, Seen};
+use crate::fold::{Folder, request_horizon_s};
 use crate::journal::queue::{JournalHandle, Queued};
 use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
@@ -124,10 +126,9 @@ impl Server {
         let resumed = resume(&store, Arc::clone(&catalog), now.as_second())
             .await
             .map_err(|error| unreadable(&config.location, error))?;
-        let measure = Arc::new(ArcSwap::from_pointee(catalog::measure(
-            &catalog,
-            &config.counting,
-        )));
+        let (seen, key) = seen(&store, &config, &metrics).await?;
+        let measure = catalog::measure(&catalog, &config.counting, key.as_ref());
+        let measure = Arc::new(ArcSwap::from_pointee(measure));
         let (journal, queue) = JournalHandle::new(QUEUE_REQUESTS);
         let (owed, senders) = (journal.owed().clone(), Senders::default());
         metrics.ledger(locked(&resumed.live).classes());
@@ -152,13 +153,12 @@ impl Server {
             health: health.clone(),
             metrics: metrics.clone(),
         };
-        let live = Arc::clone(&resumed.live);
         let wired = Wired {
             owed,
             ingest: config.ingest_slo.then(Ingest::new).map(Arc::new),
             senders,
             store,
-            live,
+            live: Arc::clone(&resumed.live),
             snapshots,
             metrics,
             health,
@@ -167,7 +167,7 @@ impl Server {
         };
         let reloader = Reloader::new(&config, &files, catalog, &wired.problems);
         server
-            .start_tasks(&config, &wired, resumed, queue, reloader)
+            .start_tasks(&config, &wired, (resumed, seen), queue, reloader)
             .await?;
         server.listen(sockets, parts, wired);
         Ok(server)
@@ -177,7 +177,7 @@ impl Server {
         &mut self,
         config: &Config,
         wired: &Wired,
-        resumed: Resumed,
+        (resumed, seen): (Resumed, Option<Seen>),
         queue: mpsc::Receiver<Queued>,
         (reloader, proposed): (Reloader, mpsc::Receiver<Arc<slo_specs::Catalog>>),
     ) -> anyhow::Result<()> {
@@ -190,7 +190,7 @@ impl Server {
         let max_future = config.counting.max_future;
         let now_s = SystemClock.now().as_second();
         let resent = Resent::load(wired.store.clone(), max_future, now_s).await?;
-        let writer = Writer::new(wired, resumed.known, resumed.streams, resent);
+        let writer = Writer::new(wired, resumed.known, resumed.streams, resent, seen);
         self.tasks.spawn(writer.run(queue));
         let folder = Folder::new(
             wired.store.clone(),
@@ -345,6 +345,30 @@ impl Sockets {
             web: self.web.local_addr()?,
         })
     }
+}
+
+/// The spans counted before and what tells them apart, if that is wanted; else what is left of them is dropped.
+async fn seen(
+    store: &Store,
+    config: &Config,
+    metrics: &Metrics,
+) -> anyhow::Result<(Option<Seen>, Option<FingerprintKey>)> {
+    let late_s = i64::try_from(config.counting.max_late.as_secs()).unwrap_or(i64::MAX);
+    metrics.dedup_horizon("request", request_horizon_s(late_s));
+    let state = store.span_state().await?;
+    if config.dedup == Dedup::Request {
+        if state.since_s != 0 {
+            store.clear_spans().await?;
+        }
+        return Ok((None, None));
+    }
+    let bounds = Bounds {
+        max_late: config.counting.max_late,
+        max_bytes: config.dedup_bytes,
+    };
+    let now_s = SystemClock.now().as_second();
+    let seen = Seen::load(store, bounds, now_s).await?;
+    Ok((Some(seen), Some(FingerprintKey::new(&state.secret))))
 }
 
 async fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {

@@ -26,8 +26,9 @@ use std::time::Duration;
 pub use damage::{Quarantined, RowKey};
 pub use error::{OpenError, StoreError};
 pub use rows::{
-    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, Delivery, Demand, Fold, Group, History,
-    HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, SliceRow, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, Fold, Group,
+    History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, Prints, SliceRow,
+    SpanState, TallyRow, Tier, Trim,
 };
 
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
@@ -155,6 +156,74 @@ impl Store {
         kept!(self, journal::fold(fold))?;
         failpoint!("store.fold.unanswered", StoreError::TimedOut { seconds: 0 });
         Ok(())
+    }
+
+    /// What is known about fingerprints of spans.
+    pub async fn span_state(&self) -> Result<SpanState, StoreError> {
+        on_engine!(self, spans::span_state())
+    }
+
+    /// Notes since when every counted span has a fingerprint, Unix seconds.
+    pub async fn set_spans_since(&self, since_s: i64) -> Result<(), StoreError> {
+        on_engine!(self, spans::set_spans_since(since_s))
+    }
+
+    /// Forgets all fingerprints: spans are no longer told apart.
+    pub async fn clear_spans(&self) -> Result<(), StoreError> {
+        on_engine!(self, spans::clear_spans())
+    }
+
+    /// Parts with fingerprints as committed.
+    pub async fn span_parts(&self) -> Result<Vec<i64>, StoreError> {
+        on_engine!(self, spans::span_parts())
+    }
+
+    /// Fingerprints of a part as committed, by seq, oldest first.
+    pub async fn span_commits(&self, part: i64) -> Result<Vec<(i64, Prints)>, StoreError> {
+        on_engine!(self, spans::span_commits(part))
+    }
+
+    /// Every chunk of sorted fingerprints, in order.
+    pub async fn span_chunk_ids(&self) -> Result<Vec<ChunkId>, StoreError> {
+        on_engine!(self, spans::span_chunk_ids())
+    }
+
+    /// Those of the named chunks that exist; their fingerprints rise.
+    pub async fn span_chunks(
+        &self,
+        wanted: &[ChunkId],
+    ) -> Result<Vec<(ChunkId, Prints)>, StoreError> {
+        on_engine!(self, spans::span_chunks(wanted))
+    }
+
+    /// Inserts or replaces chunks of sorted fingerprints.
+    pub async fn put_span_chunks(&self, chunks: &[(ChunkId, Vec<u8>)]) -> Result<(), StoreError> {
+        on_engine!(self, spans::put_span_chunks(chunks))
+    }
+
+    /// Deletes fingerprints of a part as committed up to a seq: they are sorted now. Returns the number of rows.
+    pub async fn drop_span_commits(&self, part: i64, upto_seq: i64) -> Result<u64, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => {
+                sqlite::statements::spans::drop_span_commits(engine, part, upto_seq).await
+            }
+            Engine::Postgres(engine) => {
+                postgres::statements::spans::drop_span_commits(engine, part, upto_seq).await
+            }
+        }
+    }
+
+    /// Deletes all fingerprints of parts before this one, and remembers, first, that they are gone. Returns the
+    /// number of rows.
+    pub async fn forget_spans(&self, before_part: i64) -> Result<u64, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => {
+                sqlite::statements::spans::forget_spans(engine, before_part).await
+            }
+            Engine::Postgres(engine) => {
+                postgres::statements::spans::forget_spans(engine, before_part).await
+            }
+        }
     }
 
     /// Slices with `after_s < end_s <= upto_s`, of all services or of these, by end and service.

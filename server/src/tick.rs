@@ -126,7 +126,11 @@ impl Ticker {
     /// Judges another catalog over the same history.
     async fn change_catalog(&mut self, catalog: Arc<Catalog>, now: Timestamp) {
         // First what is measured, so that what is counted from now on has the new dimensions.
-        let measure = catalog::measure(&catalog, &self.counting);
+        let measure = catalog::measure(
+            &catalog,
+            &self.counting,
+            self.measure.load().fingerprints.as_ref(),
+        );
         self.measure.store(Arc::new(measure));
         failpoint!("reload.measured");
         if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {

@@ -3,6 +3,7 @@
 mod chaos;
 mod classes;
 mod crash;
+mod dedup;
 mod demo;
 mod deploy;
 mod harness;

@@ -13,6 +13,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::delta;
 use crate::measure::Measure;
 use crate::point::Point;
+use crate::recount::{SpanRecord, Spans};
 use crate::series::{Known, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
@@ -28,6 +29,8 @@ pub(crate) struct Fold<'m> {
     pub(crate) latest_counted_nanos: Option<u64>,
     pub(crate) interning: Interning<'m>,
     pub(crate) accounts: Accounts,
+    /// Each counted span by itself, if spans are told apart.
+    pub(crate) spans: Vec<SpanRecord>,
     pub(crate) points: Vec<Point>,
     /// Who sent the spans so far.
     pub(crate) senders: Vec<Sender>,
@@ -130,6 +133,7 @@ impl<'m> Fold<'m> {
             latest_counted_nanos: None,
             interning: Interning::new(known),
             accounts: Accounts::new(&measure.thresholds),
+            spans: Vec::new(),
             points: Vec::new(),
             senders: Vec::new(),
             resource: Resource::default(),
@@ -303,6 +307,13 @@ impl<'m> Fold<'m> {
         self.end_resource();
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
+        for span in &mut self.spans {
+            let position = usize::try_from(span.series.0).ok();
+            let resolved = position.and_then(|position| resolution.by_position.get(position));
+            span.series = resolved.map_or(SeriesId::default(), |resolved| resolved.id);
+            span.overflowed = resolved.is_some_and(|resolved| resolved.overflowed);
+        }
+        let spans = Spans::new(self.spans, self.accounts.emptied());
         let mut overflowed = false;
         let mut entries = Vec::new();
         let mut taken = Vec::with_capacity(resolution.by_position.len());
@@ -340,6 +351,7 @@ impl<'m> Fold<'m> {
         Ok(Decoded {
             entries: delta::merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?,
             taken,
+            spans,
             points: self.points,
             new_series: resolution.fresh,
             senders: self.senders,

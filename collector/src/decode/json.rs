@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::decode::fold::Fold;
 use crate::decode::json::values::{any, attributes};
-use crate::decode::spans::{IdCheck, Span};
+use crate::decode::spans::{SentId, Span};
 use crate::decode::{Broken, Decoded, RequestError, repaired};
 use crate::json::Json;
 use crate::series::{SpanKind, SpanStatus};
@@ -225,7 +225,7 @@ fn status(json: &mut Json<'_>) -> Result<SpanStatus, Broken> {
     Ok(status)
 }
 
-fn id(json: &mut Json<'_>, length: usize) -> Result<IdCheck, Broken> {
+fn id(json: &mut Json<'_>, length: usize) -> Result<SentId, Broken> {
     let text = json.text()?.unwrap_or(Cow::Borrowed(""));
-    Ok(IdCheck::of_hex(&text, length))
+    Ok(SentId::of_hex(&text, length))
 }

@@ -6,7 +6,7 @@ mod values;
 
 use crate::decode::fold::Fold;
 use crate::decode::protobuf::values::{key_of, value_in};
-use crate::decode::spans::{IdCheck, Span};
+use crate::decode::spans::{SentId, Span};
 use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::series::{SpanKind, SpanStatus};
 use crate::wire::{Field, Message};
@@ -145,8 +145,8 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
     let mut left = fold.measure.limits.max_attributes;
     while let Some((number, field)) = message.next()? {
         match (number, field) {
-            (1, Field::Bytes(id)) => span.trace = IdCheck::of(id, 16),
-            (2, Field::Bytes(id)) => span.id = IdCheck::of(id, 8),
+            (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
+            (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
             (5, Field::Bytes(name)) => span.name = lossy(name),
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
             (7, Field::Fixed64(start)) => span.start_nanos = start,

@@ -9,6 +9,7 @@ use crate::delta::Entry;
 use crate::histogram::{HIGHEST_US, SparseHistogram, index_of};
 use crate::measure::{Subject, Threshold};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
+use crate::recount::SpanRecord;
 use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
 use crate::slice::Slice;
 
@@ -20,26 +21,26 @@ pub(crate) struct Span<'a> {
     pub(crate) status: SpanStatus,
     pub(crate) start_nanos: u64,
     pub(crate) end_nanos: u64,
-    pub(crate) trace: IdCheck,
-    pub(crate) id: IdCheck,
+    pub(crate) trace: SentId,
+    pub(crate) id: SentId,
     /// A field was broken or had a value of the wrong type.
     pub(crate) mistaken: bool,
 }
 
-/// Whether an id is usable; absent ones are not.
+/// A trace or span id as a number; 0 if it is absent or not usable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct IdCheck(bool);
+pub(crate) struct SentId(u128);
 
 /// The counts of the request under way, by position of series.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Accounts {
     bounds: Arc<[Bound]>,
     /// For each bound, the longest duration in nanoseconds that it holds; −1 if none.
-    longest: Vec<i64>,
+    longest: Arc<[i64]>,
     by_series: Vec<Vec<Account>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Account {
     slice: Slice,
     count: u64,
@@ -49,16 +50,28 @@ struct Account {
     clamped: u64,
 }
 
-impl IdCheck {
-    /// An id of `length` bytes that are not all zero.
-    pub(crate) fn of(id: &[u8], length: usize) -> IdCheck {
-        IdCheck(id.len() == length && id.iter().any(|byte| *byte != 0))
+impl SentId {
+    /// An id of `length` bytes (at most 16) that are not all zero.
+    pub(crate) fn of(id: &[u8], length: usize) -> SentId {
+        if id.len() != length {
+            return SentId(0);
+        }
+        let mut bytes = [0; 16];
+        bytes[16 - length..].copy_from_slice(id);
+        SentId(u128::from_be_bytes(bytes))
     }
 
     /// An id of `length` bytes in hexadecimal, in either case.
-    pub(crate) fn of_hex(id: &str, length: usize) -> IdCheck {
+    pub(crate) fn of_hex(id: &str, length: usize) -> SentId {
         let digits = id.bytes().all(|digit| digit.is_ascii_hexdigit());
-        IdCheck(id.len() == 2 * length && digits && id.bytes().any(|digit| digit != b'0'))
+        if id.len() != 2 * length || !digits {
+            return SentId(0);
+        }
+        SentId(u128::from_str_radix(id, 16).unwrap_or_default())
+    }
+
+    pub(crate) fn number(self) -> u128 {
+        self.0
     }
 }
 
@@ -103,9 +116,21 @@ impl Fold<'_> {
         self.classes.counted.note(bad);
         self.build_span_key(span);
         let position = self.interning.position(&self.key);
+        let slice = Slice::containing(counted_at);
         let nanos = span.end_nanos - span.start_nanos;
-        self.accounts
-            .add(position, Slice::containing(counted_at), nanos);
+        self.accounts.add(position, slice, nanos);
+        if let Some(key) = &self.measure.fingerprints {
+            self.spans.push(SpanRecord {
+                fingerprint: key.fingerprint(span),
+                end_seconds: u32::try_from(span.end_nanos / 1_000_000_000).unwrap_or(u32::MAX),
+                slice,
+                series: SeriesId(position as u64),
+                nanos,
+                bad,
+                clamped: counted_at != span.end_nanos,
+                overflowed: false,
+            });
+        }
     }
 
     fn build_span_key(&mut self, span: &Span<'_>) {
@@ -141,9 +166,9 @@ impl Span<'_> {
     fn fault(&self) -> Option<&'static str> {
         if self.mistaken {
             Some(UNREADABLE)
-        } else if self.trace != IdCheck(true) {
+        } else if self.trace == SentId(0) {
             Some("invalid trace id")
-        } else if self.id != IdCheck(true) {
+        } else if self.id == SentId(0) {
             Some("invalid span id")
         } else if self.end_nanos == 0 {
             Some("no end time")
@@ -176,7 +201,16 @@ impl Accounts {
         }
     }
 
-    fn add(&mut self, position: usize, slice: Slice, nanos: u64) {
+    /// No counts yet, for spans at the same bounds.
+    pub(crate) fn emptied(&self) -> Accounts {
+        Accounts {
+            bounds: Arc::clone(&self.bounds),
+            longest: Arc::clone(&self.longest),
+            by_series: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, position: usize, slice: Slice, nanos: u64) {
         if position >= self.by_series.len() {
             self.by_series.resize_with(position + 1, Vec::new);
         }

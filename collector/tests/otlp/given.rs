@@ -119,6 +119,7 @@ pub(crate) fn measure() -> Measure {
             threshold(Subject::Metric("latency".to_owned()), 100.0, true),
         ],
         limits: Limits::default(),
+        fingerprints: None,
     }
 }
 

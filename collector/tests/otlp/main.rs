@@ -17,3 +17,4 @@ mod spans;
 mod states;
 mod stored;
 mod sums;
+mod told_apart;

@@ -122,6 +122,7 @@ impl Bench {
             requests: vec![(hash(self.commits), Vec::new())],
             series: self.resumed.known.all().into_iter().map(stored).collect(),
             delta: delta.encode(),
+            prints: Vec::new(),
         };
         let seq = self.store.commit(&group).await.unwrap();
         locked(&self.resumed.live).apply(seq, delta);

@@ -88,7 +88,7 @@ impl Bench {
         let resent = Resent::load(store.clone(), max_future, now.as_second())
             .await
             .unwrap();
-        let writer = Writer::new(&wired, resumed.known, resumed.streams, resent);
+        let writer = Writer::new(&wired, resumed.known, resumed.streams, resent, None);
         Bench {
             handle,
             writing: JoinSet::from_iter([writer.run(queue)]),

@@ -16,6 +16,7 @@ use super::resent::{Candidate, Resent};
 use crate::builtin::Ingest;
 use crate::classes::Owed;
 use crate::clock::SystemClock;
+use crate::dedup::Seen;
 use crate::live::{Live, sum};
 use crate::metrics::Metrics;
 use crate::probes::Health;
@@ -45,6 +46,8 @@ pub(crate) struct Writer {
     known: Arc<Known>,
     streams: Streams,
     resent: Resent,
+    /// Spans counted before, if spans are told apart.
+    seen: Option<Seen>,
     metrics: Metrics,
     health: Health,
     clock: SystemClock,
@@ -71,6 +74,7 @@ impl Writer {
         known: Arc<Known>,
         streams: Streams,
         resent: Resent,
+        seen: Option<Seen>,
     ) -> Writer {
         Writer {
             store: wired.store.clone(),
@@ -78,6 +82,7 @@ impl Writer {
             known,
             streams,
             resent,
+            seen,
             metrics: wired.metrics.clone(),
             health: wired.health.clone(),
             clock: SystemClock,
@@ -100,7 +105,10 @@ impl Writer {
                     self.metrics.queue_depth(queue.len());
                     self.commit_group(std::mem::take(&mut group)).await;
                 }
-                Err(_) if self.owed.is_empty() => self.try_store().await,
+                Err(_) if self.owed.is_empty() => {
+                    self.try_store().await;
+                    self.maintain_seen().await;
+                }
                 Err(_) => self.commit_group(Vec::new()).await,
             }
             self.health.writer_beat();
@@ -121,6 +129,16 @@ impl Writer {
         }
     }
 
+    /// What is due of the spans counted before, which only commits that are certain may show.
+    async fn maintain_seen(&mut self) {
+        if let Some(seen) = &mut self.seen
+            && !self.in_doubt
+        {
+            seen.maintain(self.clock.now().as_second(), &self.metrics)
+                .await;
+        }
+    }
+
     async fn commit_group(&mut self, group: Vec<Queued>) {
         if self.in_doubt
             && let Err(error) = self.catch_up().await
@@ -128,11 +146,14 @@ impl Writer {
             self.owed.add(&shed(&group));
             return self.refuse(replies(group), &error);
         }
+        self.maintain_seen().await;
         match self.counted_before(&group).await {
             Ok(stored) => {
-                let (fresh, resent) = self.sort(group, &stored);
-                if !fresh.is_empty() || !self.owed.is_empty() {
-                    self.commit_fresh(fresh).await;
+                let (mut fresh, resent) = self.sort(group, &stored);
+                match self.settle(&mut fresh).await {
+                    Ok(_) if fresh.is_empty() && self.owed.is_empty() => {}
+                    Ok(prints) => self.commit_fresh(fresh, prints).await,
+                    Err(error) => self.refuse_fresh(fresh, &error),
                 }
                 // Their spans are classed by now; what they were answered once holds whatever
                 // became of this commit.
@@ -196,7 +217,17 @@ impl Writer {
         (fresh, resent)
     }
 
-    async fn commit_fresh(&mut self, fresh: Vec<Fresh>) {
+    /// Takes spans that were counted before out of the requests; gives the others' fingerprints.
+    async fn settle(&mut self, fresh: &mut [Fresh]) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let Some(seen) = &mut self.seen else {
+            return Ok(Vec::new());
+        };
+        let requests = fresh.iter_mut();
+        let requests = requests.map(|fresh| &mut fresh.queued.submission.decoded);
+        seen.settle(requests.collect()).await
+    }
+
+    async fn commit_fresh(&mut self, fresh: Vec<Fresh>, prints: Vec<(i64, Vec<u8>)>) {
         let now = self.clock.now();
         let started = tokio::time::Instant::now();
         if now.as_second() >= self.next_trim_s {
@@ -218,13 +249,19 @@ impl Writer {
             gathered.add_ingest(ingest, &self.known, now.as_second());
         }
         let delta = gathered.delta(&self.streams);
-        let group = gathered.group(self.resent.received_s(now.as_second()), &delta);
+        let group = Group {
+            prints,
+            ..gathered.group(self.resent.received_s(now.as_second()), &delta)
+        };
         failpoint!("journal.gathered");
         match self.store.commit(&group).await {
             Ok(seq) => {
                 self.streams.keep();
                 let hashes = group.requests.iter().map(|(hash, _)| hash);
                 self.resent.insert(group.received_s, hashes);
+                if let Some(seen) = &mut self.seen {
+                    seen.committed(seq, &group.prints);
+                }
                 for (id, key) in gathered.series {
                     self.known.insert(id, key);
                 }
@@ -293,6 +330,9 @@ impl Writer {
             self.apply(row.seq, delta);
         }
         self.resent.reload(self.clock.now().as_second()).await?;
+        if let Some(seen) = &mut self.seen {
+            seen.reload().await?;
+        }
         self.in_doubt = false;
         Ok(())
     }
@@ -300,6 +340,16 @@ impl Writer {
     fn count_resent(&self, queued: &Queued) {
         let Submission { kind, decoded, .. } = &queued.submission;
         self.owed.note(*kind, &decoded.classes.all_duplicate());
+    }
+
+    fn refuse_fresh(&self, fresh: Vec<Fresh>, error: &StoreError) {
+        let mut replies = Vec::with_capacity(fresh.len());
+        for Fresh { queued, copies } in fresh {
+            let shed = queued.submission.decoded.classes.all_shed();
+            self.owed.note(queued.submission.kind, &shed);
+            replies.extend(copies.into_iter().chain([queued.reply]));
+        }
+        self.refuse(replies, error);
     }
 
     fn refuse(&self, replies: Vec<Reply>, error: &StoreError) {
@@ -380,6 +430,7 @@ impl Gathered {
                 .map(|(id, key)| (id.0.cast_signed(), key.encode()))
                 .collect(),
             delta: delta.encode(),
+            prints: Vec::new(),
         }
     }
 

@@ -11,8 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::classes::ClassCounters;
 use super::labels::{
-    DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels, TableLabels,
-    WindowLabels,
+    DedupLabels, DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels,
+    TableLabels, WindowLabels,
 };
 
 /// Bounds of latencies, in seconds: a commit takes some milliseconds, a held request up to 8 s.
@@ -48,6 +48,11 @@ pub(super) struct Stored {
     pub(super) room: Gauge,
     pub(super) quarantined: Family<TableLabels, Gauge>,
     pub(super) unclean: Gauge,
+}
+
+pub(super) struct Dedup {
+    pub(super) horizon: Family<DedupLabels, Gauge>,
+    pub(super) bytes: Gauge,
 }
 
 pub(super) struct Evaluation {
@@ -168,6 +173,28 @@ impl Stored {
             stored.unclean.clone(),
         );
         stored
+    }
+}
+
+impl Dedup {
+    pub(super) fn register(registry: &mut Registry) -> Dedup {
+        let dedup = Dedup {
+            horizon: Family::default(),
+            bytes: Gauge::default(),
+        };
+        registry.register_with_unit(
+            "dedup_horizon",
+            "How old what was counted may be to be recognised when it comes again",
+            Unit::Seconds,
+            dedup.horizon.clone(),
+        );
+        registry.register_with_unit(
+            "dedup",
+            "Memory that fingerprints of counted spans take",
+            Unit::Bytes,
+            dedup.bytes.clone(),
+        );
+        dedup
     }
 }
 

@@ -84,6 +84,11 @@ pub(super) struct SignalLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct DedupLabels {
+    by: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct RequestLabels {
     signal: &'static str,
     transport: &'static str,
@@ -144,6 +149,12 @@ impl RequestLabels {
             transport: transport.as_str(),
             outcome: outcome.as_str(),
         }
+    }
+}
+
+impl DedupLabels {
+    pub(super) fn new(by: &'static str) -> DedupLabels {
+        DedupLabels { by }
     }
 }
 

@@ -12,6 +12,7 @@ mod damage;
 mod incoming;
 mod opening;
 mod paging;
+mod spans;
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -37,6 +38,10 @@ async fn contract(place: impl AsyncFn() -> Place) {
     incoming::any_service_name_can_be_stored(&place().await.open().await).await;
     incoming::retention_deletes_what_is_older_and_nothing_else(&place().await.open().await).await;
     incoming::tallies_of_other_indicators_are_forgotten(&place().await.open().await).await;
+    spans::a_commit_keeps_the_fingerprints_of_its_spans(&place().await.open().await).await;
+    spans::sorted_fingerprints_are_found_by_chunk(&place().await.open().await).await;
+    spans::forgetting_takes_whole_parts_and_remembers_that(&place().await.open().await).await;
+    spans::the_secret_stays_and_is_its_own(&place().await, &place().await).await;
     paging::a_transition_is_all_or_nothing(&place().await.open().await).await;
     paging::incidents_have_numbers_of_their_own_and_a_history(&place().await).await;
     paging::pages_of_one_incident_wait_for_each_other(&place().await.open().await).await;
@@ -64,6 +69,7 @@ fn group(hashes: &[u8]) -> Group {
             .collect(),
         series: vec![(-5, b"series".to_vec())],
         delta: hashes.to_vec(),
+        prints: Vec::new(),
     }
 }
 

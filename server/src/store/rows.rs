@@ -55,6 +55,25 @@ pub struct Group {
     pub series: Vec<(i64, Vec<u8>)>,
     /// What all of them together counted.
     pub delta: Vec<u8>,
+    /// Fingerprints of the spans among it by part, 8 bytes each; no part twice.
+    pub prints: Vec<(i64, Vec<u8>)>,
+}
+
+/// Names a chunk of sorted fingerprints: part, run, and the first fingerprint with its highest bit inverted.
+pub type ChunkId = (i64, i64, i64);
+
+/// Fingerprints of a row, 8 bytes each; none if the row is damaged.
+pub type Prints = Option<Vec<u8>>;
+
+/// What the store knows about fingerprints of spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanState {
+    /// What they are made with; never changes.
+    pub secret: [u8; 16],
+    /// Since when every counted span has one, Unix seconds; 0: spans are not told apart.
+    pub since_s: i64,
+    /// Those of parts before this one are gone.
+    pub forgotten_part: i64,
 }
 
 /// What one group commit counted.

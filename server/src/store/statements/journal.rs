@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Engine, ROWS, Writing, run, slices, tallies};
+use super::{Connection, Db, Engine, ROWS, Writing, run, slices, spans, tallies};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::hashes::{sealed, unsealed};
@@ -42,7 +42,7 @@ pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreE
         .iter()
         .filter(|(_, answer)| !answer.is_empty());
     let answers: Vec<_> = answers.collect();
-    if answers.is_empty() && group.series.is_empty() {
+    if answers.is_empty() && group.series.is_empty() && group.prints.is_empty() {
         // One statement is a transaction by itself: the usual case costs one trip to the database.
         let mut writing = Writing::single(engine).await?;
         let seq = insert_journal(&mut writing.connection, group).await?;
@@ -54,6 +54,7 @@ pub(crate) async fn commit(engine: &Engine, group: &Group) -> Result<i64, StoreE
     insert_series(&mut writing.connection, &group.series).await?;
     failpoint!("store.commit.halfway");
     let seq = insert_journal(&mut writing.connection, group).await?;
+    spans::insert(&mut writing.connection, seq, &group.prints).await?;
     writing.commit().await?;
     Ok(seq)
 }

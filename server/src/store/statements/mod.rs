@@ -10,6 +10,7 @@ pub(crate) mod outbox;
 pub(crate) mod quarantine;
 pub(crate) mod retention;
 pub(crate) mod slices;
+pub(crate) mod spans;
 pub(crate) mod tallies;
 
 use std::borrow::Cow;
