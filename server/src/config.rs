@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use self::document::{Origin, Section};
 use crate::cli::ServeArgs;
 use crate::dedup::Dedup;
+use crate::listen::ConnectionLimits;
 use crate::page::{Receiver, ReceiverDocument};
 use crate::receive::ReceiveLimits;
 use crate::store::Location;
@@ -35,6 +36,8 @@ pub struct Config {
     pub(crate) receivers: Vec<Receiver>,
     /// Bounds of the OTLP listeners.
     pub receive: ReceiveLimits,
+    /// Bounds of connections.
+    pub connections: ConnectionLimits,
     /// Bounds of what is counted.
     pub counting: collector::Limits,
     /// How what was counted before is recognised.
@@ -156,7 +159,7 @@ impl Config {
         let base_url = base_url(args, &mut root, listen, &mut problems);
         let dedup = root.take("dedup", &mut problems);
         let dedup = args.dedup.or(dedup).unwrap_or_default();
-        let (receive, counting, ring_bytes, dedup_bytes) = limits(&mut root, &mut problems);
+        let limits = limits(&mut root, &mut problems);
         let retention = retention(&mut root, &mut problems);
         let telemetry = telemetry(args, &mut root, &mut problems);
         let ingest_slo = root.take("ingest_slo", &mut problems).unwrap_or(true);
@@ -179,11 +182,12 @@ impl Config {
                 listen,
                 base_url,
                 receivers,
-                receive,
-                counting,
+                receive: limits.receive,
+                connections: limits.connections,
+                counting: limits.counting,
                 dedup,
-                dedup_bytes,
-                ring_bytes,
+                dedup_bytes: limits.dedup_bytes,
+                ring_bytes: limits.ring_bytes,
                 retention,
                 ingest_slo,
                 telemetry,
@@ -259,12 +263,26 @@ fn base_url(
     url.trim_end_matches('/').to_owned()
 }
 
-fn limits(
-    root: &mut Section<'_>,
-    problems: &mut Vec<Problem>,
-) -> (ReceiveLimits, collector::Limits, usize, usize) {
+/// The section `limits`.
+struct Limits {
+    receive: ReceiveLimits,
+    connections: ConnectionLimits,
+    counting: collector::Limits,
+    ring_bytes: usize,
+    dedup_bytes: usize,
+}
+
+fn limits(root: &mut Section<'_>, problems: &mut Vec<Problem>) -> Limits {
     let mut section = root.section("limits", problems);
     let mut receive = ReceiveLimits::default();
+    let mut connections = ConnectionLimits::default();
+    if let Some(most) = section.take("connections", problems) {
+        connections.connections = most;
+        connections.per_address = most / 2;
+    }
+    if let Some(most) = section.take("connections_per_address", problems) {
+        connections.per_address = most;
+    }
     let mut counting = collector::Limits::default();
     let mut ring_bytes = crate::ring::DEFAULT_BYTES;
     if let Some(bytes) = section.take("request_bytes", problems) {
@@ -300,7 +318,13 @@ fn limits(
     let dedup_bytes = section.take("dedup_bytes", problems);
     let dedup_bytes = dedup_bytes.unwrap_or(crate::dedup::DEFAULT_BYTES);
     section.finish(problems);
-    (receive, counting, ring_bytes, dedup_bytes)
+    Limits {
+        receive,
+        connections,
+        counting,
+        ring_bytes,
+        dedup_bytes,
+    }
 }
 
 fn retention(root: &mut Section<'_>, problems: &mut Vec<Problem>) -> Retention {

@@ -1,32 +1,47 @@
 //! Serving a router on a listener: HTTP/1 and HTTP/2 on one port, with a bound on everything a client may hold.
 
+mod descriptors;
+mod pool;
 mod preface;
+mod watched;
 
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use pool::Place;
 use preface::PrefaceDeadline;
+use watched::Watched;
+
+pub(crate) use descriptors::{divide, raise as raise_descriptors};
+pub(crate) use pool::Pool;
 
 /// How long accepting pauses when the system has no more file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time in which a connection that must make room says goodbye: what can be written at once.
+const GOODBYE: Duration = Duration::ZERO;
+
+/// Bytes that a client may send on a connection before anybody reads them: what all of them together may make us
+/// hold, whatever the room for requests.
+const WINDOW: u32 = 256 << 10;
+
 /// Bounds on connections. The defaults are the product's; the configuration may change them.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimits {
-    /// Connections served at once; the next ones wait in the listener's backlog. Default 1024.
+    /// Connections at once; for the next one another must go, or it waits in the listener's backlog. Default 1024,
+    /// less when there are few file descriptors.
     pub connections: usize,
+    /// Connections at once from one address. Default 512, at most half of all.
+    pub per_address: usize,
     /// Time for a request's head to arrive, counted from the connection or from the answer before: an HTTP/1
     /// connection that is idle for longer is closed. Default 10 s.
     pub header_time: Duration,
@@ -45,6 +60,7 @@ impl Default for ConnectionLimits {
     fn default() -> ConnectionLimits {
         ConnectionLimits {
             connections: 1024,
+            per_address: 512,
             header_time: Duration::from_secs(10),
             header_bytes: 16 << 10,
             streams: 128,
@@ -55,39 +71,45 @@ impl Default for ConnectionLimits {
 }
 
 /// Serves `router` on `listener` until `stop`; then accepts no more, finishes what is in flight, and returns after
-/// at most `limits.drain_time`.
+/// at most the limits' `drain_time`.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: ConnectionLimits,
+    pool: Pool,
     stop: CancellationToken,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    let builder = builder(&limits);
+    let limits = pool.limits();
+    let builder = builder(limits);
     let mut connections = JoinSet::new();
+    let mut exhausted = false;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(_ended) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &pool) => accepted,
         };
+        while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, slot)) => {
-                let io = PrefaceDeadline::new(stream, limits.header_time);
+            Ok(Some((stream, place))) => {
+                exhausted = false;
                 let connection = Connection {
-                    io,
-                    slot,
+                    io: PrefaceDeadline::new(stream, limits.header_time),
+                    place,
                     builder: builder.clone(),
                     router: router.clone(),
                     stop: stop.clone(),
                 };
                 connections.spawn(connection.run());
             }
+            // Closed: its address has too many.
+            Ok(None) => {}
             // The client's affair: it gave up before it was accepted.
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(error = %error, "a connection could not be accepted");
+                if !std::mem::replace(&mut exhausted, true) {
+                    tracing::warn!(error = %error, "connections cannot be accepted; closing those that do least");
+                }
+                pool.shed_one();
                 sleep(EXHAUSTED_PAUSE).await;
             }
         }
@@ -102,20 +124,14 @@ pub(crate) async fn serve(
     }
 }
 
-/// One more connection, when there is a slot for it.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, _peer) = listener.accept().await?;
+/// One more connection, when there is a place for it; none if its address may have no more.
+async fn accept(listener: &TcpListener, pool: &Pool) -> io::Result<Option<(TcpStream, Place)>> {
+    let (stream, peer) = listener.accept().await?;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection goes without TCP_NODELAY");
     }
-    Ok((stream, slot))
+    let place = pool.admit(peer.ip()).await;
+    Ok(place.map(|place| (stream, place)))
 }
 
 /// Whether accepting failed for this one connection, and not for want of file descriptors or memory.
@@ -131,7 +147,7 @@ fn is_of_connection(error: &io::Error) -> bool {
 /// One connection and what it needs.
 struct Connection {
     io: PrefaceDeadline<TcpStream>,
-    slot: OwnedSemaphorePermit,
+    place: Place,
     builder: auto::Builder<TokioExecutor>,
     router: Router,
     stop: CancellationToken,
@@ -140,7 +156,10 @@ struct Connection {
 impl Connection {
     /// Serves it to its end. Its errors are the client's affair: a reset, a timeout, a breach of the protocol.
     async fn run(self) {
-        let service = TowerToHyperService::new(self.router);
+        let service = Watched {
+            router: self.router,
+            usage: self.place.usage.clone(),
+        };
         let served = self
             .builder
             .serve_connection(TokioIo::new(self.io), service);
@@ -151,11 +170,15 @@ impl Connection {
                 served.as_mut().graceful_shutdown();
                 served.await
             }
+            () = self.place.leave.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                timeout(GOODBYE, served).await.unwrap_or(Ok(()))
+            }
         };
         if let Err(error) = ended {
             tracing::debug!(error = %error, "a connection ended early");
         }
-        drop(self.slot);
+        drop(self.place);
     }
 }
 
@@ -173,6 +196,8 @@ fn builder(limits: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(limits.header_bytes)
         .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         // The rapid-reset attack: streams opened and reset faster than they are accepted.
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(64)

@@ -24,7 +24,7 @@ use crate::fold::{Folder, request_horizon_s};
 use crate::journal::queue::{JournalHandle, Queued};
 use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
-use crate::listen::{self, ConnectionLimits};
+use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
 use crate::page;
 use crate::probes::{self, Health};
@@ -169,7 +169,7 @@ impl Server {
         server
             .start_tasks(&config, &wired, (resumed, seen), queue, reloader)
             .await?;
-        server.listen(sockets, parts, wired);
+        server.listen(&config.connections, sockets, parts, wired);
         Ok(server)
     }
 
@@ -239,8 +239,15 @@ impl Server {
         Ok(())
     }
 
-    fn listen(&mut self, sockets: Sockets, parts: receive::Parts, wired: Wired) {
-        let limits = ConnectionLimits::default();
+    fn listen(
+        &mut self,
+        limits: &ConnectionLimits,
+        sockets: Sockets,
+        parts: receive::Parts,
+        wired: Wired,
+    ) {
+        let (sending, looking) = listen::divide(limits, listen::raise_descriptors());
+        let (sending, looking) = (Pool::new(sending), Pool::new(looking));
         let otlp = receive::router(parts);
         let web = web::router(web::State {
             store: wired.store,
@@ -249,14 +256,14 @@ impl Server {
             stop: self.accepting.clone(),
         })
         .merge(probes::router(wired.health, wired.metrics));
-        for (listener, router) in [
-            (sockets.otlp_grpc, otlp.clone()),
-            (sockets.otlp_http, otlp),
-            (sockets.web, web),
+        for (listener, router, pool) in [
+            (sockets.otlp_grpc, otlp.clone(), sending.clone()),
+            (sockets.otlp_http, otlp, sending),
+            (sockets.web, web, looking),
         ] {
             let stop = self.accepting.clone();
             self.listeners
-                .spawn(listen::serve(listener, router, limits.clone(), stop));
+                .spawn(listen::serve(listener, router, pool, stop));
         }
     }
 

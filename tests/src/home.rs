@@ -23,6 +23,7 @@ pub struct Home {
     directory: TempDir,
     database_url: Option<String>,
     environment: BTreeMap<String, String>,
+    open_files: Option<u32>,
     listeners: OnceLock<Listeners>,
 }
 
@@ -36,6 +37,7 @@ impl Home {
             directory,
             database_url: None,
             environment: BTreeMap::new(),
+            open_files: None,
             listeners: OnceLock::new(),
         })
     }
@@ -79,6 +81,11 @@ allow_private = true
             inbox.url()
         );
         self.config(&(std::fs::read_to_string(path)? + &receiver))
+    }
+
+    /// Lets the processes started from here open so many files and sockets at most.
+    pub fn open_files(&mut self, most: u32) {
+        self.open_files = Some(most);
     }
 
     /// The home's directory.
@@ -165,7 +172,15 @@ allow_private = true
     }
 
     fn command(&self) -> Result<Command> {
-        let mut command = Command::new(binary()?);
+        let mut command = match self.open_files {
+            None => Command::new(binary()?),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(script).arg(binary()?);
+                shell
+            }
+        };
         // Only what is set here: a developer's own SLOBURN_… or OTEL_… must not change a test.
         command
             .env_clear()

@@ -1,5 +1,7 @@
 //! Reading a request's body: bounded in size, in time, and by the memory all requests share.
 
+use std::time::Duration;
+
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,10 +12,13 @@ use super::refusal::Refusal;
 use super::room::Share;
 
 /// Most bytes allocated before they have come: a declared length may be a lie.
-const AT_ONCE: usize = 1 << 20;
+const AT_ONCE: usize = 256 << 10;
 
-/// Reads a body of at most `most` bytes whole. Its room is taken before its bytes are: from the declared length,
-/// else step by step. `early` sees what has come so far and may refuse it before the rest comes.
+/// While others wait for room, so much of a body must come in this time.
+const PRESSED_TIME: Duration = Duration::from_secs(1);
+const PRESSED_BYTES: usize = 64 << 10;
+
+/// Reads a body of at most `most` bytes whole. Its room is taken as it comes, whatever it says that it is. `early` sees what has come so far and may refuse it before the rest comes.
 pub(super) async fn read(
     body: &mut Body,
     most: usize,
@@ -29,14 +34,15 @@ pub(super) async fn read(
     if declared > most {
         return Err(too_large());
     }
-    share.grow_to(declared.max(1)).await?;
-    let started = Instant::now();
-    let mut bytes = Vec::with_capacity(declared.min(AT_ONCE));
+    let mut pace = Pace::new(limits);
+    let mut bytes = Vec::new();
     loop {
-        let deadline = started + limits.body_deadline(bytes.len());
-        let frame = timeout_at(deadline, body.frame())
-            .await
-            .map_err(|_| Refusal::Slow)?;
+        let frame = loop {
+            match timeout_at(pace.look_again(bytes.len()), body.frame()).await {
+                Ok(frame) => break frame,
+                Err(_) => pace.check(bytes.len(), share.is_pressed())?,
+            }
+        };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Refusal::Malformed("the body ended early".to_owned()))?;
         let Ok(data) = frame.into_data() else {
@@ -46,12 +52,63 @@ pub(super) async fn read(
             return Err(too_large());
         }
         share.grow_to(bytes.len() + data.len()).await?;
+        if bytes.capacity() == 0 {
+            bytes.reserve_exact(declared.min(AT_ONCE).max(data.len()));
+        }
         bytes.extend_from_slice(&data);
         early(&bytes)?;
+        if share.is_pressed() {
+            pace.check(bytes.len(), true)?;
+        }
     }
     // The ring may keep it for long.
     bytes.shrink_to_fit();
     Ok(bytes)
+}
+
+/// How fast a body comes. While others wait for room, one that hardly comes has to go.
+struct Pace<'a> {
+    limits: &'a ReceiveLimits,
+    started: Instant,
+    /// When it was last found to come, and what had come then.
+    mark: (Instant, usize),
+}
+
+impl<'a> Pace<'a> {
+    fn new(limits: &'a ReceiveLimits) -> Pace<'a> {
+        let started = Instant::now();
+        Pace {
+            limits,
+            started,
+            mark: (started, 0),
+        }
+    }
+
+    fn deadline(&self, bytes: usize) -> Instant {
+        self.started + self.limits.body_deadline(bytes)
+    }
+
+    /// When to look at a body that does not come.
+    fn look_again(&self, bytes: usize) -> Instant {
+        let soon = Instant::now().max(self.mark.0) + PRESSED_TIME;
+        soon.min(self.deadline(bytes))
+    }
+
+    /// [`Refusal::Slow`] if it should have come by now.
+    fn check(&mut self, bytes: usize, pressed: bool) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let (since, before) = self.mark;
+        if now >= self.deadline(bytes) {
+            return Err(Refusal::Slow);
+        }
+        if now >= since + PRESSED_TIME {
+            if pressed && bytes < before + PRESSED_BYTES {
+                return Err(Refusal::Slow);
+            }
+            self.mark = (now, bytes);
+        }
+        Ok(())
+    }
 }
 
 /// Reads and forgets the rest of a refused request's body, within the same bounds. A sender that is still writing

@@ -22,7 +22,7 @@ use super::{Endpoints, Fleet, Service, Shape, Signals};
 use crate::clock::SystemClock;
 use crate::demo::traffic::{Traffic, Visit};
 use crate::journal::queue::{JournalHandle, Queued, Submission};
-use crate::listen::{self, ConnectionLimits};
+use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
 use crate::receive::{self, ReceiveLimits};
 use crate::ring::Ring;
@@ -222,7 +222,7 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
     let serving = listen::serve(
         listener,
         receive::router(parts),
-        ConnectionLimits::default(),
+        Pool::new(ConnectionLimits::default()),
         stop.clone(),
     );
     let mut tasks = JoinSet::new();

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Parts, ReceiveLimits, router};
 use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Queued, Refused};
-use crate::listen::{ConnectionLimits, serve};
+use crate::listen::{ConnectionLimits, Pool, serve};
 use crate::metrics::Metrics;
 use crate::ring::Ring;
 
@@ -78,7 +78,12 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, router(parts), connections, stop.clone()));
+        tasks.spawn(serve(
+            listener,
+            router(parts),
+            Pool::new(connections),
+            stop.clone(),
+        ));
         Served {
             address,
             queue: Some(queue),
