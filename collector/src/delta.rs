@@ -36,12 +36,14 @@ pub struct Delta {
 
 impl Delta {
     /// Adds what one request measured: entries in any order. On overflow nothing is changed.
-    pub fn add(&mut self, entries: &[Entry], classes: &Ledger) -> Result<(), CountOverflow> {
+    pub fn add(&mut self, entries: Vec<Entry>, classes: &Ledger) -> Result<(), CountOverflow> {
         let mut sum = self.classes;
         sum.merge(classes)?;
-        let mut all = Vec::with_capacity(self.entries.len() + entries.len());
-        all.extend(self.entries.iter().chain(entries).cloned());
-        self.entries = merged(all)?;
+        self.entries = if self.entries.is_empty() {
+            merged(entries)?
+        } else {
+            merged(self.entries.iter().cloned().chain(entries).collect())?
+        };
         self.classes = sum;
         Ok(())
     }
@@ -49,7 +51,7 @@ impl Delta {
     /// Adds a later delta: counts are summed, its stream states replace earlier ones. On overflow
     /// nothing is changed.
     pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
-        self.add(&later.entries, &later.classes)?;
+        self.add(later.entries.clone(), &later.classes)?;
         for (id, state) in &later.streams {
             self.set_stream(*id, state.clone());
         }

@@ -102,25 +102,45 @@ impl SparseHistogram {
     /// it before.
     pub fn merge(&mut self, other: &SparseHistogram) {
         self.clamped += other.clamped;
-        if self.bins.is_empty() {
-            self.bins.clone_from(&other.bins);
-            return;
-        }
-        let mut merged = Vec::with_capacity(self.bins.len() + other.bins.len());
-        let mut theirs = other.bins.iter().peekable();
-        for bin in &self.bins {
-            while let Some(other) = theirs.next_if(|other| other.index < bin.index) {
-                merged.push(*other);
+        // Bins that are there already grow where they are; most are, once a slice has filled up.
+        let mut from = 0;
+        let mut absent = 0;
+        for theirs in &other.bins {
+            match self.bins[from..].binary_search_by_key(&theirs.index, |bin| bin.index) {
+                Ok(at) => {
+                    from += at + 1;
+                    self.bins[from - 1].count += theirs.count;
+                }
+                Err(at) => {
+                    from += at;
+                    absent += 1;
+                }
             }
-            let same = theirs.next_if(|other| other.index == bin.index);
-            let more = same.map_or(0, |other| other.count);
-            merged.push(Bin {
-                index: bin.index,
-                count: bin.count + more,
-            });
         }
-        merged.extend(theirs.copied());
-        self.bins = merged;
+        if absent > 0 {
+            self.insert_absent(other, absent);
+        }
+    }
+
+    /// Puts the other's bins that are not here in their places, from the highest down, so that each bin moves once.
+    fn insert_absent(&mut self, other: &SparseHistogram, absent: usize) {
+        let mut mine = self.bins.len();
+        let mut free = mine + absent;
+        self.bins.resize(free, Bin { index: 0, count: 0 });
+        for theirs in other.bins.iter().rev() {
+            while mine > 0 && self.bins[mine - 1].index > theirs.index {
+                mine -= 1;
+                free -= 1;
+                self.bins[free] = self.bins[mine];
+            }
+            if mine == 0 || self.bins[mine - 1].index < theirs.index {
+                free -= 1;
+                self.bins[free] = *theirs;
+            }
+            if free == mine {
+                return;
+            }
+        }
     }
 
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {

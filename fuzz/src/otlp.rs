@@ -106,7 +106,7 @@ fn check(kind: Kind, encoding: Encoding, bytes: &[u8]) {
     }
     every_event_is_in_one_class(&classes);
     let mut delta = Delta::default();
-    if delta.add(&entries, &Ledger::of(kind, classes)).is_ok() {
+    if delta.add(entries, &Ledger::of(kind, classes)).is_ok() {
         assert_eq!(Delta::decode(&delta.encode()).as_ref(), Ok(&delta));
     }
 }

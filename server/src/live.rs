@@ -6,13 +6,15 @@
 mod latency;
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
 use collector::{
-    Class, CountOverflow, Delta, Entry, Known, Ledger, Pack, SeriesId, Signal, Slice, SpanKind,
-    SpanStatus, StreamId,
+    Class, CountOverflow, Delta, Entry, Known, Ledger, Measured, Pack, SeriesId, SeriesKey, Signal,
+    Slice, SpanKind, SpanStatus, StreamId,
 };
-use slo_specs::{Catalog, Fingerprint, Objective, Timeline};
+use foldhash::HashMap;
+use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
 
 use self::latency::Latency;
 pub(crate) use self::latency::{MINUTES_S, Quantiles};
@@ -60,6 +62,18 @@ impl Cut {
 }
 
 impl Gathered {
+    /// Adds what a series measured that is not here yet.
+    fn take(&mut self, series: SeriesId, key: &SeriesKey, measured: Measured) {
+        let serves = matches!(key.kind, SpanKind::Server | SpanKind::Consumer);
+        if key.signal == Signal::Spans && serves {
+            self.requests += measured.count();
+            if key.status == SpanStatus::Error {
+                self.failed += measured.count();
+            }
+        }
+        self.pack.series.insert(series, measured);
+    }
+
     pub(crate) fn add(&mut self, other: &Gathered) {
         self.requests += other.requests;
         self.failed += other.failed;
@@ -76,7 +90,8 @@ pub(crate) struct Live {
     index: Index,
     timelines: BTreeMap<Fingerprint, Timeline>,
     latencies: BTreeMap<Fingerprint, Latency>,
-    slices: BTreeMap<(Slice, Arc<str>), Gathered>,
+    /// What each series measured since the last cut.
+    pending: HashMap<(Slice, SeriesId), Measured>,
     streams: BTreeMap<StreamId, Vec<u8>>,
     classes: Ledger,
     applied: i64,
@@ -104,7 +119,7 @@ impl Live {
             index,
             timelines,
             latencies: BTreeMap::new(),
-            slices: BTreeMap::new(),
+            pending: HashMap::default(),
             streams: BTreeMap::new(),
             classes: Ledger::default(),
             applied: 0,
@@ -192,41 +207,60 @@ impl Live {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
         self.streams.extend(delta.streams);
-        for entry in &delta.entries {
-            self.count(entry);
-            self.gather(entry);
+        for of_slice in delta.entries.chunk_by(|one, next| one.slice == next.slice) {
+            self.count(of_slice);
+        }
+        for Entry {
+            series,
+            slice,
+            measured,
+        } in delta.entries
+        {
+            match self.pending.entry((slice, series)) {
+                Place::Vacant(place) => drop(place.insert(measured)),
+                Place::Occupied(mut place) => sum(place.get_mut().merge(&measured), "a slice"),
+            }
         }
     }
 
-    fn count(&mut self, entry: &Entry) {
-        let end = entry.slice.end_seconds();
-        let (roles, indicators) = self.index.counting(entry.series, &self.known);
-        for role in roles {
-            let (fingerprint, indicator) = &indicators[role.indicator];
-            if let Some(timeline) = self.timelines.get_mut(fingerprint) {
-                timeline.add(end, tally(indicator, *role, &entry.measured));
+    /// Adds the entries of one slice to the tallies, summed by indicator first: many series count for each.
+    fn count(&mut self, of_slice: &[Entry]) {
+        let Some(end) = of_slice.first().map(|entry| entry.slice.end_seconds()) else {
+            return;
+        };
+        let mut tallies: Vec<Tally> = vec![Tally::EMPTY; self.index.indicators().len()];
+        for entry in of_slice {
+            let (roles, indicators) = self.index.counting(entry.series, &self.known);
+            for role in roles {
+                let (_, indicator) = &indicators[role.indicator];
+                let more = tally(indicator, *role, &entry.measured);
+                tallies[role.indicator] = tallies[role.indicator].plus(more);
+            }
+        }
+        for ((fingerprint, _), tally) in self.index.indicators().iter().zip(tallies) {
+            if tally != Tally::EMPTY
+                && let Some(timeline) = self.timelines.get_mut(fingerprint)
+            {
+                timeline.add(end, tally);
                 let earliest = self.touched.entry(*fingerprint).or_insert(end);
                 *earliest = end.min(*earliest);
             }
         }
     }
 
-    fn gather(&mut self, entry: &Entry) {
-        let Some(key) = self.known.get(entry.series) else {
-            return;
-        };
-        let gathered = self
-            .slices
-            .entry((entry.slice, Arc::clone(&key.service)))
-            .or_default();
-        let serves = matches!(key.kind, SpanKind::Server | SpanKind::Consumer);
-        if key.signal == Signal::Spans && serves {
-            gathered.requests += entry.measured.count();
-            if key.status == SpanStatus::Error {
-                gathered.failed += entry.measured.count();
+    /// What is pending, by slice and service.
+    fn take_pending(&mut self) -> BTreeMap<(Slice, Arc<str>), Gathered> {
+        let mut slices: BTreeMap<(Slice, Arc<str>), Gathered> = BTreeMap::new();
+        for ((slice, series), measured) in std::mem::take(&mut self.pending) {
+            if let Some(key) = self.known.get(series) {
+                let place = (slice, Arc::clone(&key.service));
+                slices
+                    .entry(place)
+                    .or_default()
+                    .take(series, &key, measured);
             }
         }
-        sum(gathered.pack.add(entry.series, &entry.measured), "a slice");
+        slices
     }
 
     /// Counts a stored slice again, for indicators that were not judged before.
@@ -292,7 +326,7 @@ impl Live {
 
     /// Takes what was counted since the last cut. `now` seals and drops what is old.
     pub(crate) fn cut(&mut self, now: i64) -> Cut {
-        let slices = std::mem::take(&mut self.slices);
+        let slices = self.take_pending();
         for ((slice, _), gathered) in &slices {
             self.record_latencies(None, slice.end_seconds(), 10, &gathered.pack);
         }

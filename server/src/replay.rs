@@ -266,7 +266,7 @@ impl Replay {
         let mut entries = decoded.entries;
         entries.extend(absorbed.entries);
         let mut delta = Delta::default();
-        sum(delta.add(&entries, &Ledger::of(kind, classes)), "a line");
+        sum(delta.add(entries, &Ledger::of(kind, classes)), "a line");
         self.applied += 1;
         self.live.apply(self.applied, delta);
         Ok(())

@@ -77,8 +77,8 @@ proptest! {
         prop_assert_eq!(ledger.spans.shed.bad, all.bad * refused);
 
         let mut delta = Delta::default();
-        delta.add(&[], &ledger).unwrap();
-        delta.add(&[], &Ledger::of(Kind::Metrics, classes)).unwrap();
+        delta.add(Vec::new(), &ledger).unwrap();
+        delta.add(Vec::new(), &Ledger::of(Kind::Metrics, classes)).unwrap();
         let read = Delta::decode(&delta.encode()).unwrap();
         prop_assert_eq!(read.classes.spans, ledger.spans);
         prop_assert_eq!(read.classes.points, classes);

@@ -175,12 +175,12 @@ fn a_count_that_would_not_fit_changes_nothing() {
     };
     let mut delta = collector::Delta::default();
     delta
-        .add(&[entry(u64::MAX)], &collector::Ledger::default())
+        .add(vec![entry(u64::MAX)], &collector::Ledger::default())
         .unwrap();
     let before = delta.clone();
     assert!(
         delta
-            .add(&[entry(1)], &collector::Ledger::default())
+            .add(vec![entry(1)], &collector::Ledger::default())
             .is_err()
     );
     assert_eq!(delta, before);

@@ -15,7 +15,10 @@ fn delta() -> Delta {
     let decoded = decoded(Kind::Traces, &traces("shop", spans.collect()));
     let mut delta = Delta::default();
     delta
-        .add(&decoded.entries, &Ledger::of(Kind::Traces, decoded.classes))
+        .add(
+            decoded.entries.clone(),
+            &Ledger::of(Kind::Traces, decoded.classes),
+        )
         .expect("small counts");
     delta.set_stream(StreamId(9), vec![1, 2, 3]);
     delta.set_stream(StreamId(4), vec![]);

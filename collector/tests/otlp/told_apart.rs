@@ -185,7 +185,7 @@ proptest! {
         settled.settle(&verdicts);
         let encoded = |decoded: &Decoded| {
             let mut delta = Delta::default();
-            delta.add(&decoded.entries, &Ledger::default()).unwrap();
+            delta.add(decoded.entries.clone(), &Ledger::default()).unwrap();
             delta.encode()
         };
         prop_assert_eq!(encoded(&settled), encoded(&rest));

@@ -114,7 +114,9 @@ impl Bench {
             entry(SpanStatus::Error, bad),
         ];
         let mut delta = Delta::default();
-        delta.add(&entries, &collector::Ledger::default()).unwrap();
+        delta
+            .add(entries.into(), &collector::Ledger::default())
+            .unwrap();
         self.commits += 1;
         let stored = |(id, key): (SeriesId, Arc<SeriesKey>)| (id.0.cast_signed(), key.encode());
         let group = Group {

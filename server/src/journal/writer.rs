@@ -447,7 +447,7 @@ impl Gathered {
     fn delta(&mut self, streams: &Streams) -> Delta {
         let mut delta = Delta::default();
         sum(
-            delta.add(&std::mem::take(&mut self.entries), &self.classes),
+            delta.add(std::mem::take(&mut self.entries), &self.classes),
             "a group",
         );
         for id in &self.touched {

@@ -53,7 +53,9 @@ fn count(live: &mut Live, known: &Known, end: i64, status: SpanStatus, events: u
     };
     known.insert(key.id(), Arc::new(key));
     let mut delta = Delta::default();
-    delta.add(&[entry], &collector::Ledger::default()).unwrap();
+    delta
+        .add(vec![entry], &collector::Ledger::default())
+        .unwrap();
     live.apply(live.applied() + 1, delta);
 }
 
