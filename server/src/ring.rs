@@ -13,6 +13,10 @@ use collector::{Encoding, Kind};
 /// Bytes of bodies kept unless configured otherwise: 64 MiB.
 pub(crate) const DEFAULT_BYTES: usize = 64 << 20;
 
+/// Part of the ring that one second may fill: so the ring reaches back a minute at least however much comes, and
+/// most bodies of a flood are let go while they are still in the processor's cache.
+const SECONDS: usize = 60;
+
 /// What an entry costs beside its payload, in bytes, so that a flood of empty requests stays within the bound too.
 const ENTRY_BYTES: usize = 128;
 
@@ -40,6 +44,9 @@ pub(crate) struct Ring {
 struct Shelf {
     entries: VecDeque<Received>,
     bytes: usize,
+    /// The second that was filled last, Unix seconds, and how much of it is taken.
+    second: i64,
+    taken: usize,
 }
 
 impl Ring {
@@ -51,7 +58,26 @@ impl Ring {
         }
     }
 
-    /// Keeps a request, and lets go of the oldest until it fits. One larger than the ring is not kept.
+    /// Whether a request that came at `at` is to be kept: if so its room is taken. The first of a second always is,
+    /// as far as it fits into the ring at all.
+    pub(crate) fn takes(&self, at: Timestamp, payload_bytes: usize) -> bool {
+        let cost = payload_bytes + ENTRY_BYTES;
+        if cost > self.capacity_bytes {
+            return false;
+        }
+        let mut shelf = self.shelf();
+        if shelf.second != at.as_second() {
+            shelf.second = at.as_second();
+            shelf.taken = 0;
+        }
+        let takes = shelf.taken == 0 || shelf.taken + cost <= self.capacity_bytes / SECONDS;
+        if takes {
+            shelf.taken += cost;
+        }
+        takes
+    }
+
+    /// Keeps a request that the ring [takes](Ring::takes), and lets go of the oldest until it fits.
     pub(crate) fn push(&self, received: Received) {
         let cost = cost(&received);
         if cost > self.capacity_bytes {
@@ -123,6 +149,18 @@ mod tests {
     fn seconds(ring: &Ring, kind: Kind) -> Vec<i64> {
         let recent = ring.recent(kind);
         recent.iter().map(|entry| entry.at.as_second()).collect()
+    }
+
+    #[test]
+    fn a_second_fills_a_sixtieth() {
+        let ring = Ring::new(60 * 10_000);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(ring.takes(at(1), 50_000), "the first of a second");
+        assert!(!ring.takes(at(1), 1));
+        let taken = (0..100).filter(|_| ring.takes(at(2), 1_000 - ENTRY_BYTES));
+        assert_eq!(taken.count(), 10);
+        assert!(ring.takes(at(3), 1_000));
+        assert!(!ring.takes(at(4), 600_000), "larger than the ring");
     }
 
     #[test]

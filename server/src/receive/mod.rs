@@ -152,6 +152,8 @@ impl Receive {
             payload,
         };
         let (hash, decoded) = self.decode(&received).await?;
+        let bytes = received.payload.len();
+        let kept = self.parts.ring.takes(received.at, bytes).then_some(received);
         self.parts
             .senders
             .note(&decoded.senders, received.at.as_second());
@@ -162,13 +164,15 @@ impl Receive {
             let submission = Submission {
                 hash,
                 kind: call.kind,
-                bytes: received.payload.len(),
+                bytes,
                 decoded,
             };
             self.parts.journal.submit(submission).await?
         };
-        self.parts.ring.push(received);
-        self.parts.metrics.ring_bytes(self.parts.ring.bytes());
+        if let Some(received) = kept {
+            self.parts.ring.push(received);
+            self.parts.metrics.ring_bytes(self.parts.ring.bytes());
+        }
         Ok(answer)
     }
 
