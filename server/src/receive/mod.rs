@@ -152,11 +152,11 @@ impl Receive {
             payload,
         };
         let (hash, decoded) = self.decode(&received).await?;
-        let bytes = received.payload.len();
-        let kept = self.parts.ring.takes(received.at, bytes).then_some(received);
         self.parts
             .senders
             .note(&decoded.senders, received.at.as_second());
+        let bytes = received.payload.len();
+        let kept = self.parts.ring.takes(received.at, bytes).then_some(received);
         let answer = if call.kind == Kind::Logs {
             self.parts.journal.owed().note(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)
