@@ -52,18 +52,22 @@ impl Delta {
     /// nothing is changed.
     pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
         self.add(later.entries.clone(), &later.classes)?;
-        for (id, state) in &later.streams {
-            self.set_stream(*id, state.clone());
-        }
+        self.set_streams(later.streams.clone());
         Ok(())
     }
 
-    /// Notes the state of a stream, in place of an earlier one.
-    pub fn set_stream(&mut self, id: StreamId, state: Vec<u8>) {
-        match self.streams.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(at) => self.streams[at].1 = state,
-            Err(at) => self.streams.insert(at, (id, state)),
-        }
+    /// Notes states of streams, in place of earlier ones; each stream once.
+    pub fn set_streams(&mut self, states: Vec<(StreamId, Vec<u8>)>) {
+        self.streams.extend(states);
+        // Stable: of one stream the later state stands last.
+        self.streams.sort_by_key(|(id, _)| *id);
+        self.streams.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut earlier.1);
+            }
+            same
+        });
     }
 
     /// The stored form: versioned, with a checksum.

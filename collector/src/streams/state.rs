@@ -2,10 +2,13 @@
 
 use super::Origin;
 use super::running::Running;
-use crate::codec::{CodecError, Reader, put_f64, put_varint, seal, unseal};
+use crate::codec::{CodecError, Reader, put_f64, put_varint, unseal};
 use crate::point::{Buckets, Number, Point, PointValue, Temporality};
 
-const VERSION: u8 = 1;
+/// What a stored state starts with. It has no checksum of its own: the journal row or the row of the stream has one.
+const VERSION: u8 = 2;
+/// The first form, which had.
+const SEALED: u8 = 1;
 /// Intervals of a delta stream with gaps between them that are remembered.
 const MAX_INTERVALS: usize = 64;
 /// Times of observations that are remembered, to tell one that comes out of order from one that
@@ -107,7 +110,8 @@ impl State {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(64);
+        out.push(VERSION);
         match self {
             State::Running(running) => {
                 out.push(1);
@@ -133,11 +137,14 @@ impl State {
                 put_rising(&mut out, &levels.times);
             }
         }
-        seal(VERSION, &out)
+        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<State, CodecError> {
-        let mut reader = unseal(VERSION, bytes)?;
+        let mut reader = match bytes.split_first() {
+            Some((&VERSION, body)) => Reader::new(body),
+            _ => unseal(SEALED, bytes)?,
+        };
         let state = match reader.byte()? {
             1 => State::Running(Running::decode_from(&mut reader)?),
             2 => {

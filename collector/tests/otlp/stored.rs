@@ -20,8 +20,7 @@ fn delta() -> Delta {
             &Ledger::of(Kind::Traces, decoded.classes),
         )
         .expect("small counts");
-    delta.set_stream(StreamId(9), vec![1, 2, 3]);
-    delta.set_stream(StreamId(4), vec![]);
+    delta.set_streams(vec![(StreamId(9), vec![1, 2, 3]), (StreamId(4), vec![])]);
     delta
 }
 
@@ -48,7 +47,7 @@ fn deltas_and_packs_come_back_as_they_were() {
 fn a_later_delta_adds_counts_and_replaces_states() {
     let mut sum = delta();
     let mut later = delta();
-    later.set_stream(StreamId(9), vec![7]);
+    later.set_streams(vec![(StreamId(9), vec![7])]);
     sum.merge(&later).unwrap();
     assert_eq!(sum.classes.spans.received.total, 80);
     assert_eq!(sum.streams, [(StreamId(4), vec![]), (StreamId(9), vec![7])]);

@@ -8,6 +8,7 @@ use collector::{
     Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, Slice, StreamId,
     Streams,
 };
+use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -381,8 +382,8 @@ struct Gathered {
     /// How many spans, and points, each series took.
     spans: Vec<(SeriesId, u64)>,
     points: Vec<SeriesId>,
-    touched: HashSet<StreamId>,
-    series: HashMap<SeriesId, Arc<SeriesKey>>,
+    touched: HashSet<StreamId, RandomState>,
+    series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
     requests: Vec<([u8; 16], Vec<u8>)>,
 }
 
@@ -450,11 +451,8 @@ impl Gathered {
             delta.add(std::mem::take(&mut self.entries), &self.classes),
             "a group",
         );
-        for id in &self.touched {
-            if let Some(state) = streams.encode_state(*id) {
-                delta.set_stream(*id, state);
-            }
-        }
+        let state = |id: &StreamId| Some((*id, streams.encode_state(*id)?));
+        delta.set_streams(self.touched.iter().filter_map(state).collect());
         delta
     }
 }

@@ -156,7 +156,11 @@ impl Receive {
             .senders
             .note(&decoded.senders, received.at.as_second());
         let bytes = received.payload.len();
-        let kept = self.parts.ring.takes(received.at, bytes).then_some(received);
+        let kept = self
+            .parts
+            .ring
+            .takes(received.at, bytes)
+            .then_some(received);
         let answer = if call.kind == Kind::Logs {
             self.parts.journal.owed().note(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)

@@ -9,7 +9,6 @@ use crate::{Encoding, Patch, Template};
 pub struct MetricCfg {
     pub services: usize,
     pub routes: usize,
-    pub tenants: usize,
     /// Points (of each kind chosen) in one request.
     pub points_per_request: usize,
     pub sums: bool,
@@ -29,7 +28,6 @@ impl Default for MetricCfg {
         MetricCfg {
             services: 20,
             routes: 25,
-            tenants: 50,
             points_per_request: 100,
             sums: true,
             histograms: true,
@@ -49,8 +47,9 @@ pub const BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-fn point_attrs(cfg: &MetricCfg, s: usize, r: usize, rng: &mut Rng) -> Vec<(String, Val)> {
-    let (m, route, _) = route(s, r, rng);
+/// Attributes of the `i`th point of a metric: no two of one request are the same.
+fn point_attrs(cfg: &MetricCfg, s: usize, i: usize, rng: &mut Rng) -> Vec<(String, Val)> {
+    let (m, route, _) = route(s, i % cfg.routes, rng);
     let status = if rng.chance(cfg.error_ratio * 5.0) {
         503
     } else {
@@ -64,7 +63,7 @@ fn point_attrs(cfg: &MetricCfg, s: usize, r: usize, rng: &mut Rng) -> Vec<(Strin
         ("network.protocol.version".into(), Val::S("1.1".into())),
         (
             "app.tenant".into(),
-            Val::S(format!("tenant-{:04}", rng.zipf(cfg.tenants as u64))),
+            Val::S(format!("tenant-{:04}", i / cfg.routes)),
         ),
     ]
 }
@@ -86,7 +85,7 @@ pub fn templates(cfg: &MetricCfg, n: usize) -> Vec<Template> {
             let mut sum = Buf::default();
             for i in 0..cfg.points_per_request {
                 let mut p = Buf::default();
-                put_attrs(&mut p, 7, &point_attrs(cfg, s, i % cfg.routes, &mut rng));
+                put_attrs(&mut p, 7, &point_attrs(cfg, s, i, &mut rng));
                 let start = p.fixed64(2, 0);
                 let time = p.fixed64(3, 0);
                 let delta = 1 + rng.below(2 * cfg.samples_per_point as u64);
@@ -126,7 +125,7 @@ pub fn templates(cfg: &MetricCfg, n: usize) -> Vec<Template> {
                 for v in BOUNDS {
                     p.b.extend_from_slice(&v.to_le_bytes());
                 }
-                put_attrs(&mut p, 9, &point_attrs(cfg, s, i % cfg.routes, &mut rng));
+                put_attrs(&mut p, 9, &point_attrs(cfg, s, i, &mut rng));
                 time_patch(&mut p, start, time, cfg.cumulative);
                 if cfg.cumulative {
                     p.patches.push(Patch::CumU64 {
@@ -167,7 +166,7 @@ pub fn templates(cfg: &MetricCfg, n: usize) -> Vec<Template> {
                 let hi = *counts.keys().next_back().unwrap();
                 let n: u64 = counts.values().sum();
                 let mut p = Buf::default();
-                put_attrs(&mut p, 1, &point_attrs(cfg, s, i % cfg.routes, &mut rng));
+                put_attrs(&mut p, 1, &point_attrs(cfg, s, i, &mut rng));
                 let start = p.fixed64(2, 0);
                 let time = p.fixed64(3, 0);
                 let count_at = p.fixed64(4, n);

@@ -107,6 +107,8 @@ pub struct Template {
     pub encoding: Encoding,
     /// How often this template was sent (cumulative series count up with it).
     pub sends: std::sync::atomic::AtomicU64,
+    /// When it was sent last, in Unix nanoseconds: where the next interval of its delta points begins.
+    pub last: std::sync::atomic::AtomicU64,
     /// Body ready to send when nothing is refreshed (compressed where asked, framed where gRPC).
     pub ready: Bytes,
 }
@@ -119,6 +121,7 @@ impl Template {
             items,
             encoding,
             sends: std::sync::atomic::AtomicU64::new(0),
+            last: std::sync::atomic::AtomicU64::new(0),
             ready: Bytes::new(),
         }
     }
@@ -161,6 +164,11 @@ impl Template {
 
     pub fn apply(&self, b: &mut [u8], refresh: Refresh, seq: u64, seed: u64, n: u64, now: u64) {
         let json = self.encoding == Encoding::Json;
+        // The first interval is of ten seconds.
+        let since = match self.last.swap(now, std::sync::atomic::Ordering::Relaxed) {
+            0 => now - 10_000_000_000,
+            last => last.min(now - 1),
+        };
         for p in &self.patches {
             match *p {
                 Patch::Span {
@@ -204,8 +212,7 @@ impl Template {
                 Patch::PointTime { start, time } => {
                     if refresh.times {
                         if start != 0 {
-                            // Delta points cover the last ten seconds.
-                            put_time(b, start, now - 10_000_000_000, json);
+                            put_time(b, start, since, json);
                         }
                         put_time(b, time, now, json);
                     }

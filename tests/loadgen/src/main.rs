@@ -177,7 +177,6 @@ fn main() {
                 &gen_metrics::MetricCfg {
                     services: a.services,
                     routes: a.routes,
-                    tenants: a.tenants,
                     points_per_request: a.points_per_request,
                     sums: has("sum"),
                     histograms: has("hist"),
@@ -189,7 +188,9 @@ fn main() {
                     samples_per_point: 500,
                     seed: a.seed,
                 },
-                a.templates,
+                // Each worker has templates of its own, as a metric stream must come in order.
+                a.templates
+                    .next_multiple_of(a.connections.max(1) * a.streams.max(1)),
             )
         }
     };

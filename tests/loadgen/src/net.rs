@@ -125,9 +125,12 @@ impl Shared {
         }
         Some((n, at))
     }
-    fn body(&self, n: u64) -> (Bytes, u64) {
+    /// Request `n`, which is the `turn`th of its worker.
+    fn body(&self, n: u64, worker: usize, turn: u64) -> (Bytes, u64) {
         let p = &self.plan;
-        let t = &p.templates[(n % p.templates.len() as u64) as usize];
+        let workers = p.connections * p.streams;
+        let at = worker as u64 + turn * workers as u64;
+        let t = &p.templates[(at % p.templates.len() as u64) as usize];
         let b = t.body(
             p.refresh,
             self.seq0 + n,
@@ -158,18 +161,19 @@ pub async fn run(plan: Plan, seq0: u64) -> (Stats, f64, Plan) {
     let mut tasks = Vec::new();
     match sh.plan.proto {
         Proto::Grpc => {
-            for _ in 0..sh.plan.connections {
+            for connection in 0..sh.plan.connections {
                 let conn = Arc::new(tokio::sync::Mutex::new(
                     None::<(u64, h2::client::SendRequest<Bytes>)>,
                 ));
-                for _ in 0..sh.plan.streams {
-                    tasks.push(tokio::spawn(grpc_worker(sh.clone(), conn.clone())));
+                for stream in 0..sh.plan.streams {
+                    let worker = connection * sh.plan.streams + stream;
+                    tasks.push(tokio::spawn(grpc_worker(sh.clone(), conn.clone(), worker)));
                 }
             }
         }
         Proto::Http => {
-            for _ in 0..sh.plan.connections * sh.plan.streams {
-                tasks.push(tokio::spawn(http_worker(sh.clone())));
+            for worker in 0..sh.plan.connections * sh.plan.streams {
+                tasks.push(tokio::spawn(http_worker(sh.clone(), worker)));
             }
         }
     }

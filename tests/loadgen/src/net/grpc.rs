@@ -10,14 +10,14 @@ use super::{Outcome, Shared, Stats, connect, record, rejected};
 
 type Slot = Arc<tokio::sync::Mutex<Option<(u64, h2::client::SendRequest<Bytes>)>>>;
 
-pub(super) async fn grpc_worker(sh: Arc<Shared>, slot: Slot) -> Stats {
+pub(super) async fn grpc_worker(sh: Arc<Shared>, slot: Slot, worker: usize) -> Stats {
     let mut st = Stats::new();
     let mut mine: Option<(u64, h2::client::SendRequest<Bytes>)> = None;
     while let Some((n, at)) = sh.next() {
         if let Some(at) = at {
             tokio::time::sleep_until(at.into()).await;
         }
-        let (body, items) = sh.body(n);
+        let (body, items) = sh.body(n, worker, st.requests);
         st.requests += 1;
         st.sent += items;
         st.bytes += body.len() as u64;

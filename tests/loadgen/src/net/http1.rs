@@ -10,14 +10,14 @@ use hyper_util::rt::TokioIo;
 use super::{Outcome, Shared, Stats, connect, record, rejected};
 use crate::Encoding;
 
-pub(super) async fn http_worker(sh: Arc<Shared>) -> Stats {
+pub(super) async fn http_worker(sh: Arc<Shared>, worker: usize) -> Stats {
     let mut st = Stats::new();
     let mut conn: Option<hyper::client::conn::http1::SendRequest<Full<Bytes>>> = None;
     while let Some((n, at)) = sh.next() {
         if let Some(at) = at {
             tokio::time::sleep_until(at.into()).await;
         }
-        let (body, items) = sh.body(n);
+        let (body, items) = sh.body(n, worker, st.requests);
         st.requests += 1;
         st.sent += items;
         st.bytes += body.len() as u64;
