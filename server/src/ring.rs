@@ -33,6 +33,16 @@ pub(crate) struct Received {
     pub(crate) payload: Bytes,
 }
 
+impl Received {
+    /// The same in memory of its own.
+    pub(crate) fn copied(&self) -> Received {
+        Received {
+            payload: Bytes::copy_from_slice(&self.payload),
+            ..self.clone()
+        }
+    }
+}
+
 /// The ring. Clones share one; the oldest entries leave first.
 #[derive(Clone)]
 pub(crate) struct Ring {

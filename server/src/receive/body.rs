@@ -18,14 +18,17 @@ const AT_ONCE: usize = 256 << 10;
 const PRESSED_TIME: Duration = Duration::from_secs(1);
 const PRESSED_BYTES: usize = 64 << 10;
 
-/// Reads a body of at most `most` bytes whole. Its room is taken as it comes, whatever it says that it is. `early` sees what has come so far and may refuse it before the rest comes.
+/// Reads a body of at most `most` bytes whole. Its room is taken as it comes, whatever it says that it is. `early`
+/// sees what has come so far, may refuse it before the rest comes, and says how long it claims to be, if it does.
+///
+/// A body that comes in one piece is not copied, and holds on to the buffer that it came in.
 pub(super) async fn read(
     body: &mut Body,
     most: usize,
     limits: &ReceiveLimits,
     share: &mut Share,
-    early: impl Fn(&[u8]) -> Result<(), Refusal>,
-) -> Result<Vec<u8>, Refusal> {
+    early: impl Fn(&[u8]) -> Result<Option<usize>, Refusal>,
+) -> Result<Bytes, Refusal> {
     let hint = body.size_hint();
     let too_large = || Refusal::TooLarge {
         most: limits.request_bytes,
@@ -35,12 +38,14 @@ pub(super) async fn read(
         return Err(too_large());
     }
     let mut pace = Pace::new(limits);
+    let mut piece = Bytes::new();
     let mut bytes = Vec::new();
     loop {
+        let came = piece.len() + bytes.len();
         let frame = loop {
-            match timeout_at(pace.look_again(bytes.len()), body.frame()).await {
+            match timeout_at(pace.look_again(came), body.frame()).await {
                 Ok(frame) => break frame,
-                Err(_) => pace.check(bytes.len(), share.is_pressed())?,
+                Err(_) => pace.check(came, share.is_pressed())?,
             }
         };
         let Some(frame) = frame else { break };
@@ -48,22 +53,31 @@ pub(super) async fn read(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if data.len() > most - bytes.len() {
+        if data.len() > most - came {
             return Err(too_large());
         }
-        share.grow_to(bytes.len() + data.len()).await?;
-        if bytes.capacity() == 0 {
-            bytes.reserve_exact(declared.min(AT_ONCE).max(data.len()));
+        share.grow_to(came + data.len()).await?;
+        if came == 0 {
+            early(&data)?;
+            piece = data;
+        } else {
+            if bytes.is_empty() {
+                let claimed = early(&piece)?.unwrap_or(declared).min(AT_ONCE);
+                bytes.reserve_exact(claimed.max(came + data.len()));
+                bytes.extend_from_slice(&std::mem::take(&mut piece));
+            }
+            bytes.extend_from_slice(&data);
+            early(&bytes)?;
         }
-        bytes.extend_from_slice(&data);
-        early(&bytes)?;
         if share.is_pressed() {
-            pace.check(bytes.len(), true)?;
+            pace.check(came, true)?;
         }
     }
-    // The ring may keep it for long.
-    bytes.shrink_to_fit();
-    Ok(bytes)
+    Ok(if bytes.is_empty() {
+        piece
+    } else {
+        Bytes::from(bytes)
+    })
 }
 
 /// How fast a body comes. While others wait for room, one that hardly comes has to go.

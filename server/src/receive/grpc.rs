@@ -85,9 +85,9 @@ pub(super) async fn read(
         Some(length) if length > limits.request_bytes => Err(Refusal::TooLarge {
             most: limits.request_bytes,
         }),
-        _ => Ok(()),
+        claimed => Ok(claimed.map(|length| PREFIX + length)),
     };
-    let wire = Bytes::from(body::read(body, most, limits, share, early).await?);
+    let wire = body::read(body, most, limits, share, early).await?;
     let message = wire.slice(PREFIX.min(wire.len())..);
     match claimed(&wire) {
         Some(length) if length == message.len() => {}

@@ -131,10 +131,10 @@ impl Receive {
         let (coding, wire) = match call.transport {
             Transport::Grpc => grpc::read(call.coding, body, limits, &mut share).await?,
             Transport::HttpProtobuf | Transport::HttpJson => {
-                let accept = |_: &[u8]| Ok(());
+                let accept = |_: &[u8]| Ok(None);
                 let most = limits.request_bytes;
                 let wire = body::read(body, most, limits, &mut share, accept).await?;
-                (call.coding, Bytes::from(wire))
+                (call.coding, wire)
             }
         };
         sizes.wire = wire.len();
@@ -156,11 +156,10 @@ impl Receive {
             .senders
             .note(&decoded.senders, received.at.as_second());
         let bytes = received.payload.len();
-        let kept = self
-            .parts
-            .ring
-            .takes(received.at, bytes)
-            .then_some(received);
+        // A copy: the payload may lie in a larger buffer, and is let go before its commit.
+        let takes = self.parts.ring.takes(received.at, bytes);
+        let kept = takes.then(|| received.copied());
+        drop(received);
         let answer = if call.kind == Kind::Logs {
             self.parts.journal.owed().note(Kind::Logs, &decoded.classes);
             Answer::new(&decoded.classes, &decoded.problems)
