@@ -14,6 +14,7 @@ mod buckets;
 mod running;
 mod spread;
 mod state;
+mod unstarted;
 mod work;
 
 use state::State;

@@ -2,6 +2,7 @@
 
 use super::Origin;
 use super::state::{Amount, Outcome, TOLERANCE, whole_units};
+use super::unstarted::Role;
 use crate::codec::{CodecError, Reader, put_f64, put_signed, put_varint};
 use crate::point::{Buckets, Number, Point, PointValue};
 
@@ -12,22 +13,23 @@ const MAX_WRITERS: usize = 4;
 /// when several senders share an identity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Running {
-    writers: Vec<Writer>,
+    pub(super) writers: Vec<Writer>,
     /// Totals that started at or before this time and are not among the writers were counted and
     /// forgotten.
     forgotten_start: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Writer {
+pub(super) struct Writer {
     /// 0 if the sender does not say.
-    start: u64,
-    time: u64,
-    total: Total,
+    pub(super) start: u64,
+    pub(super) time: u64,
+    pub(super) total: Total,
+    pub(super) role: Role,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Total {
+pub(super) enum Total {
     /// `counted` of what `last` is above `base` was counted: whole units, so that fractions never
     /// get lost.
     Number {
@@ -49,27 +51,32 @@ impl Running {
 
     pub(crate) fn advance(&mut self, point: &Point, origin: Origin) -> Outcome {
         let (start, time) = (point.start_nanos, point.time_nanos);
+        if start == 0 {
+            return self.advance_without_start(point);
+        }
         if let Some(writer) = self.writers.iter_mut().find(|writer| writer.start == start) {
             return writer.advance(point);
         }
-        if start != 0 && start <= self.forgotten_start {
+        if start <= self.forgotten_start {
             return Outcome::Duplicate;
         }
-        let known = self.writers.iter().map(|writer| writer.start);
-        let newest = known.filter(|start| *start != 0).max();
+        let with_start = self.writers.iter().filter(|writer| writer.start != 0);
+        let last = with_start.map(|writer| writer.time).max();
         let observed = match origin {
             Origin::Live {
                 observing_since_nanos,
             } => start >= observing_since_nanos,
             Origin::Replay => true,
         };
-        // A newer start than all before is a reset, and what it brings is new whenever it began.
-        let is_reset = newest.is_some_and(|newest| start > newest);
-        let from_zero = start != 0 && start != time && (observed || is_reset);
+        // A start after the last point of all before is a reset, and what it brings is new. One before it is another
+        // writer's, which may have been counting for long.
+        let is_reset = last.is_some_and(|last| start >= last);
+        let from_zero = start != time && (observed || is_reset);
         self.remember(Writer {
             start,
             time,
             total: Total::new(&point.value, from_zero),
+            role: Role::Counts,
         });
         match Amount::whole(&point.value) {
             Some(amount) if from_zero => Outcome::Adds {
@@ -81,7 +88,7 @@ impl Running {
         }
     }
 
-    fn remember(&mut self, writer: Writer) {
+    pub(super) fn remember(&mut self, writer: Writer) {
         self.writers.push(writer);
         if self.writers.len() > MAX_WRITERS {
             let idle = (0..self.writers.len()).min_by_key(|at| self.writers[*at].time);
@@ -96,19 +103,20 @@ impl Running {
         for writer in &self.writers {
             put_varint(out, writer.start);
             put_varint(out, writer.time);
+            let role = writer.role.code() << 1;
             match &writer.total {
                 Total::Number {
                     base,
                     last,
                     counted,
                 } => {
-                    out.push(0);
+                    out.push(role);
                     put_number(out, *base);
                     put_number(out, *last);
                     put_varint(out, *counted);
                 }
                 Total::Buckets(buckets) => {
-                    out.push(1);
+                    out.push(role | 1);
                     buckets.encode_into(out);
                 }
             }
@@ -121,16 +129,22 @@ impl Running {
         let mut writers = Vec::with_capacity(length);
         for _ in 0..length {
             let (start, time) = (reader.varint()?, reader.varint()?);
-            let total = match reader.byte()? {
+            let kind = reader.byte()?;
+            let total = match kind & 1 {
                 0 => Total::Number {
                     base: number(reader)?,
                     last: number(reader)?,
                     counted: reader.varint()?,
                 },
-                1 => Total::Buckets(Buckets::decode_from(reader)?),
-                _ => return Err(CodecError::Invalid("stream state")),
+                _ => Total::Buckets(Buckets::decode_from(reader)?),
             };
-            writers.push(Writer { start, time, total });
+            let role = Role::of(kind >> 1).ok_or(CodecError::Invalid("stream state"))?;
+            writers.push(Writer {
+                start,
+                time,
+                total,
+                role,
+            });
         }
         Ok(Running {
             writers,
@@ -144,18 +158,8 @@ impl Writer {
         if point.time_nanos <= self.time {
             return Outcome::Duplicate;
         }
-        let amount = match self.total.grow(&point.value) {
-            Some(amount) => amount,
-            // Without a start time, a fall is all that a reset shows; what is there now came since
-            // the last point.
-            None if self.start == 0 => {
-                self.total = Total::new(&point.value, true);
-                match Amount::whole(&point.value) {
-                    Some(amount) => amount,
-                    None => return Outcome::Baseline,
-                }
-            }
-            None => return Outcome::Rejected("running total falls without a new start time"),
+        let Some(amount) = self.total.grow(&point.value) else {
+            return Outcome::Rejected("running total falls without a new start time");
         };
         let from = std::mem::replace(&mut self.time, point.time_nanos);
         Outcome::Adds {
@@ -167,7 +171,7 @@ impl Writer {
 }
 
 impl Total {
-    fn new(value: &PointValue, from_zero: bool) -> Total {
+    pub(super) fn new(value: &PointValue, from_zero: bool) -> Total {
         match value {
             PointValue::Sum(_, number) if from_zero => Total::Number {
                 base: Number::Int(0),
@@ -192,7 +196,7 @@ impl Total {
     }
 
     /// What the total grew by; `None` if it fell, and then nothing is changed.
-    fn grow(&mut self, value: &PointValue) -> Option<Amount> {
+    pub(super) fn grow(&mut self, value: &PointValue) -> Option<Amount> {
         match (self, value) {
             (
                 Total::Number {
@@ -223,7 +227,7 @@ impl Total {
 
 impl Amount {
     /// All of a point's value.
-    fn whole(value: &PointValue) -> Option<Amount> {
+    pub(super) fn whole(value: &PointValue) -> Option<Amount> {
         match value {
             PointValue::Sum(_, number) => Some(Amount::Count(above(*number, Number::Int(0)))),
             PointValue::Buckets(_, buckets) => Some(Amount::Buckets(buckets.clone())),

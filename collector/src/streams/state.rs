@@ -50,6 +50,8 @@ pub(crate) struct Levels {
 pub(crate) enum Outcome {
     /// Adds an amount that accrued in `(from, to]`.
     Adds { amount: Amount, from: u64, to: u64 },
+    /// The same of one of several writers that share the stream, which nothing else tells apart.
+    Shared { amount: Amount, from: u64, to: u64 },
     /// Remembered as the base of what follows; adds nothing.
     Baseline,
     /// Counted already, or older than what is.

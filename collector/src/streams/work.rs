@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Absorbed;
 use super::spread::Spread;
 use super::state::{Amount, Outcome};
+use super::unstarted::SHARED;
 use crate::classes::{Classes, Problems};
 use crate::delta::Entry;
 use crate::histogram::SparseHistogram;
@@ -30,8 +31,12 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn take(&mut self, point: &Point, outcome: Outcome) {
         self.touched.push(point.stream);
+        if matches!(outcome, Outcome::Shared { .. }) {
+            self.problems
+                .note(SHARED, || format!("metric `{}`", point.reading.metric));
+        }
         match outcome {
-            Outcome::Adds { amount, from, to } => {
+            Outcome::Adds { amount, from, to } | Outcome::Shared { amount, from, to } => {
                 let spread = Spread::new(from, to, point.window);
                 if amount.count() > MAX_ADDED || !self.add(point, &amount, spread) {
                     return self.reject(point, "point adds more than can be true");
@@ -97,7 +102,7 @@ impl Work {
 }
 
 impl Amount {
-    fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         match self {
             Amount::Count(count) => *count,
             Amount::Level(_) => 1,
