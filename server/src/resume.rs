@@ -60,6 +60,7 @@ pub(crate) async fn resume(
     }
     // Before the first fold, which ends the journal.
     store.quarantine(now).await?;
+    store.mark_lost_commits(now).await?;
     Ok(Resumed {
         live,
         known,

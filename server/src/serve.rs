@@ -35,7 +35,7 @@ use crate::ring::Ring;
 use crate::senders::Senders;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::storage::{self, StorageWatch};
-use crate::store::{Location, OpenError, Store, StoreError};
+use crate::store::{Location, OpenError, Store};
 use crate::telemetry::Telemetry;
 use crate::tick::{Ticker, floor_tick};
 use crate::web;
@@ -123,9 +123,7 @@ impl Server {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
         let health = Health::new();
         let now = clock.now();
-        let resumed = resume(&store, Arc::clone(&catalog), now.as_second())
-            .await
-            .map_err(|error| unreadable(&config.location, error))?;
+        let resumed = load(&config.location, &store, &catalog, now.as_second()).await?;
         let (seen, key) = seen(&store, &config, &metrics).await?;
         let measure = catalog::measure(&catalog, &config.counting, key.as_ref());
         let measure = Arc::new(ArcSwap::from_pointee(measure));
@@ -384,12 +382,18 @@ async fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address} for {what}"))
 }
 
-/// Why what is stored could not be loaded.
-fn unreadable(location: &Location, error: StoreError) -> anyhow::Error {
-    match OpenError::damaged(location, error) {
+/// What is stored, or why it could not be loaded.
+async fn load(
+    location: &Location,
+    store: &Store,
+    catalog: &Arc<slo_specs::Catalog>,
+    now_s: i64,
+) -> anyhow::Result<Resumed> {
+    let loaded = resume(store, Arc::clone(catalog), now_s).await;
+    loaded.map_err(|error| match OpenError::damaged(location, error) {
         Ok(damaged) => damaged.into(),
         Err(other) => other.into(),
-    }
+    })
 }
 
 /// A server does not start with specs that would not be judged as written.

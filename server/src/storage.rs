@@ -386,7 +386,7 @@ fn told(row: &Quarantined) -> String {
     };
     let whose = row.service.as_deref().unwrap_or("some services");
     let what = match row.place.as_str() {
-        "journal" => "requests received then are not counted",
+        "journal" | "log" => "requests received then are not counted",
         "slice" => "charts and percentiles miss what happened then",
         "stream" => "increments of a metric stream are not counted",
         _ => "events of a series may not be counted",

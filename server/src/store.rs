@@ -14,6 +14,7 @@ mod postgres;
 mod room;
 mod rows;
 mod sqlite;
+mod wal;
 
 #[cfg(test)]
 mod contract;
@@ -411,17 +412,6 @@ impl Store {
         on_engine!(self, outbox::deliveries(incident, limit))
     }
 
-    /// Notes a row that cannot be used, for [`Store::quarantine`]. Rows whose checksum does not match are noted
-    /// by the read itself, and left out of what it returns.
-    pub fn damaged(&self, row: RowKey, why: &dyn std::error::Error) {
-        self.noted().add(row, why.to_string());
-    }
-
-    /// The damaged rows that were noted and not yet moved.
-    pub fn noted_damage(&self) -> Vec<RowKey> {
-        self.noted().all().into_iter().map(|(row, _)| row).collect()
-    }
-
     /// Moves the damaged rows that were noted to quarantine, in one transaction; returns their number.
     pub async fn quarantine(&self, now_s: i64) -> Result<u64, StoreError> {
         let rows = self.noted().all();
@@ -433,20 +423,16 @@ impl Store {
         Ok(moved)
     }
 
-    /// Whether the process before this one did not close the store. PostgreSQL looks after itself.
-    pub fn was_unclean(&self) -> bool {
-        match &*self.engine {
-            Engine::Sqlite(engine) => engine.was_unclean(),
-            Engine::Postgres(_) => false,
-        }
-    }
-
     /// Reads the whole database and says what is wrong with its structure, for as long as that takes.
     pub async fn check(&self) -> Result<Vec<String>, StoreError> {
         match &*self.engine {
             Engine::Sqlite(engine) => engine.check().await,
             Engine::Postgres(_) => Ok(Vec::new()),
         }
+    }
+
+    pub(crate) async fn newest(&self) -> Result<i64, StoreError> {
+        on_engine!(self, quarantine::newest())
     }
 
     /// What is in quarantine, oldest first.

@@ -21,6 +21,8 @@ pub struct Postgres {
     port: u16,
     server: Child,
     directory: TempDir,
+    /// Whom it runs as, when the tests run as root.
+    user: Option<(u32, u32)>,
 }
 
 impl Postgres {
@@ -42,6 +44,7 @@ impl Postgres {
                     port,
                     server,
                     directory,
+                    user,
                 };
                 cluster.psql("postgres", "create database sloburn").await?;
                 return Ok(cluster);
@@ -86,6 +89,16 @@ impl Postgres {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Ends the server as a crash would, and starts it again with its data and on its port.
+    pub async fn restart(&mut self) -> Result<()> {
+        let pid = self.server.id().context("PostgreSQL has ended")?;
+        crate::sloburn::signal(pid, "QUIT").await?;
+        self.server.wait().await?;
+        let server = serve(&programs()?, self.directory.path(), self.user, self.port).await?;
+        self.server = server.context("PostgreSQL did not start again")?;
+        Ok(())
     }
 
     /// Stops the server, data kept by nobody.

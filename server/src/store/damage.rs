@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::rows::{JournalRow, SliceRow, TallyRow};
-use super::{Engine, Store};
+use super::{Engine, Store, StoreError};
 
 /// Rows noted at most: a disk that decays must not fill the memory. The rest is found again.
 const NOTED: usize = 1_000;
@@ -47,6 +47,13 @@ pub enum RowKey {
     },
     /// Of the class counters.
     Counter(String),
+    /// No row: commits at the end of the log that cannot be read.
+    Log {
+        /// How many.
+        commits: usize,
+        /// When they were made, at the earliest and at the latest; Unix seconds.
+        made_s: (i64, i64),
+    },
     /// Of the alerts.
     Alert {
         /// Objective id.
@@ -110,6 +117,44 @@ impl Noted {
 }
 
 impl Store {
+    /// Notes a row that cannot be used, for [`Store::quarantine`]. Rows whose checksum does not match are noted
+    /// by the read itself, and left out of what it returns.
+    pub fn damaged(&self, row: RowKey, why: &dyn std::error::Error) {
+        self.noted().add(row, why.to_string());
+    }
+
+    /// The damaged rows that were noted and not yet moved.
+    pub fn noted_damage(&self) -> Vec<RowKey> {
+        self.noted().all().into_iter().map(|(row, _)| row).collect()
+    }
+
+    /// Whether the process before this one did not close the store. PostgreSQL looks after itself.
+    pub fn was_unclean(&self) -> bool {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.was_unclean(),
+            Engine::Postgres(_) => false,
+        }
+    }
+
+    /// Looks for commits of the last process that its log cannot give back, and marks their time as incomplete:
+    /// from the last that is there to the last write.
+    pub async fn mark_lost_commits(&self, now_s: i64) -> Result<(), StoreError> {
+        let Engine::Sqlite(engine) = &*self.engine else {
+            return Ok(());
+        };
+        let Some((commits, written_s)) = engine.lost() else {
+            return Ok(());
+        };
+        let kept_s = self.newest().await?;
+        let row = RowKey::Log {
+            commits,
+            made_s: (kept_s - 10, written_s.max(kept_s)),
+        };
+        self.noted().add(row, MISMATCH.to_owned());
+        self.quarantine(now_s).await?;
+        engine.restart_log().await
+    }
+
     pub(super) fn noted(&self) -> &Noted {
         match &*self.engine {
             Engine::Sqlite(engine) => &engine.noted,
@@ -128,6 +173,7 @@ impl RowKey {
             RowKey::Slice { .. } => "slice",
             RowKey::Tally { .. } => "tally",
             RowKey::Counter(_) => "counter",
+            RowKey::Log { .. } => "log",
             RowKey::Alert { .. } => "alert",
         }
     }
@@ -136,6 +182,7 @@ impl RowKey {
     pub(super) fn missing(&self, now_s: i64) -> (Option<&str>, i64, i64) {
         match self {
             RowKey::Journal { received_s, .. } => (None, received_s.0, received_s.1),
+            RowKey::Log { made_s, .. } => (None, made_s.0, made_s.1),
             RowKey::Slice {
                 tier,
                 end_s,
@@ -167,6 +214,7 @@ impl std::fmt::Display for RowKey {
                 hour_end_s,
             } => write!(f, "{tier} s in the hour to {hour_end_s} of {fingerprint}"),
             RowKey::Counter(name) => f.write_str(name),
+            RowKey::Log { commits, .. } => write!(f, "{commits} commits"),
             RowKey::Alert { objective, rule } => write!(f, "{rule} of {objective}"),
         }
     }

@@ -29,6 +29,7 @@ pub(super) mod statements;
 const BEGIN: &str = "begin immediate";
 const HAS_MIGRATIONS: &str = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
 const FILE: &str = "sloburn.db";
+const LOG_FILE: &str = "sloburn.db-wal";
 const LOCK_FILE: &str = "lock";
 /// Readers wait for nobody in WAL mode; a few serve the pages, the evaluator and the workers.
 const READERS: u32 = 4;
@@ -49,12 +50,16 @@ pub(super) struct Engine {
     lock: File,
     /// The process before this one did not close.
     unclean: bool,
+    /// Commits of it that the log cannot give back, and when it was last written to (Unix seconds).
+    lost: Option<(usize, i64)>,
 }
 
 impl Engine {
     pub(super) async fn open(directory: &Path) -> Result<Engine, OpenError> {
         let lock = lock(directory)?;
         let unclean = mark(&lock);
+        // Before SQLite takes up the log.
+        let lost = if unclean { lost(directory) } else { None };
         let options = SqliteConnectOptions::new()
             .filename(directory.join(FILE))
             .create_if_missing(true)
@@ -87,6 +92,7 @@ impl Engine {
             room: Room::keep(directory),
             lock,
             unclean,
+            lost,
         })
     }
 
@@ -112,6 +118,21 @@ impl Engine {
         self.unclean
     }
 
+    /// Commits of the last process that are lost, and when it last wrote (Unix seconds).
+    pub(super) fn lost(&self) -> Option<(usize, i64)> {
+        self.lost
+    }
+
+    /// Empties the log, so that what is damaged in it is not found again.
+    pub(super) async fn restart_log(&self) -> Result<(), StoreError> {
+        let mut connection = self.options.connect().await?;
+        sqlx::raw_sql("pragma wal_checkpoint(truncate)")
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     /// Reads the whole file and says what is wrong with its structure; nothing if it is sound.
     pub(super) async fn check(&self) -> Result<Vec<String>, StoreError> {
         let options = self
@@ -126,6 +147,15 @@ impl Engine {
         connection.close().await?;
         Ok(said.into_iter().filter(|line| line != "ok").collect())
     }
+}
+
+fn lost(directory: &Path) -> Option<(usize, i64)> {
+    let log = directory.join(LOG_FILE);
+    let commits = super::wal::lost_commits(&log);
+    let written = fs::metadata(&log).ok()?.modified().ok()?;
+    let written = written.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let written_s = i64::try_from(written.as_secs()).ok()?;
+    (commits > 0).then_some((commits, written_s))
 }
 
 /// Marks the lock as in use; true if it was, by a process that is gone.

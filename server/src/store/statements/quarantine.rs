@@ -53,6 +53,7 @@ async fn value(connection: &mut Connection, row: &RowKey) -> Result<Option<Vec<u
             .bind(fingerprint)
             .bind(tier)
             .bind(hour_end_s),
+        RowKey::Log { .. } => return Ok(Some(Vec::new())),
         RowKey::Counter(name) => {
             let value: Option<i64> =
                 sqlx::query_scalar::<Db, _>("select value from counter where name = $1")
@@ -119,6 +120,7 @@ async fn remove(connection: &mut Connection, row: &RowKey) -> Result<(), sqlx::E
         RowKey::Tally { fingerprint, .. } => {
             sqlx::query("delete from tally where fingerprint = $1").bind(fingerprint)
         }
+        RowKey::Log { .. } => return Ok(()),
         RowKey::Counter(name) => sqlx::query("delete from counter where name = $1").bind(name),
         RowKey::Alert { objective, rule } => {
             sqlx::query("delete from alert where objective = $1 and rule = $2")
@@ -127,6 +129,18 @@ async fn remove(connection: &mut Connection, row: &RowKey) -> Result<(), sqlx::E
         }
     };
     query.execute(connection).await.map(drop)
+}
+
+/// The time of the newest thing stored, Unix seconds.
+pub(crate) async fn newest(engine: &Engine) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar::<Db, i64>(
+        "select coalesce(max(at_s), 0) from (\
+            select max(received_s) as at_s from journal \
+            union all select max(end_s) as at_s from slice where tier = 10\
+        ) as times",
+    )
+    .fetch_one(&engine.readers)
+    .await?)
 }
 
 type Stored = (String, String, String, i64, Option<String>, i64, i64);
