@@ -11,6 +11,7 @@ use crate::measure::Measure;
 use crate::point::Point;
 use crate::recount::Spans;
 use crate::series::{Known, SeriesId, SeriesKey};
+use crate::slice::Slice;
 
 mod attributes;
 mod fold;
@@ -19,6 +20,7 @@ mod interning;
 mod json;
 mod metrics;
 mod protobuf;
+mod sampling;
 mod senders;
 pub(crate) mod spans;
 
@@ -54,6 +56,8 @@ pub struct Decoded {
     /// Its counted spans one by one, for [`Decoded::settle`]; empty unless
     /// [`Measure::fingerprints`] is set.
     pub spans: Spans,
+    /// Series and slices with spans that were sampled, but not known by how much.
+    pub unweighted: Vec<(SeriesId, Slice)>,
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
     pub points: Vec<Point>,

@@ -30,6 +30,9 @@ pub struct Delta {
     pub entries: Vec<Entry>,
     /// Where the requests' events went.
     pub classes: Ledger,
+    /// Series with spans that were sampled, but not known by how much, and the latest slice of those;
+    /// sorted by series.
+    pub unweighted: Vec<(SeriesId, Slice)>,
     /// The state of every stream that was touched, after the last touch.
     pub streams: Vec<(StreamId, Vec<u8>)>,
 }
@@ -53,7 +56,17 @@ impl Delta {
     pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
         self.add(later.entries.clone(), &later.classes)?;
         self.set_streams(later.streams.clone());
+        self.note_unweighted(later.unweighted.clone());
         Ok(())
+    }
+
+    /// Notes that spans of these series in these slices were sampled without a weight.
+    pub fn note_unweighted(&mut self, unweighted: Vec<(SeriesId, Slice)>) {
+        self.unweighted.extend(unweighted);
+        // Of one series the latest slice stands first, and stays.
+        self.unweighted
+            .sort_unstable_by_key(|(series, slice)| (*series, std::cmp::Reverse(*slice)));
+        self.unweighted.dedup_by_key(|(series, _)| *series);
     }
 
     /// Notes states of streams, in place of earlier ones; each stream once.
@@ -91,6 +104,11 @@ impl Delta {
             body.extend_from_slice(&id.0.to_le_bytes());
             put_bytes(&mut body, state);
         }
+        put_varint(&mut body, self.unweighted.len() as u64);
+        for (series, slice) in &self.unweighted {
+            body.extend_from_slice(&series.0.to_le_bytes());
+            put_varint(&mut body, u64::from(slice.raw()));
+        }
         let mut out = Vec::with_capacity(body.len() + 16);
         bounds.encode_into(&mut out);
         out.extend_from_slice(&body);
@@ -116,6 +134,10 @@ impl Delta {
         for _ in 0..length {
             streams.push((StreamId(reader.fixed()?), reader.bytes()?.to_vec()));
         }
+        let unweighted = match version {
+            WITHOUT_SIGNALS => Vec::new(),
+            _ => decode_unweighted(&mut reader)?,
+        };
         reader.done()?;
         if !streams.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(CodecError::Invalid("order"));
@@ -123,9 +145,23 @@ impl Delta {
         Ok(Delta {
             entries,
             classes,
+            unweighted,
             streams,
         })
     }
+}
+
+fn decode_unweighted(reader: &mut Reader<'_>) -> Result<Vec<(SeriesId, Slice)>, CodecError> {
+    let length = reader.length()?;
+    let mut unweighted = Vec::with_capacity(length.min(1024));
+    for _ in 0..length {
+        let series = SeriesId(reader.fixed()?);
+        unweighted.push((series, Slice::from_raw(reader.small()?)));
+    }
+    if !unweighted.is_sorted_by(|a, b| a.0 < b.0) {
+        return Err(CodecError::Invalid("order"));
+    }
+    Ok(unweighted)
 }
 
 fn decode_entries(bounds: &BoundsRead, reader: &mut Reader<'_>) -> Result<Vec<Entry>, CodecError> {

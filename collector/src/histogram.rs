@@ -78,7 +78,11 @@ impl SparseHistogram {
         if value_us > HIGHEST_US {
             self.clamped += count;
         }
-        let index = index_of(value_us);
+        self.add(index_of(value_us), count);
+    }
+
+    /// Adds `count` values to a bin. The caller bounds the total, and tells of clamped values.
+    pub(crate) fn add(&mut self, index: u16, count: u64) {
         match self.bins.binary_search_by_key(&index, |bin| bin.index) {
             Ok(at) => self.bins[at].count += count,
             Err(at) => self.bins.insert(at, Bin { index, count }),

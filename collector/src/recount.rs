@@ -6,7 +6,7 @@ use std::fmt;
 use crate::classes::{Class, Classes};
 use crate::codec::first_eight;
 use crate::decode::Decoded;
-use crate::decode::spans::{Accounts, Span};
+use crate::decode::spans::{Accounts, Span, Weight};
 use crate::delta::{self, Entry};
 use crate::series::SeriesId;
 use crate::slice::Slice;
@@ -26,6 +26,7 @@ pub struct SpanRecord {
     pub(crate) series: SeriesId,
     pub(crate) slice: Slice,
     pub(crate) nanos: u64,
+    pub(crate) weight: Weight,
     pub(crate) bad: bool,
     pub(crate) clamped: bool,
     pub(crate) overflowed: bool,
@@ -36,6 +37,14 @@ pub struct SpanRecord {
 pub struct Spans {
     records: Vec<SpanRecord>,
     accounts: Option<Box<Accounts>>,
+}
+
+/// What some of a request's spans add: as in [`Decoded`].
+#[derive(Debug, Default)]
+struct Recounted {
+    entries: Vec<Entry>,
+    taken: Vec<(SeriesId, u64)>,
+    unweighted: Vec<(SeriesId, Slice)>,
 }
 
 /// What becomes of a span that could be counted.
@@ -84,11 +93,11 @@ impl Spans {
         &self.records
     }
 
-    /// What some of the spans add, sorted by slice and series, each pair once, and how many each
-    /// series took.
-    fn recounted(&self, counts: impl Fn(usize) -> bool) -> (Vec<Entry>, Vec<(SeriesId, u64)>) {
+    /// What some of the spans add.
+    fn recounted(&self, counts: impl Fn(usize) -> bool) -> Recounted {
+        let mut recounted = Recounted::default();
         let Some(empty) = &self.accounts else {
-            return Default::default();
+            return recounted;
         };
         let counted = || {
             let all = self.records.iter().enumerate();
@@ -100,20 +109,22 @@ impl Spans {
         let mut accounts = empty.emptied();
         for record in counted() {
             let position = series.partition_point(|id| *id < record.series);
-            accounts.add(position, record.slice, record.nanos);
+            accounts.add(position, record.slice, record.nanos, record.weight);
         }
-        let (mut entries, mut taken) = (Vec::new(), Vec::with_capacity(series.len()));
+        let mut entries = Vec::new();
         for (id, of_series) in series.iter().zip(accounts.take()) {
-            for (entry, spans) in of_series {
-                entries.push(Entry {
-                    series: *id,
-                    ..entry
-                });
-                taken.push((*id, spans));
+            for mut accounted in of_series {
+                accounted.entry.series = *id;
+                recounted.taken.push((*id, accounted.spans));
+                if accounted.unweighted {
+                    recounted.unweighted.push((*id, accounted.entry.slice));
+                }
+                entries.push(accounted.entry);
             }
         }
         // Part of what was one request's counts before cannot exceed 64 bits.
-        (delta::merged(entries).unwrap_or_default(), taken)
+        recounted.entries = delta::merged(entries).unwrap_or_default();
+        recounted
     }
 }
 
@@ -138,7 +149,10 @@ impl Decoded {
             classes.uncount(record);
         }
         let fresh = |at: usize| verdicts.get(at) == Some(&Verdict::Fresh);
-        (self.entries, self.taken) = self.spans.recounted(fresh);
+        let recounted = self.spans.recounted(fresh);
+        self.entries = recounted.entries;
+        self.taken = recounted.taken;
+        self.unweighted = recounted.unweighted;
     }
 }
 
@@ -150,6 +164,9 @@ impl Classes {
         }
         if record.overflowed {
             self.overflowed.unnote(false);
+        }
+        if record.weight == Weight::Unknown {
+            self.unweighted.unnote(record.bad);
         }
     }
 }

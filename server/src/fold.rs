@@ -314,6 +314,7 @@ fn fold_of(cut: &Cut, unjudged_from: Option<i64>) -> Fold {
             .map(|(id, state)| (id.0.cast_signed(), state.clone()))
             .collect(),
         counters: classes::counters(&cut.classes)
+            .chain(cut.unweighted.counters())
             .chain(
                 times
                     .into_iter()

@@ -4,6 +4,7 @@
 //! All of it is plain data behind one mutex, held for microseconds and never across an await.
 
 mod latency;
+mod unweighted;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry as Place;
@@ -18,6 +19,7 @@ use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
 
 use self::latency::Latency;
 pub(crate) use self::latency::{MINUTES_S, Quantiles};
+pub(crate) use self::unweighted::Unweighted;
 use crate::sli::{Index, tally};
 
 /// One service's slice, gathered since the last cut.
@@ -40,6 +42,8 @@ pub(crate) struct Cut {
     pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
     pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
     pub(crate) classes: Ledger,
+    /// Who was sampled without a weight.
+    pub(crate) unweighted: Unweighted,
     /// The earliest slice end that changed and was not judged since.
     pub(crate) touched: Option<i64>,
     /// Metric streams that began before this are unknown by now: their first point is a base.
@@ -56,6 +60,7 @@ impl Cut {
         self.chunks.extend(later.chunks);
         self.streams.extend(later.streams);
         self.classes = later.classes;
+        self.unweighted = later.unweighted;
         self.touched = self.touched.into_iter().chain(later.touched).min();
         self.observing_since_nanos = later.observing_since_nanos.or(self.observing_since_nanos);
     }
@@ -94,6 +99,7 @@ pub(crate) struct Live {
     pending: HashMap<(Slice, SeriesId), Measured>,
     streams: BTreeMap<StreamId, Vec<u8>>,
     classes: Ledger,
+    unweighted: Unweighted,
     applied: i64,
     /// Per indicator the earliest slice end that changed since the last tick.
     touched: BTreeMap<Fingerprint, i64>,
@@ -122,6 +128,7 @@ impl Live {
             pending: HashMap::default(),
             streams: BTreeMap::new(),
             classes: Ledger::default(),
+            unweighted: Unweighted::default(),
             applied: 0,
             touched: BTreeMap::new(),
             observing_since_nanos: None,
@@ -136,9 +143,10 @@ impl Live {
     }
 
     /// Starts from what the store holds: journal rows up to `folded` are in it already.
-    pub(crate) fn resume(&mut self, folded: i64, classes: &Ledger) {
+    pub(crate) fn resume(&mut self, folded: i64, classes: &Ledger, unweighted: Unweighted) {
         self.applied = folded;
         self.classes = *classes;
+        self.unweighted = unweighted;
     }
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
@@ -158,6 +166,11 @@ impl Live {
     /// Everything received, by signal and class, since the store was made.
     pub(crate) fn classes(&self) -> &Ledger {
         &self.classes
+    }
+
+    /// Who was sampled without a weight, and when last.
+    pub(crate) fn unweighted(&self) -> &Unweighted {
+        &self.unweighted
     }
 
     /// How many of these events, each series with its number, no objective of the catalog uses.
@@ -207,6 +220,9 @@ impl Live {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
         self.streams.extend(delta.streams);
+        for (series, slice) in &delta.unweighted {
+            self.note_unweighted(*series, slice.end_seconds());
+        }
         for of_slice in delta.entries.chunk_by(|one, next| one.slice == next.slice) {
             self.count(of_slice);
         }
@@ -220,6 +236,17 @@ impl Live {
                 Place::Vacant(place) => drop(place.insert(measured)),
                 Place::Occupied(mut place) => sum(place.get_mut().merge(&measured), "a slice"),
             }
+        }
+    }
+
+    fn note_unweighted(&mut self, series: SeriesId, end: i64) {
+        let (roles, indicators) = self.index.counting(series, &self.known);
+        for role in roles {
+            let (indicator, _) = indicators[role.indicator];
+            self.unweighted.note_indicator(indicator, end);
+        }
+        if let Some(key) = self.known.get(series) {
+            self.unweighted.note_service(&key.service, end);
         }
     }
 
@@ -348,6 +375,7 @@ impl Live {
             chunks,
             streams: std::mem::take(&mut self.streams),
             classes: self.classes,
+            unweighted: self.unweighted.clone(),
             touched: self.touched.values().copied().min(),
             observing_since_nanos: self.observing_since_nanos.take(),
         }

@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use slo_specs::{AlertState, Catalog, Evaluation, Objective};
 
 pub(crate) use self::report::{
-    AlertReport, Incomplete, Report, SloReport, Windows, slo_report, windows,
+    AlertReport, Incomplete, Report, SloReport, Windows, slo_report, unweighted_at, windows,
 };
 use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};
@@ -267,6 +267,7 @@ impl Replay {
         entries.extend(absorbed.entries);
         let mut delta = Delta::default();
         sum(delta.add(entries, &Ledger::of(kind, classes)), "a line");
+        delta.note_unweighted(decoded.unweighted);
         self.applied += 1;
         self.live.apply(self.applied, delta);
         Ok(())
@@ -331,12 +332,11 @@ impl Replay {
 
 fn reported(objective: &Objective, evaluation: &Evaluation, live: &Live) -> SloReport {
     let latency = live.quantiles(objective, evaluation.at.as_second());
-    slo_report(
-        objective,
-        evaluation,
-        windows(objective, evaluation, live),
-        latency,
-    )
+    let windows = windows(objective, evaluation, live);
+    SloReport {
+        sampled_without_weight_at: unweighted_at(objective, evaluation, live),
+        ..slo_report(objective, evaluation, windows, latency)
+    }
 }
 
 fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {

@@ -11,7 +11,7 @@ use crate::classes;
 use crate::fold::WHOLE_HISTORY;
 use crate::history::{load_latencies, recount};
 use crate::judge::{Alert, AlertKey, Judge};
-use crate::live::Live;
+use crate::live::{Live, Unweighted};
 use crate::storage;
 use crate::store::{Fold, JournalRow, RowKey, Store, StoreError, TallyRow, Tier};
 
@@ -40,7 +40,11 @@ pub(crate) async fn resume(
     let counters: BTreeMap<String, i64> = store.counters().await?.into_iter().collect();
     let mut streams = load_streams(store, &counters, now).await?;
     let mut live = Live::new(catalog, Arc::clone(&known));
-    live.resume(store.folded().await?, &classes::of_counters(&counters));
+    live.resume(
+        store.folded().await?,
+        &classes::of_counters(&counters),
+        Unweighted::of_counters(&counters),
+    );
     let indicators = live.indicators();
     // Tallies of indicators that left the catalog are not kept up to date: never find them again.
     store.keep_tallies(&fingerprints(&indicators)).await?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use slo_specs::{AlertState, Catalog, Evaluation, Objective, Problem};
 use tokio::sync::watch;
 
-use crate::live::Quantiles;
+use crate::live::{Quantiles, Unweighted};
 use crate::replay::SloReport;
 use crate::senders::Standings;
 
@@ -28,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) storage: Vec<String>,
     /// Everything received, by signal and class.
     pub(crate) classes: collector::Ledger,
+    /// Who was sampled without a weight, and when last.
+    pub(crate) unweighted: Unweighted,
     /// Whose clocks are off, over the last five minutes.
     pub(crate) senders: Standings,
 }
@@ -56,6 +58,7 @@ impl Snapshot {
             problems: Arc::default(),
             storage: Vec::new(),
             classes: collector::Ledger::default(),
+            unweighted: Unweighted::default(),
             senders: Standings::default(),
         }
     }

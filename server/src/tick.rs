@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, SloStanding};
 use crate::page::{Notice, NoticeInput, Receiver, route, unrouted};
 use crate::probes::Health;
 use crate::reload::SpecProblems;
-use crate::replay::{Windows, slo_report, windows};
+use crate::replay::{Windows, slo_report, unweighted_at, windows};
 use crate::resume::{locked, stored_alerts};
 use crate::senders::Senders;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
@@ -249,10 +249,12 @@ impl Ticker {
                 self.objective_snapshot(objective, evaluation, windows)
             })
             .collect();
-        let (catalog, classes, oldest_s) = {
+        let (catalog, classes, unweighted, oldest_s) = {
             let live = locked(&self.live);
             let oldest_s = step.at.as_second() - live.longest_window_s();
-            (Arc::clone(live.catalog()), *live.classes(), oldest_s)
+            let unweighted = live.unweighted().clone();
+            let catalog = Arc::clone(live.catalog());
+            (catalog, *live.classes(), unweighted, oldest_s)
         };
         let snapshot = Snapshot {
             id: u64::try_from(step.at.as_second() / TICK_S).unwrap_or_default(),
@@ -262,6 +264,7 @@ impl Ticker {
             storage: self.storage.notes(oldest_s),
             catalog,
             classes,
+            unweighted,
             senders: self.senders.standings(step.at.as_second()),
         };
         self.metrics.slos(&standings(&snapshot.objectives));
@@ -290,9 +293,14 @@ impl Ticker {
             .map(|rule| self.judge.state(&objective.id, &rule.name))
             .collect();
         // Merging histograms takes a while: the writer gets its turn between objectives.
-        let latency = locked(&self.live).quantiles(&objective, evaluation.at.as_second());
+        let (latency, unweighted) = {
+            let live = locked(&self.live);
+            let latency = live.quantiles(&objective, evaluation.at.as_second());
+            (latency, unweighted_at(&objective, &evaluation, &live))
+        };
         let mut report = slo_report(&objective, &evaluation, windows, latency);
         report.incomplete = self.storage.incomplete(&objective, evaluation.at);
+        report.sampled_without_weight_at = unweighted;
         ObjectiveSnapshot {
             objective,
             evaluation,

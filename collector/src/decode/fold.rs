@@ -14,7 +14,7 @@ use crate::delta;
 use crate::measure::Measure;
 use crate::point::Point;
 use crate::recount::{SpanRecord, Spans};
-use crate::series::{Known, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
+use crate::series::{Known, SERVICE_NAME, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -308,21 +308,22 @@ impl<'m> Fold<'m> {
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
         for span in &mut self.spans {
-            let position = usize::try_from(span.series.0).ok();
-            let resolved = position.and_then(|position| resolution.by_position.get(position));
-            span.series = resolved.map_or(SeriesId::default(), |resolved| resolved.id);
-            span.overflowed = resolved.is_some_and(|resolved| resolved.overflowed);
+            (span.series, span.overflowed) = resolution.at(span.series);
         }
         let spans = Spans::new(self.spans, self.accounts.emptied());
         let mut overflowed = false;
         let mut entries = Vec::new();
+        let mut unweighted = Vec::new();
         let mut taken = Vec::with_capacity(resolution.by_position.len());
         for (resolved, of_series) in resolution.by_position.iter().zip(self.accounts.take()) {
             let mut spans = 0;
-            for (mut entry, count) in of_series {
-                entry.series = resolved.id;
-                entries.push(entry);
-                spans += count;
+            for mut accounted in of_series {
+                accounted.entry.series = resolved.id;
+                if accounted.unweighted {
+                    unweighted.push((resolved.id, accounted.entry.slice));
+                }
+                entries.push(accounted.entry);
+                spans += accounted.spans;
             }
             if spans > 0 {
                 taken.push((resolved.id, spans));
@@ -333,10 +334,9 @@ impl<'m> Fold<'m> {
             }
         }
         for point in &mut self.points {
-            let position = usize::try_from(point.series.0).ok();
-            let resolved = position.and_then(|position| resolution.by_position.get(position));
-            point.series = resolved.map_or(SeriesId::default(), |resolved| resolved.id);
-            if resolved.is_some_and(|resolved| resolved.overflowed) {
+            let overflows;
+            (point.series, overflows) = resolution.at(point.series);
+            if overflows {
                 overflowed = true;
                 self.classes.overflowed.total += 1;
             }
@@ -352,6 +352,7 @@ impl<'m> Fold<'m> {
             entries: delta::merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?,
             taken,
             spans,
+            unweighted,
             points: self.points,
             new_series: resolution.fresh,
             senders: self.senders,

@@ -40,6 +40,17 @@ pub(crate) struct Resolution {
     pub(crate) fresh: Vec<(SeriesId, Arc<SeriesKey>)>,
 }
 
+impl Resolution {
+    /// The series that stood at a position, and whether it is an overflow series.
+    pub(crate) fn at(&self, position: SeriesId) -> (SeriesId, bool) {
+        let position = usize::try_from(position.0).ok();
+        let resolved = position.and_then(|position| self.by_position.get(position));
+        resolved.map_or_else(Default::default, |resolved| {
+            (resolved.id, resolved.overflowed)
+        })
+    }
+}
+
 impl<'m> Interning<'m> {
     pub(crate) fn new(known: &'m Known) -> Interning<'m> {
         Interning {

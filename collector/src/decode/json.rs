@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::decode::fold::Fold;
 use crate::decode::json::values::{any, attributes};
+use crate::decode::sampling::Sampling;
 use crate::decode::spans::{SentId, Span};
 use crate::decode::{Broken, Decoded, RequestError, repaired};
 use crate::json::Json;
@@ -187,6 +188,10 @@ fn span<'a>(json: &mut Json<'a>, fold: &mut Fold<'_>) -> Result<Span<'a>, Reques
     json.object::<RequestError>(|key, json| {
         match key {
             "traceId" => span.trace = id(json, 16)?,
+            "traceState" => {
+                let state = json.text()?.unwrap_or_default();
+                span.sampling = Sampling::of_tracestate(state.as_bytes());
+            }
             "spanId" => span.id = id(json, 8)?,
             "name" => span.name = json.text()?.unwrap_or_default(),
             "kind" => {

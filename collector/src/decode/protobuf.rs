@@ -6,6 +6,7 @@ mod values;
 
 use crate::decode::fold::Fold;
 use crate::decode::protobuf::values::{key_of, value_in};
+use crate::decode::sampling::Sampling;
 use crate::decode::spans::{SentId, Span};
 use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::series::{SpanKind, SpanStatus};
@@ -147,6 +148,7 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
         match (number, field) {
             (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
             (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
+            (3, Field::Bytes(state)) => span.sampling = Sampling::of_tracestate(state),
             (5, Field::Bytes(name)) => span.name = lossy(name),
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
             (7, Field::Fixed64(start)) => span.start_nanos = start,
@@ -157,7 +159,7 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
                 fold.own_attribute(key, || value_in(rest))?;
             }
             (15, Field::Bytes(status)) => span.status = status_of(status)?,
-            (3 | 4 | 9 | 11 | 13, Field::Bytes(_)) => {}
+            (4 | 9 | 11 | 13, Field::Bytes(_)) => {}
             (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::decode::attributes::kept;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
+use crate::decode::sampling::Sampling;
 use crate::delta::Entry;
 use crate::histogram::{HIGHEST_US, SparseHistogram, index_of};
 use crate::measure::{Subject, Threshold};
@@ -23,6 +24,7 @@ pub(crate) struct Span<'a> {
     pub(crate) end_nanos: u64,
     pub(crate) trace: SentId,
     pub(crate) id: SentId,
+    pub(crate) sampling: Sampling,
     /// A field was broken or had a value of the wrong type.
     pub(crate) mistaken: bool,
 }
@@ -47,7 +49,29 @@ struct Account {
     /// Spans whose shortest holding bound is this one; the last entry is for those that none holds.
     first_held: Vec<u64>,
     bins: Vec<u16>,
+    /// Bins of spans that stand for several, each with its weight.
+    weighted: Vec<(u16, u64)>,
     clamped: u64,
+    /// Spans were sampled, but not known by how much.
+    unweighted: bool,
+}
+
+/// How many spans one stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    One,
+    Many(u64),
+    /// Counted once, although it stands for more.
+    Unknown,
+}
+
+/// What a series measured in a slice.
+#[derive(Debug)]
+pub(crate) struct Accounted {
+    pub(crate) entry: Entry,
+    /// Spans that arrived, whatever they stand for.
+    pub(crate) spans: u64,
+    pub(crate) unweighted: bool,
 }
 
 impl SentId {
@@ -118,7 +142,15 @@ impl Fold<'_> {
         let position = self.interning.position(&self.key);
         let slice = Slice::containing(counted_at);
         let nanos = span.end_nanos - span.start_nanos;
-        self.accounts.add(position, slice, nanos);
+        let weight = match span.sampling {
+            Sampling::Unsaid => Weight::One,
+            Sampling::Kept(_) => Weight::Many(span.weight()),
+            Sampling::Unknown => {
+                self.note_unweighted(span, bad);
+                Weight::Unknown
+            }
+        };
+        self.accounts.add(position, slice, nanos, weight);
         if let Some(key) = &self.measure.fingerprints {
             self.spans.push(SpanRecord {
                 fingerprint: key.fingerprint(span),
@@ -126,11 +158,21 @@ impl Fold<'_> {
                 slice,
                 series: SeriesId(position as u64),
                 nanos,
+                weight,
                 bad,
                 clamped: counted_at != span.end_nanos,
                 overflowed: false,
             });
         }
+    }
+
+    fn note_unweighted(&mut self, span: &Span<'_>, bad: bool) {
+        self.classes.unweighted.note(bad);
+        let service = &self.resource.service;
+        self.problems
+            .note("sampled without a weight, so counted once", || {
+                format!("span `{}` of `{service}`", span.name)
+            });
     }
 
     fn build_span_key(&mut self, span: &Span<'_>) {
@@ -163,6 +205,11 @@ impl Fold<'_> {
 }
 
 impl Span<'_> {
+    /// How many spans this one stands for.
+    fn weight(&self) -> u64 {
+        self.sampling.weight(self.trace.number(), self.id.number())
+    }
+
     fn fault(&self) -> Option<&'static str> {
         if self.mistaken {
             Some(UNREADABLE)
@@ -210,7 +257,7 @@ impl Accounts {
         }
     }
 
-    pub(crate) fn add(&mut self, position: usize, slice: Slice, nanos: u64) {
+    pub(crate) fn add(&mut self, position: usize, slice: Slice, nanos: u64, weight: Weight) {
         if position >= self.by_series.len() {
             self.by_series.resize_with(position + 1, Vec::new);
         }
@@ -218,29 +265,36 @@ impl Accounts {
         let at = accounts.iter().rposition(|account| account.slice == slice);
         let at = at.unwrap_or_else(|| {
             let first_held = vec![0; self.longest.len() + 1];
-            let (bins, clamped) = (Vec::new(), 0);
             accounts.push(Account {
                 slice,
                 count: 0,
                 first_held,
-                bins,
-                clamped,
+                bins: Vec::new(),
+                weighted: Vec::new(),
+                clamped: 0,
+                unweighted: false,
             });
             accounts.len() - 1
         });
         let account = &mut accounts[at];
         let duration = i64::try_from(nanos).unwrap_or(i64::MAX);
         let first_held = self.longest.partition_point(|longest| *longest < duration);
-        account.first_held[first_held] += 1;
-        account.count += 1;
         let micros = nanos / 1000;
-        account.clamped += u64::from(micros > HIGHEST_US);
-        account.bins.push(index_of(micros));
+        let spans = if let Weight::Many(spans) = weight {
+            account.weighted.push((index_of(micros), spans));
+            spans
+        } else {
+            account.bins.push(index_of(micros));
+            account.unweighted |= weight == Weight::Unknown;
+            1
+        };
+        account.first_held[first_held] += spans;
+        account.count += spans;
+        account.clamped += if micros > HIGHEST_US { spans } else { 0 };
     }
 
-    /// The entries by position of series, each with its number of spans; their ids are still to be
-    /// set.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Vec<(Entry, u64)>> {
+    /// What was measured by position of series; the ids of the series are still to be set.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Vec<Accounted>> {
         let bounds = Arc::clone(&self.bounds);
         std::mem::take(&mut self.by_series)
             .into_iter()
@@ -254,22 +308,29 @@ impl Accounts {
 }
 
 impl Account {
-    fn into_entry(mut self, bounds: &Arc<[Bound]>) -> (Entry, u64) {
-        let spans = self.bins.len() as u64;
+    fn into_entry(mut self, bounds: &Arc<[Bound]>) -> Accounted {
+        let spans = (self.bins.len() + self.weighted.len()) as u64;
         let mut held = 0;
         let ranges = self.first_held.iter().take(bounds.len()).map(|count| {
             held += count;
             Range::exact(held)
         });
         let steps = Steps::new(Arc::clone(bounds), ranges.collect());
-        let values = SparseHistogram::of_indices(&mut self.bins, self.clamped);
+        let mut values = SparseHistogram::of_indices(&mut self.bins, self.clamped);
+        for (index, spans) in self.weighted {
+            values.add(index, spans);
+        }
         let measured = Measured::of_values(self.count, Scale::Millis, steps, values);
         let entry = Entry {
             series: SeriesId::default(),
             slice: self.slice,
             measured,
         };
-        (entry, spans)
+        Accounted {
+            entry,
+            spans,
+            unweighted: self.unweighted,
+        }
     }
 }
 

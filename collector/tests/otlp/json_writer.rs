@@ -91,6 +91,7 @@ fn scope(scope: &InstrumentationScope) -> Json {
 fn span(span: &Span) -> String {
     json!({
         "traceId": hex(&span.trace_id),
+        "traceState": span.trace_state,
         "spanId": hex(&span.span_id).to_uppercase(),
         "name": span.name,
         "kind": span.kind,

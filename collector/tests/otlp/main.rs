@@ -13,6 +13,7 @@ mod merging;
 mod points;
 mod points_decoded;
 mod poisoned;
+mod sampled;
 mod spans;
 mod states;
 mod stored;

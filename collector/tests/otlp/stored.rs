@@ -1,6 +1,8 @@
 //! Stored forms come back as they were, and damaged ones are refused.
 
-use collector::{CodecError, Delta, Kind, Ledger, Origin, Pack, SeriesKey, StreamId, Streams};
+use collector::{
+    CodecError, Delta, Kind, Ledger, Origin, Pack, SeriesId, SeriesKey, Slice, StreamId, Streams,
+};
 use proptest::prelude::*;
 
 use crate::given::{MILLI, NOW, SECOND, decoded, failed, span, traces};
@@ -21,6 +23,9 @@ fn delta() -> Delta {
         )
         .expect("small counts");
     delta.set_streams(vec![(StreamId(9), vec![1, 2, 3]), (StreamId(4), vec![])]);
+    let unweighted = [(8, 10), (3, 40), (8, 20)];
+    let unweighted = unweighted.map(|(series, end)| (SeriesId(series), Slice::ending_at(end)));
+    delta.note_unweighted(unweighted.to_vec());
     delta
 }
 

@@ -192,3 +192,27 @@ proptest! {
         prop_assert_eq!(settled.classes.counted, rest.classes.counted);
     }
 }
+
+#[test]
+fn what_a_span_stands_for_goes_with_it() {
+    let sampled = |state: &str, id: u8| Span {
+        trace_state: state.to_owned(),
+        span_id: vec![id; 8],
+        ..span("a")
+    };
+    let spans = vec![
+        sampled("ot=th:c", 1),
+        sampled("ot=th:f", 2),
+        sampled("ot=p:1", 3),
+    ];
+    let mut decoded = counted(&told_apart(), spans);
+    let total = |decoded: &Decoded| -> u64 {
+        let counts = decoded.entries.iter();
+        counts.map(|entry| entry.measured.count()).sum()
+    };
+    assert_eq!((total(&decoded), decoded.unweighted.len()), (4 + 16 + 1, 1));
+    decoded.settle(&[Verdict::Fresh, Verdict::Duplicate, Verdict::Duplicate]);
+    assert_eq!((total(&decoded), decoded.unweighted.len()), (4, 0));
+    let classes = decoded.classes;
+    assert_eq!((classes.counted.total, classes.unweighted.total), (1, 0));
+}

@@ -121,7 +121,7 @@ fn parts(view: &DebugView) -> Parts {
         endpoints: endpoints::panel(&view.endpoints, range, now, "c6", trouble),
         objectives: objectives::of_service(&view.objectives, now),
         neighbours: latency::neighbours(&view.neighbours, range, now, trouble),
-        received: ingest::received(&view.ingest),
+        received: ingest::received(&view.ingest, now),
         senders: ingest::senders(&view.ingest),
     }
 }

@@ -18,6 +18,7 @@ struct Body<'a> {
     service: Text,
     debug: Option<String>,
     description: &'a Text,
+    unweighted: Option<String>,
     promise: String,
     runbook: Option<&'a str>,
     parts: Parts,
@@ -77,6 +78,9 @@ pub fn render_slo(view: &SloView) -> String {
             .service_known
             .then(|| links::at(&links::debug(objective.service.as_str()), view.range, None)),
         description: &view.description,
+        unweighted: view
+            .unweighted
+            .map(|at| crate::panels::ingest::unweighted(at, view.shell.at)),
         promise: words::promise(objective),
         runbook: view.runbook.as_deref().and_then(links::outside),
         parts: parts(view),

@@ -1,6 +1,7 @@
 //! Where everything received went, and whose clocks are off.
 
 use askama::Template;
+use jiff::Timestamp;
 
 use super::{Panel, Part, link, state};
 use crate::markup::Markup;
@@ -15,6 +16,7 @@ const MOST: usize = 12;
 #[template(path = "panels/received.html")]
 struct Received {
     signals: Vec<Table>,
+    unweighted: Option<String>,
 }
 
 struct Table {
@@ -51,13 +53,16 @@ struct Clock<'a> {
 }
 
 /// The ledger of classes.
-pub(crate) fn received(ingest: &Ingest) -> Part {
+pub(crate) fn received(ingest: &Ingest, now: Timestamp) -> Part {
     let signals = ingest.signals.iter().filter(|one| one.received.total > 0);
     let signals: Vec<_> = signals.map(table).collect();
     let body = if signals.is_empty() {
         state("Nothing was received yet.", "")
     } else {
-        Markup::of(&Received { signals })
+        Markup::of(&Received {
+            signals,
+            unweighted: ingest.unweighted.map(|at| unweighted(at, now)),
+        })
     };
     Panel {
         id: "received",
@@ -69,6 +74,14 @@ pub(crate) fn received(ingest: &Ingest) -> Part {
         ..Panel::default()
     }
     .part()
+}
+
+/// What it means that spans were sampled without a weight.
+pub(crate) fn unweighted(at: Timestamp, now: Timestamp) -> String {
+    format!(
+        "Sampled without a weight, last at {}: such a span counts once, whatever it stands for, so that these counts are too small and may be one-sided.",
+        format::time(at, now)
+    )
 }
 
 fn table(signal: &Signal) -> Table {

@@ -196,6 +196,7 @@ pub fn slo(state: State) -> SloView {
             state,
             "99.9 % of checkout requests get a good answer.",
         )),
+        unweighted: (state == State::Missed).then(|| ago(600)),
         service_known: state != State::Empty,
         runbook: Some(if state == State::Hostile {
             "javascript:alert(1)".to_owned()
@@ -245,6 +246,7 @@ fn ingest(state: State) -> Ingest {
             ],
             notes: vec![("clamped", counts(120, 3))],
         }],
+        unweighted: (state == State::Missed).then(|| ago(600)),
         senders: vec![
             sender("checkout-7d9f-2", Some(-12_400), 120, lost),
             sender("checkout-7d9f-1", Some(640), 0, 0),

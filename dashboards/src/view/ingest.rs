@@ -1,5 +1,7 @@
 //! What was received and where it went; whose clocks are off.
 
+use jiff::Timestamp;
+
 use super::common::Counts;
 use crate::Text;
 
@@ -8,6 +10,8 @@ use crate::Text;
 pub struct Ingest {
     /// Spans, metric points, log records.
     pub signals: Vec<Signal>,
+    /// When spans of this service last came that were sampled without saying by how much.
+    pub unweighted: Option<Timestamp>,
     /// Senders of this service, those furthest ahead first.
     pub senders: Vec<Sender>,
     /// Senders that are not told apart any more, of all services.

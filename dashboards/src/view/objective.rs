@@ -191,6 +191,8 @@ pub struct SloView {
     pub objective: Objective,
     /// The sentence of the spec.
     pub description: Text,
+    /// When spans last came, within the window, that were sampled without saying by how much.
+    pub unweighted: Option<Timestamp>,
     /// Its service's page exists (the service has sent something).
     pub service_known: bool,
     /// Where to read what to do; `https:` only, others are not shown.

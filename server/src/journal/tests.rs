@@ -234,6 +234,43 @@ async fn every_span_is_in_one_class_also_after_a_kill() {
 }
 
 #[tokio::test]
+async fn weights_count_and_their_absence_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::Directory(directory.path().to_owned());
+    let bench = Bench::start(Store::open(&location).await.unwrap()).await;
+    let sampled = |state: &str, service: &str| {
+        let mut of_service = spans(service, 1, 1, 1);
+        for span in &mut of_service.scope_spans[0].spans {
+            state.clone_into(&mut span.trace_state);
+        }
+        of_service
+    };
+    bench.send(&body(vec![sampled("ot=th:f", "shop")])).await;
+    let shop = |bench: &Bench| {
+        let live = locked(&bench.live);
+        let objective = live.catalog().objective("shop").unwrap().clone();
+        let fingerprint = objective.indicator.fingerprint();
+        let now = SystemClock.now().as_second() + 10;
+        let timeline = live.timeline(fingerprint).unwrap();
+        let tally = timeline.tally(now, std::time::Duration::from_hours(1));
+        let flagged = live.unweighted().indicators.contains_key(&fingerprint);
+        ((tally.total, tally.bad), flagged)
+    };
+    assert_eq!(shop(&bench), ((32, 16), false));
+    assert_eq!(bench.ledger().spans.counted, class(2, 1));
+    bench.send(&body(vec![sampled("ot=p:3", "other")])).await;
+    assert_eq!(shop(&bench), ((32, 16), false), "another service's");
+    bench.send(&body(vec![sampled("ot=p:3", "shop")])).await;
+    assert_eq!(shop(&bench), ((34, 17), true));
+    let bench = bench.killed().await;
+    assert_eq!(shop(&bench), ((34, 17), true));
+    assert_eq!(bench.ledger().spans.unweighted, class(4, 2));
+    let live = locked(&bench.live);
+    let services: Vec<_> = live.unweighted().services.keys().cloned().collect();
+    assert_eq!(services, ["other".into(), "shop".into()]);
+}
+
+#[tokio::test]
 async fn what_is_refused_for_now_is_shed_and_stored_with_the_next_commit() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::Directory(directory.path().to_owned());

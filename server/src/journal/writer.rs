@@ -382,6 +382,7 @@ struct Gathered {
     /// How many spans, and points, each series took.
     spans: Vec<(SeriesId, u64)>,
     points: Vec<SeriesId>,
+    unweighted: Vec<(SeriesId, Slice)>,
     touched: HashSet<StreamId, RandomState>,
     series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
     requests: Vec<([u8; 16], Vec<u8>)>,
@@ -402,6 +403,7 @@ impl Gathered {
         self.entries.extend(decoded.entries);
         self.entries.extend(absorbed.entries);
         self.spans.extend(decoded.taken);
+        self.unweighted.extend(decoded.unweighted);
         self.points.extend(absorbed.taken);
         sum(self.classes.signal_mut(kind).merge(&classes), "classes");
         Answer::new(&classes, &problems)
@@ -451,6 +453,7 @@ impl Gathered {
             delta.add(std::mem::take(&mut self.entries), &self.classes),
             "a group",
         );
+        delta.note_unweighted(std::mem::take(&mut self.unweighted));
         let state = |id: &StreamId| Some((*id, streams.encode_state(*id)?));
         delta.set_streams(self.touched.iter().filter_map(state).collect());
         delta

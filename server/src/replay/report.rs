@@ -55,6 +55,13 @@ pub(crate) struct SloReport {
     pub(crate) windows: Windows,
     /// Over the SLO's window; null without events that have a duration.
     pub(crate) latency: LatencyReport,
+    /// When spans last came, within the SLO's window, that were sampled without saying by how much:
+    /// each counts once, although it stands for more.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_seconds_or_null"
+    )]
+    pub(crate) sampled_without_weight_at: Option<Timestamp>,
     /// Times within the SLO's window whose stored data was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) incomplete: Vec<Incomplete>,
@@ -113,6 +120,19 @@ fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// When spans of an objective's window last came that were sampled without a weight.
+pub(crate) fn unweighted_at(
+    objective: &Objective,
+    evaluation: &Evaluation,
+    live: &Live,
+) -> Option<Timestamp> {
+    let indicators = &live.unweighted().indicators;
+    let end = *indicators.get(&objective.indicator.fingerprint())?;
+    let window_s = i64::try_from(objective.window.as_secs()).unwrap_or(i64::MAX);
+    let within = end > evaluation.at.as_second().saturating_sub(window_s);
+    within.then(|| Timestamp::from_second(end).ok()).flatten()
+}
+
 /// The error ratios that are reported of an objective, as of the tick of its evaluation.
 pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Live) -> Windows {
     let now = evaluation.at.as_second();
@@ -143,6 +163,7 @@ pub(crate) fn slo_report(
         budget_remaining: evaluation.budget.remaining(),
         windows,
         latency: LatencyReport::from(latency),
+        sampled_without_weight_at: None,
         incomplete: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! What was received, by signal and class, and whose clocks are off: the JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -22,6 +23,8 @@ struct Ingest {
     /// Rejected and shed spans over all that were received and are no duplicates; null without any.
     drop_rate: Option<f64>,
     signals: BTreeMap<&'static str, Signal>,
+    /// Services whose spans are sampled without saying by how much, and when the last such came.
+    sampled_without_weight: BTreeMap<Arc<str>, Timestamp>,
     senders: Vec<Sender>,
     /// All senders that found no place in the list, told together.
     other_senders: Option<Sender>,
@@ -63,11 +66,17 @@ pub(super) async fn ingest(Shared(state): Shared<State>) -> Response {
     let snapshot = state.snapshots.newest();
     let signals = snapshot.classes.named();
     let senders = snapshot.senders.senders.iter().take(MOST_SENDERS);
+    let unweighted = snapshot.unweighted.services.iter();
+    let unweighted = unweighted.filter_map(|(service, end)| {
+        let at = Timestamp::from_second(*end).ok()?;
+        Some((Arc::clone(service), at))
+    });
     Json(Ingest {
         evaluation: snapshot.id,
         at: snapshot.at,
         drop_rate: drop_rate(&snapshot.classes.spans),
         signals: signals.map(|(name, of)| (name, signal(of))).into(),
+        sampled_without_weight: unweighted.collect(),
         senders: senders.map(sender).collect(),
         other_senders: snapshot.senders.rest.as_ref().map(sender),
     })

@@ -89,6 +89,12 @@ fn ingest(source: &Source<'_>, service: &str) -> Ingest {
                 notes: classes.notes().map(named).collect(),
             })
             .into(),
+        unweighted: source
+            .snapshot
+            .unweighted
+            .services
+            .get(service)
+            .and_then(|end| jiff::Timestamp::from_second(*end).ok()),
         senders: senders.senders.iter().filter(own).map(sender).collect(),
         other_senders: senders.rest.as_ref().map(sender),
     }

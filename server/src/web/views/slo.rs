@@ -69,6 +69,7 @@ pub(in crate::web) async fn slo(
         shell: shell(source, ask, range.live, &services),
         objective: objective(live, one),
         description: Text::new(&one.objective.description),
+        unweighted: one.report.sampled_without_weight_at,
         service_known: services.contains(&one.objective.service),
         runbook: one.objective.runbook.clone(),
         trouble,
