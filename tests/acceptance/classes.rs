@@ -47,6 +47,43 @@ async fn every_span_is_in_one_class_everywhere_and_after_a_crash() -> Result<()>
         &specs::availability("shop", "shop", 0.99, "1d"),
     )?;
     let sloburn = home.start().await?;
+    send_everything(&sloburn).await?;
+    let classes = |classes: &[(&str, u64, u64)]| -> Vec<(String, u64, u64)> {
+        let owned = |(name, total, bad): &(&str, u64, u64)| ((*name).to_owned(), *total, *bad);
+        classes.iter().map(owned).collect()
+    };
+    let expected = classes(&[
+        ("counted", 100, 10),
+        ("duplicate", 100, 10),
+        ("future", 4, 0),
+        ("late", 5, 3),
+        ("unmatched", 7, 1),
+    ]);
+    let (ingest, found) = received(&sloburn, 216).await?;
+    assert_eq!(found, expected);
+    drop_rate_and_skew(&ingest)?;
+    page_and_metrics_agree(&sloburn, &expected).await?;
+    // sloburn judges its own drop rate: what came again is neither good nor bad.
+    let own = sloburn
+        .slo_that("sloburn-ingest", |slo| slo.total == 116)
+        .await?;
+    assert_eq!(own.bad, 9);
+
+    sloburn.kill().await?;
+    let sloburn = home.start().await?;
+    let (_, found) = received(&sloburn, 216).await?;
+    assert_eq!(found, expected, "after kill -9");
+    let own = sloburn
+        .slo_that("sloburn-ingest", |slo| slo.total == 116)
+        .await?;
+    assert_eq!(own.bad, 9);
+    let (status, _) = sloburn.get("/slos/sloburn-ingest").await?;
+    assert_eq!(status, 200);
+    Ok(())
+}
+
+/// Spans of every class that a sender can choose; the first request comes twice.
+async fn send_everything(sloburn: &Sloburn) -> Result<()> {
     let now = clock::now_nanos();
     let shop = Spans::now("shop", 90, 10).encode();
     let protobuf = "application/x-protobuf";
@@ -83,20 +120,10 @@ async fn every_span_is_in_one_class_everywhere_and_after_a_crash() -> Result<()>
     let told = told.context("no partial success")?;
     assert_eq!(told.rejected_spans, 4);
     assert!(told.error_message.contains("on `shop-7`"), "{told:?}");
+    Ok(())
+}
 
-    let classes = |classes: &[(&str, u64, u64)]| -> Vec<(String, u64, u64)> {
-        let owned = |(name, total, bad): &(&str, u64, u64)| ((*name).to_owned(), *total, *bad);
-        classes.iter().map(owned).collect()
-    };
-    let expected = classes(&[
-        ("counted", 100, 10),
-        ("duplicate", 100, 10),
-        ("future", 4, 0),
-        ("late", 5, 3),
-        ("unmatched", 7, 1),
-    ]);
-    let (ingest, found) = received(&sloburn, 216).await?;
-    assert_eq!(found, expected);
+fn drop_rate_and_skew(ingest: &Value) -> Result<()> {
     let lost = ingest["drop_rate"].as_f64().context("a drop rate")?;
     assert!((lost - 9.0 / 116.0).abs() < 1e-9, "{lost}");
     let skewed = &ingest["senders"][0];
@@ -106,14 +133,16 @@ async fn every_span_is_in_one_class_everywhere_and_after_a_crash() -> Result<()>
     );
     let skew = skewed["skew_seconds"].as_f64().context("a skew")?;
     assert!((-3_600.0..-3_500.0).contains(&skew), "{skew}");
+    Ok(())
+}
 
-    // The same on the page and in the metrics.
+async fn page_and_metrics_agree(sloburn: &Sloburn, expected: &[(String, u64, u64)]) -> Result<()> {
     let (_, page) = sloburn.get("/debug/shop").await?;
     for cell in ["data-key=\"spans-Late\"", ">shop-7<", "ahead</td>"] {
         assert!(page.contains(cell), "no {cell} in {page}");
     }
     let (_, metrics) = sloburn.get("/metrics").await?;
-    for (name, total, bad) in &expected {
+    for (name, total, bad) in expected {
         for (label, count) in [("false", total - bad), ("true", *bad)] {
             let line = format!(
                 "sloburn_receive_items_total{{signal=\"traces\",class=\"{name}\",bad=\"{label}\"}} {count}"
@@ -124,22 +153,6 @@ async fn every_span_is_in_one_class_everywhere_and_after_a_crash() -> Result<()>
             );
         }
     }
-    // sloburn judges its own drop rate: what came again is neither good nor bad.
-    let own = sloburn
-        .slo_that("sloburn-ingest", |slo| slo.total == 116)
-        .await?;
-    assert_eq!(own.bad, 9);
-
-    sloburn.kill().await?;
-    let sloburn = home.start().await?;
-    let (_, found) = received(&sloburn, 216).await?;
-    assert_eq!(found, expected, "after kill -9");
-    let own = sloburn
-        .slo_that("sloburn-ingest", |slo| slo.total == 116)
-        .await?;
-    assert_eq!(own.bad, 9);
-    let (status, _) = sloburn.get("/slos/sloburn-ingest").await?;
-    assert_eq!(status, 200);
     Ok(())
 }
 
