@@ -4,11 +4,10 @@
 mod damage;
 mod postgres;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use acceptance::disk::Disk;
 use acceptance::home::Home;
 use acceptance::inbox::{Delivery, Inbox};
 use acceptance::otlp::{Coding, Spans, post, send};
@@ -21,42 +20,6 @@ use tokio::process::{Child, Command};
 
 /// From a fault to what follows from it: some ticks.
 const SOON: Duration = Duration::from_mins(2);
-
-/// A small disk of its own, unmounted when dropped.
-#[derive(Debug)]
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(place: &Path, mebibytes: u32) -> Result<Disk> {
-        std::fs::create_dir_all(place)?;
-        let size = format!("size={mebibytes}m");
-        run(
-            "mount",
-            &["-t", "tmpfs", "-o", &size, "sloburn", text(place)?],
-        )
-        .context("this test needs the right to mount a tmpfs: run it as root")?;
-        Ok(Disk(place.to_owned()))
-    }
-
-    /// Takes all space that is left.
-    fn fill(&self) -> Result<()> {
-        let mut filler = std::fs::File::create(self.0.join("filler"))?;
-        let zeros = vec![0; 4096];
-        while filler.write_all(&zeros).is_ok() {}
-        Ok(())
-    }
-
-    fn free(&self) -> Result<()> {
-        Ok(std::fs::remove_file(self.0.join("filler"))?)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazy: the server may still be going.
-        drop(run("umount", &["-l", &self.0.display().to_string()]));
-    }
-}
 
 #[tokio::test]
 async fn a_full_disk_refuses_requests_pages_and_recovers() -> Result<()> {
@@ -124,7 +87,7 @@ async fn a_read_only_disk_is_one_sentence_at_the_start() -> Result<()> {
     home.spec("shop.yaml", &quick("shop", "shop"))?;
     let disk = Disk::mount(&home.data(), 24)?;
     home.start().await?.stop().await?;
-    run("mount", &["-o", "remount,ro", text(&disk.0)?])?;
+    disk.read_only(true)?;
     let refused = home.refuse_to_start(&[]).await?;
     let said = String::from_utf8(refused.stderr)?;
     assert_eq!(refused.status.code(), Some(1), "{said}");
@@ -132,7 +95,7 @@ async fn a_read_only_disk_is_one_sentence_at_the_start() -> Result<()> {
         said.contains("cannot write in the data directory"),
         "{said}"
     );
-    run("mount", &["-o", "remount,rw", text(&disk.0)?])?;
+    disk.read_only(false)?;
     home.start().await?.stop().await?;
     Ok(())
 }
@@ -264,20 +227,4 @@ impl Python {
         ensure!(self.0.wait().await?.success());
         Ok(())
     }
-}
-
-fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output = std::process::Command::new(program)
-        .args(arguments)
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "{program} {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("not a plain path")
 }

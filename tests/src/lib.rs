@@ -9,6 +9,7 @@ pub mod browser;
 pub mod chaos;
 pub mod clock;
 pub mod demo;
+pub mod disk;
 pub mod exporter;
 pub mod footprint;
 pub mod home;

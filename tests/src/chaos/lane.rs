@@ -1,6 +1,6 @@
 //! One sloburn under chaos: started, ended and started again over the same data, and asked what it counts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +11,7 @@ use crate::chaos::load::{BOUND_MS, Target, deliver, way};
 use crate::chaos::oracle::{Fate, Oracle};
 use crate::chaos::running::BOUND_S;
 use crate::chaos::store::{Place, Slices};
+use crate::disk::Disk;
 use crate::home::Home;
 use crate::inbox::Inbox;
 use crate::postgres::Postgres;
@@ -259,6 +260,31 @@ impl Lane {
         }
     }
 
+    /// Moves the data of a stopped sloburn to a small disk, mounted where they were.
+    pub fn move_to_disk(&self, mebibytes: u32) -> Result<Disk> {
+        let data = self.home.data();
+        let aside = data.with_extension("aside");
+        std::fs::rename(&data, &aside)?;
+        let disk = Disk::mount(&data, mebibytes)?;
+        copy(&aside, &data)?;
+        Ok(disk)
+    }
+
+    /// Copies the data of a stopped sloburn from the small disk, which can go then.
+    pub fn move_back(&self) -> Result<()> {
+        let data = self.home.data();
+        let aside = data.with_extension("aside");
+        std::fs::remove_dir_all(&aside)?;
+        copy(&data, &aside)
+    }
+
+    /// Puts the copied data where the small disk was.
+    pub fn uncover(&self) -> Result<()> {
+        let data = self.home.data();
+        std::fs::remove_dir(&data)?;
+        Ok(std::fs::rename(data.with_extension("aside"), &data)?)
+    }
+
     /// Ends everything.
     pub async fn end(mut self) -> Result<()> {
         self.kill().await?;
@@ -267,4 +293,13 @@ impl Lane {
             None => Ok(()),
         }
     }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }

@@ -24,6 +24,8 @@ use crate::{clock, wait};
 
 /// How long a sender waits for its answer. Shorter than sloburn's own patience.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a sender rests that was asked to.
+const RETREAT: Duration = Duration::from_millis(200);
 /// Threshold of the latency objectives, and what is on each side of it.
 pub const BOUND_MS: u64 = 100;
 const FAST: Duration = Duration::from_millis(20);
@@ -68,6 +70,7 @@ pub struct Load {
 struct Control {
     stop: AtomicBool,
     acknowledged: AtomicU64,
+    unanswered: AtomicU64,
 }
 
 impl Load {
@@ -91,6 +94,11 @@ impl Load {
     /// Requests acknowledged so far.
     pub fn acknowledged(&self) -> u64 {
         self.control.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Requests so far of which nothing is known.
+    pub fn unanswered(&self) -> u64 {
+        self.control.unanswered.load(Ordering::Relaxed)
     }
 
     /// Ends it; what was sent.
@@ -129,6 +137,8 @@ async fn send_on(
             Fate::Acknowledged => drop(control.acknowledged.fetch_add(1, Ordering::Relaxed)),
             // One request lost in each crash is enough: the next goes to a server that is there.
             Fate::Unknown => {
+                control.unanswered.fetch_add(1, Ordering::Relaxed);
+                pace.reset_after(RETREAT);
                 let stopped = || control.stop.load(Ordering::Relaxed);
                 while !stopped() && !listens(target.http).await {}
             }

@@ -27,7 +27,7 @@ pub async fn strike(lane: &mut Lane, plan: &str) -> Result<()> {
     let before = incidents(lane)?.len();
     lane.stop().await?;
     lane.start(plan).await?;
-    let burst = Spans::ended_at(ALARM, 50, 50, now(lane));
+    let burst = Spans::ended_at(ALARM, 10, 300, now(lane));
     let mut sent = lane.runs()? && send_once(lane, &burst).await;
     if plan.contains(":kill") {
         let died = wait::until("the fault strikes", STRIKES, async || {
@@ -49,7 +49,7 @@ pub async fn strike(lane: &mut Lane, plan: &str) -> Result<()> {
     lane.start("").await?;
     lane.set_clock(lane.clock() + LOOK_BACK_S)?;
     let resolved = wait::until("the alert resolves", PAGED, async || {
-        ensure!(send_once(lane, &Spans::ended_at(ALARM, 5, 0, now(lane))).await);
+        ensure!(send_once(lane, &Spans::ended_at(ALARM, 1, 0, now(lane))).await);
         let incidents = incidents(lane)?;
         Ok(
             (incidents.len() == before + 1 && incidents.values().all(|events| *events == 2))
@@ -94,7 +94,12 @@ fn now(lane: &Lane) -> u64 {
 pub fn incidents(lane: &Lane) -> Result<BTreeMap<(String, u64), u32>> {
     let mut incidents = BTreeMap::new();
     for Delivery { body, .. } in lane.inbox().deliveries() {
-        ensure!(body["slo"]["id"] == ALARM, "a false page: {body:#}");
+        // Sloburn's own disk and drop rate may be in trouble, and say so.
+        let id = body["slo"]["id"].as_str().unwrap_or_default();
+        if id.starts_with("sloburn") {
+            continue;
+        }
+        ensure!(id == ALARM, "a false page: {body:#}");
         let key = body["dedup_key"].as_str().context("no dedup key")?;
         let number = body["incident"].as_u64().context("no incident")?;
         let events = incidents.entry((key.to_owned(), number)).or_insert(0);

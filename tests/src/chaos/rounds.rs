@@ -33,6 +33,9 @@ const LOADED: Duration = Duration::from_mins(1);
 /// From a jump of the clock to a tick by it.
 const TICK: Duration = Duration::from_secs(30);
 
+/// A small disk, for some thousand requests and what sloburn keeps free.
+const DISK_MIB: u32 = 96;
+
 const STEADY: Habit = Habit {
     attempts: 1,
     spread_s: 300,
@@ -90,7 +93,7 @@ async fn strike(lane: &mut Lane, fault: Fault, rng: &mut StdRng) -> Result<()> {
         Fault::Reload(point) => reload(lane, point, rng).await,
         Fault::Page(plan) => page::strike(lane, plan).await,
         Fault::Connections => connections(lane, rng).await,
-        Fault::DiskFull => Ok(()),
+        Fault::DiskFull => disk_full(lane, rng).await,
     }
 }
 
@@ -347,4 +350,35 @@ async fn connections(lane: &mut Lane, rng: &mut StdRng) -> Result<()> {
     loaded(lane, &load, 20).await?;
     lane.oracle.remember(load.stop().await);
     Ok(())
+}
+
+/// The disk is full under load, for as long as some requests take; by chance sloburn is killed meanwhile.
+async fn disk_full(lane: &mut Lane, rng: &mut StdRng) -> Result<()> {
+    lane.stop().await?;
+    let disk = lane.move_to_disk(DISK_MIB)?;
+    lane.start("").await?;
+    let load = load(lane, rng)?;
+    loaded(lane, &load, 30).await?;
+    disk.fill()?;
+    let refused = load.unanswered() + 6;
+    wait::until("requests find no room", LOADED, async || {
+        Ok((load.unanswered() >= refused).then_some(()))
+    })
+    .await
+    .with_context(|| lane.told())?;
+    if rng.random() {
+        lane.kill().await?;
+        disk.free()?;
+        lane.start("").await?;
+    } else {
+        disk.free()?;
+    }
+    loaded(lane, &load, 30).await?;
+    lane.oracle.remember(load.stop().await);
+    lane.check().await?;
+    lane.stop().await?;
+    lane.move_back()?;
+    drop(disk);
+    lane.uncover()?;
+    lane.start("").await
 }
