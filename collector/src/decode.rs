@@ -2,12 +2,13 @@
 //! but counts.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::answer::{Code, Status};
 use crate::classes::{Classes, Problems};
-use crate::delta::Entry;
-use crate::measure::Measure;
+use crate::delta::{Entry, merged};
+use crate::measure::{Limits, Measure};
 use crate::point::Point;
 use crate::recount::Spans;
 use crate::series::{Known, SeriesId, SeriesKey};
@@ -66,6 +67,9 @@ pub struct Decoded {
     pub new_series: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// Who sent its spans, and how far their clocks are off; bounded.
     pub senders: Vec<Sender>,
+    /// Series that there is no room for, used by entries and points until they are
+    /// [placed](Decoded::place).
+    pub unplaced: Vec<(SeriesId, Arc<SeriesKey>)>,
     /// Where its spans, points or records went; points are received here and classed when absorbed.
     pub classes: Classes,
     /// The latest event time of all usable spans and points, also of late and future ones.
@@ -121,6 +125,58 @@ impl From<Broken> for RequestError {
         RequestError::Malformed {
             reason: broken.0.to_owned(),
         }
+    }
+}
+
+impl Decoded {
+    /// About how many bytes it occupies: what a small payload becomes may be many times as large.
+    pub fn held_bytes(&self) -> usize {
+        // What a series, an entry or a point has beside itself: names, values, bins.
+        const BESIDE: usize = 128;
+        let sized = |count: usize, size: usize| count * (size + BESIDE);
+        sized(self.entries.len(), size_of::<Entry>())
+            + sized(self.points.len(), size_of::<Point>())
+            + sized(self.new_series.len(), size_of::<SeriesKey>())
+            + size_of_val(self.spans.records())
+    }
+
+    /// Gives the events of series without room to overflow series, one for all that count alike:
+    /// `alike` has a number for each of [`Decoded::unplaced`], equal for those that count for the
+    /// same things in the same way, 0 for those that count for nothing. So no total, and nothing
+    /// that is judged, depends on how many series there are.
+    pub fn place(
+        &mut self,
+        known: &Known,
+        limits: &Limits,
+        alike: &[u64],
+    ) -> Result<(), RequestError> {
+        let mut places: HashMap<SeriesId, SeriesId> = HashMap::new();
+        let numbers = alike.iter().copied().chain(std::iter::repeat(0));
+        for ((id, key), alike) in self.unplaced.drain(..).zip(numbers) {
+            let admission = known.overflow(&key, alike, limits);
+            places.insert(id, admission.id);
+            self.new_series
+                .extend(admission.fresh.map(|key| (admission.id, key)));
+        }
+        let place = |id: &mut SeriesId| *id = places.get(id).copied().unwrap_or(*id);
+        for entry in &mut self.entries {
+            place(&mut entry.series);
+        }
+        for (series, _) in &mut self.taken {
+            place(series);
+        }
+        for (series, _) in &mut self.unweighted {
+            place(series);
+        }
+        for point in &mut self.points {
+            place(&mut point.series);
+        }
+        self.spans.place(place);
+        self.new_series.sort_by_key(|(id, _)| *id);
+        self.new_series.dedup_by_key(|(id, _)| *id);
+        let entries = std::mem::take(&mut self.entries);
+        self.entries = merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?;
+        Ok(())
     }
 }
 

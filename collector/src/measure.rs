@@ -58,6 +58,8 @@ pub struct Limits {
     pub max_value_bytes: usize,
     /// Series beyond which events go to overflow series; default 20 000.
     pub max_series: usize,
+    /// Services beyond which a new one's events go to the overflow series of all; default 1 000.
+    pub max_services: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +71,7 @@ impl Default for Limits {
             max_attributes: 256,
             max_value_bytes: 256,
             max_series: 20_000,
+            max_services: 1_000,
         }
     }
 }

@@ -93,6 +93,13 @@ impl Spans {
         &self.records
     }
 
+    /// Changes the series of every span.
+    pub(crate) fn place(&mut self, place: impl Fn(&mut SeriesId)) {
+        for record in &mut self.records {
+            place(&mut record.series);
+        }
+    }
+
     /// What some of the spans add.
     fn recounted(&self, counts: impl Fn(usize) -> bool) -> Recounted {
         let mut recounted = Recounted::default();

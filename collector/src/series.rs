@@ -31,7 +31,8 @@ pub struct SeriesKey {
     pub service: Arc<str>,
     /// Unspecified for metrics.
     pub kind: SpanKind,
-    /// Span name or metric name; [`OVERFLOW_NAME`] in an overflow series.
+    /// Span name or metric name. In an overflow series that of one of those it stands for, or
+    /// [`OVERFLOW_NAME`].
     pub name: Arc<str>,
     /// Unit of a metric as its sender wrote it; empty for spans.
     pub unit: Arc<str>,
@@ -39,7 +40,9 @@ pub struct SeriesKey {
     pub status: SpanStatus,
     /// The dimensions this series has, with their values, sorted by dimension.
     pub attributes: Vec<(Arc<str>, Value)>,
-    /// Whether this series stands for all that found no room any more.
+    /// Whether this series stands for others that found no room any more: all of one service (or
+    /// of all services), kind and status that count alike. Name and attributes are then those of
+    /// one of them.
     pub overflow: bool,
 }
 
@@ -113,14 +116,18 @@ impl SeriesKey {
 
     /// The value of a dimension; `service.name` answers the service.
     pub fn attribute(&self, key: &str) -> Option<AttributeValue<'_>> {
-        if key == SERVICE_NAME {
+        // An overflow series of all services says whose attributes it has.
+        if key == SERVICE_NAME && !self.overflow {
             return Some(AttributeValue::Text(&self.service));
         }
         let found = self
             .attributes
             .iter()
-            .find(|(dimension, _)| **dimension == *key)?;
-        Some(found.1.as_ref())
+            .find(|(dimension, _)| **dimension == *key);
+        match found {
+            None if key == SERVICE_NAME => Some(AttributeValue::Text(&self.service)),
+            found => found.map(|(_, value)| value.as_ref()),
+        }
     }
 
     /// The stored form.
@@ -170,26 +177,56 @@ impl SeriesKey {
         Ok(key)
     }
 
-    /// The series that takes this key's events when there is no room for it: same signal, service,
-    /// kind and status.
-    pub(crate) fn overflow(&self) -> SeriesKey {
-        SeriesKey {
-            name: OVERFLOW_NAME.into(),
-            attributes: Vec::new(),
-            overflow: true,
-            ..self.clone()
+    /// The name to show.
+    pub fn shown_name(&self) -> Arc<str> {
+        if self.overflow {
+            OVERFLOW_NAME.into()
+        } else {
+            Arc::clone(&self.name)
         }
     }
 
-    /// The series of last resort, when there are too many services: same signal, kind and status.
-    pub(crate) fn last_resort(&self) -> SeriesKey {
-        SeriesKey {
-            service: OVERFLOW_NAME.into(),
-            unit: "".into(),
-            ..self.overflow()
+    /// The series that takes the events of this one when there is no room for it, and of all that
+    /// count as it does. `alike` is 0 for those that do not count for anything.
+    pub(crate) fn overflow(&self, alike: u64, keeps_service: bool) -> SeriesKey {
+        // Hostile units are as many as hostile names.
+        let unit = UNITS.into_iter().find(|unit| **unit == *self.unit);
+        let mut key = SeriesKey {
+            unit: unit.unwrap_or_default().into(),
+            overflow: true,
+            ..self.clone()
+        };
+        if alike == 0 {
+            key.name = OVERFLOW_NAME.into();
+            key.attributes.clear();
         }
+        if !keeps_service {
+            key.service = OVERFLOW_NAME.into();
+            if alike != 0 {
+                let of = (SERVICE_NAME.into(), Value::Text(Arc::clone(&self.service)));
+                key.attributes.push(of);
+                key.attributes.sort_by(|a, b| a.0.cmp(&b.0));
+            }
+        }
+        key
     }
 }
+
+/// Units that overflow series are told apart by.
+const UNITS: [&str; 12] = [
+    "s",
+    "ms",
+    "us",
+    "µs",
+    "ns",
+    "min",
+    "h",
+    "d",
+    "1",
+    "By",
+    "seconds",
+    "milliseconds",
+];
 
 /// The part of a key that every series has, borrowed: the hot path encodes it without allocating.
 #[derive(Clone, Copy, Debug)]

@@ -294,6 +294,9 @@ fn limits(root: &mut Section<'_>, problems: &mut Vec<Problem>) -> Limits {
     if let Some(series) = section.take("series", problems) {
         counting.max_series = series;
     }
+    if let Some(services) = section.take("services", problems) {
+        counting.max_services = services;
+    }
     if let Some(late) = duration(&mut section, "late", problems) {
         counting.max_late = late;
         if !LATE.contains(&late) {

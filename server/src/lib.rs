@@ -20,6 +20,7 @@ mod judge;
 pub mod listen;
 mod live;
 mod metrics;
+mod overflow;
 mod page;
 mod probes;
 pub mod receive;

@@ -26,6 +26,7 @@ use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
 use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
+use crate::overflow::Overflow;
 use crate::page;
 use crate::probes::{self, Health};
 use crate::receive;
@@ -131,26 +132,19 @@ impl Server {
         let (owed, senders) = (journal.owed().clone(), Senders::default());
         metrics.ledger(locked(&resumed.live).classes());
         let snapshots = Snapshots::new(Snapshot::empty(Arc::clone(&catalog), floor_tick(now)));
+        let overflow = Arc::new(Overflow::new(&catalog, Arc::clone(&resumed.known)));
         let parts = receive::Parts {
             journal,
             measure: Arc::clone(&measure),
             known: Arc::clone(&resumed.known),
+            overflow: Arc::clone(&overflow),
             ring: Ring::new(config.ring_bytes),
             metrics: metrics.clone(),
             senders: senders.clone(),
             clock,
             limits: config.receive.clone(),
         };
-        let mut server = Server {
-            addresses: sockets.addresses()?,
-            accepting: CancellationToken::new(),
-            working: CancellationToken::new(),
-            listeners: JoinSet::new(),
-            tasks: JoinSet::new(),
-            store: store.clone(),
-            health: health.clone(),
-            metrics: metrics.clone(),
-        };
+        let mut server = Server::new(&sockets, &store, &health, &metrics)?;
         let wired = Wired {
             owed,
             ingest: config.ingest_slo.then(Ingest::new).map(Arc::new),
@@ -161,6 +155,7 @@ impl Server {
             metrics,
             health,
             measure,
+            overflow,
             problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
         };
         let reloader = Reloader::new(&config, &files, catalog, &wired.problems);
@@ -169,6 +164,25 @@ impl Server {
             .await?;
         server.listen(&config.connections, sockets, parts, wired);
         Ok(server)
+    }
+
+    /// Nothing runs yet.
+    fn new(
+        sockets: &Sockets,
+        store: &Store,
+        health: &Health,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Server> {
+        Ok(Server {
+            addresses: sockets.addresses()?,
+            accepting: CancellationToken::new(),
+            working: CancellationToken::new(),
+            listeners: JoinSet::new(),
+            tasks: JoinSet::new(),
+            store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        })
     }
 
     async fn start_tasks(
@@ -211,6 +225,7 @@ impl Server {
             problems: Arc::clone(&wired.problems),
             proposed,
             measure: Arc::clone(&wired.measure),
+            overflow: Arc::clone(&wired.overflow),
             counting: config.counting.clone(),
             metrics: wired.metrics.clone(),
             health: wired.health.clone(),
@@ -330,6 +345,7 @@ pub(crate) struct Wired {
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
     pub(crate) measure: Arc<ArcSwap<collector::Measure>>,
+    pub(crate) overflow: Arc<Overflow>,
     /// What the last reload found wrong, shown on every page.
     pub(crate) problems: SpecProblems,
 }

@@ -4,6 +4,7 @@
 //! remembered, so that counting a slice costs a lookup.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use collector::{
     AttributeValue, Known, Measured, SeriesId, SeriesKey, Signal as Measurement, SpanKind,
@@ -106,6 +107,21 @@ impl Index {
         }
         self.series.get(&id)
     }
+}
+
+/// A number that is equal for series that count alike: for the same indicators, in the same way. 0
+/// for one that no indicator uses.
+pub(crate) fn alike(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> u64 {
+    let roles = roles_of(key, indicators);
+    if roles.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    for role in roles {
+        let indicator = indicators.get(role.indicator).map(|(name, _)| *name);
+        (indicator, role.total, role.part, role.durations).hash(&mut hasher);
+    }
+    hasher.finish().max(1)
 }
 
 fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Role]> {

@@ -16,6 +16,7 @@ use crate::fold::Folder;
 use crate::judge::{Event, Judge, StateChange, Step};
 use crate::live::Live;
 use crate::metrics::{Metrics, SloStanding};
+use crate::overflow::Overflow;
 use crate::page::{Notice, NoticeInput, Receiver, route, unrouted};
 use crate::probes::Health;
 use crate::reload::SpecProblems;
@@ -50,6 +51,7 @@ pub(crate) struct Ticker {
     /// Catalogs that are to be judged from the next tick on.
     pub(crate) proposed: mpsc::Receiver<Arc<Catalog>>,
     pub(crate) measure: Arc<ArcSwap<Measure>>,
+    pub(crate) overflow: Arc<Overflow>,
     pub(crate) counting: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
@@ -132,6 +134,7 @@ impl Ticker {
             self.measure.load().fingerprints.as_ref(),
         );
         self.measure.store(Arc::new(measure));
+        self.overflow.change_catalog(&catalog);
         failpoint!("reload.measured");
         if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");

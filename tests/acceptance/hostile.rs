@@ -2,6 +2,7 @@
 //! takes nothing from the honest ones.
 
 mod bombs;
+mod cardinality;
 mod connections;
 mod floods;
 mod http1;

@@ -355,6 +355,7 @@ impl<'m> Fold<'m> {
             unweighted,
             points: self.points,
             new_series: resolution.fresh,
+            unplaced: resolution.unplaced,
             senders: self.senders,
             classes: self.classes,
             latest_event_nanos: self.latest_event_nanos,

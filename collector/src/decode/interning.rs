@@ -38,6 +38,8 @@ pub(crate) struct Resolved {
 pub(crate) struct Resolution {
     pub(crate) by_position: Vec<Resolved>,
     pub(crate) fresh: Vec<(SeriesId, Arc<SeriesKey>)>,
+    /// Those that there is no room for.
+    pub(crate) unplaced: Vec<(SeriesId, Arc<SeriesKey>)>,
 }
 
 impl Resolution {
@@ -91,7 +93,7 @@ impl<'m> Interning<'m> {
     /// Admits what was not known. Only now, so that a refused request leaves no trace.
     pub(crate) fn resolve(self, limits: &Limits) -> Result<Resolution, RequestError> {
         let mut by_position = Vec::with_capacity(self.series.len());
-        let mut fresh = Vec::new();
+        let (mut fresh, mut unplaced) = (Vec::new(), Vec::new());
         for series in self.series {
             let (resolved, key) = if let Some(id) = series.id {
                 (
@@ -104,21 +106,36 @@ impl<'m> Interning<'m> {
             } else {
                 let key = SeriesKey::decode(&series.encoded)
                     .map_err(|_| Broken("a series key that cannot be read back"))?;
-                let admission = self.known.admit(&series.encoded, &key, limits.max_series);
-                let overflowed = admission.overflowed;
-                (
-                    Resolved {
-                        id: admission.id,
-                        overflowed,
-                    },
-                    admission.fresh,
-                )
+                if let Some(admission) = self.known.admit(&series.encoded, &key, limits) {
+                    let id = admission.id;
+                    (
+                        Resolved {
+                            id,
+                            overflowed: false,
+                        },
+                        admission.fresh,
+                    )
+                } else {
+                    let id = SeriesId::of(&series.encoded);
+                    unplaced.push((id, Arc::new(key)));
+                    (
+                        Resolved {
+                            id,
+                            overflowed: true,
+                        },
+                        None,
+                    )
+                }
             };
             by_position.push(resolved);
             fresh.extend(key.map(|key| (resolved.id, key)));
         }
         fresh.sort_by_key(|(id, _)| *id);
         fresh.dedup_by_key(|(id, _)| *id);
-        Ok(Resolution { by_position, fresh })
+        Ok(Resolution {
+            by_position,
+            fresh,
+            unplaced,
+        })
     }
 }

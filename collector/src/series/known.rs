@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::{AttributeValue, SeriesId, SeriesKey};
+use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
+use crate::measure::Limits;
 
 /// The set of series known so far. Decoding reads it and reserves room in it; the journal's writer
 /// [inserts](Known::insert) what it has made durable. Until then every request that uses a new
@@ -19,10 +20,24 @@ pub struct Known {
 struct Table {
     members: HashMap<SeriesId, Member, RandomState>,
     ids: HashMap<Arc<[u8]>, SeriesId, RandomState>,
+    services: HashSet<Arc<str>, RandomState>,
     /// Overflow series, which have their own room.
     overflows: usize,
+    /// Overflow series by what they stand for.
+    standing_for: HashMap<Standing, SeriesId, RandomState>,
     /// The key with most distinct values, found once when the room ran out.
     widest: Option<String>,
+}
+
+/// What an overflow series stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Standing {
+    signal: Signal,
+    service: Arc<str>,
+    kind: SpanKind,
+    status: SpanStatus,
+    unit: Arc<str>,
+    alike: u64,
 }
 
 #[derive(Debug)]
@@ -46,8 +61,6 @@ pub(crate) struct Admission {
     pub(crate) id: SeriesId,
     /// The key, if the series is not durable yet.
     pub(crate) fresh: Option<Arc<SeriesKey>>,
-    /// Whether its events go to an overflow series.
-    pub(crate) overflowed: bool,
 }
 
 impl Known {
@@ -116,35 +129,51 @@ impl Known {
         })
     }
 
-    /// Reserves room for a series, or for its overflow series when `max_series` are there already.
-    pub(crate) fn admit(&self, encoded: &[u8], key: &SeriesKey, max_series: usize) -> Admission {
+    /// Says anew which overflow series counts how, by the same numbers as
+    /// [`Decoded::place`](crate::Decoded::place): after loading them, and when specs change.
+    pub fn tell_apart(&self, overflows: &[(SeriesId, u64)]) {
         let mut table = self.write();
-        let room = table.members.len() - table.overflows < max_series;
-        if let Some(admission) = table.reserve(encoded, room, || key.clone()) {
-            return admission;
+        table.standing_for.clear();
+        for (id, alike) in overflows {
+            if let Some(member) = table.members.get(id) {
+                let standing = Standing::of(&member.key, *alike);
+                table.standing_for.insert(standing, *id);
+            }
         }
-        if table.widest.is_none() {
+    }
+
+    /// Reserves room for a series; none when there are too many already.
+    pub(crate) fn admit(
+        &self,
+        encoded: &[u8],
+        key: &SeriesKey,
+        limits: &Limits,
+    ) -> Option<Admission> {
+        let mut table = self.write();
+        let series = table.members.len() - table.overflows < limits.max_series;
+        let room = series && table.has_room_for(&key.service, limits);
+        let admission = table.reserve(encoded, room, || key.clone());
+        if admission.is_none() && table.widest.is_none() {
             table.widest = Some(table.find_widest());
         }
-        // Hostile service names must not grow the overflow series without end either.
-        let room = table.overflows < max_series / 10 + 16;
-        let overflow = key.overflow();
-        let admission = table
-            .reserve(&overflow.encode(), room, || overflow.clone())
-            .unwrap_or_else(|| {
-                let last = key.last_resort();
-                let encoded = last.encode();
-                let id = SeriesId::of(&encoded);
-                table.reserve(&encoded, true, || last).unwrap_or(Admission {
-                    id,
-                    fresh: None,
-                    overflowed: true,
-                })
-            });
-        Admission {
-            overflowed: true,
-            ..admission
+        admission
+    }
+
+    /// The overflow series for a series without room: the one for all that count `alike`.
+    pub(crate) fn overflow(&self, key: &SeriesKey, alike: u64, limits: &Limits) -> Admission {
+        let mut table = self.write();
+        let keeps_service = table.services.contains(&key.service);
+        let own = key.overflow(alike, keeps_service);
+        // Services that count alike may be thousands, times kinds and statuses.
+        let room = table.overflows < limits.max_series / 10 + 16;
+        if let Some(admission) = table.stand_for(own, alike, room) {
+            return admission;
         }
+        let of_all = key.overflow(alike, false);
+        let id = of_all.id();
+        table
+            .stand_for(of_all, alike, true)
+            .unwrap_or(Admission { id, fresh: None })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table> {
@@ -159,6 +188,9 @@ impl Known {
 impl Table {
     fn add(&mut self, id: SeriesId, encoded: &[u8], key: Arc<SeriesKey>, durable: bool) {
         self.overflows += usize::from(key.overflow);
+        if !self.services.contains(&key.service) {
+            self.services.insert(Arc::clone(&key.service));
+        }
         self.ids.insert(encoded.into(), id);
         self.members.insert(id, Member { key, durable });
     }
@@ -173,30 +205,46 @@ impl Table {
         if let Some(id) = self.ids.get(encoded).copied() {
             let member = self.members.get(&id)?;
             let fresh = (!member.durable).then(|| Arc::clone(&member.key));
-            return Some(Admission {
-                id,
-                fresh,
-                overflowed: member.key.overflow,
-            });
+            return Some(Admission { id, fresh });
         }
         if !room {
             return None;
         }
         let id = SeriesId::of(encoded);
         let key = Arc::new(key());
-        let overflowed = key.overflow;
         self.add(id, encoded, Arc::clone(&key), false);
         Some(Admission {
             id,
             fresh: Some(key),
-            overflowed,
         })
+    }
+
+    /// The overflow series that stands for what `key` stands for; else `key` itself if there is
+    /// room.
+    fn stand_for(&mut self, key: SeriesKey, alike: u64, room: bool) -> Option<Admission> {
+        let standing = Standing::of(&key, alike);
+        let found = self.standing_for.get(&standing).copied();
+        if let Some(member) = found.and_then(|id| self.members.get(&id)) {
+            return Some(Admission {
+                id: member.key.id(),
+                fresh: (!member.durable).then(|| Arc::clone(&member.key)),
+            });
+        }
+        let admission = self.reserve(&key.encode(), room, || key)?;
+        self.standing_for.insert(standing, admission.id);
+        Some(admission)
+    }
+
+    fn has_room_for(&self, service: &Arc<str>, limits: &Limits) -> bool {
+        self.services.len() < limits.max_services || self.services.contains(service)
     }
 
     fn find_widest(&self) -> String {
         let mut names = HashSet::new();
         let mut values: HashMap<&str, HashSet<Vec<u8>>> = HashMap::new();
         for member in self.members.values() {
+            let service = member.key.service.as_bytes().to_vec();
+            values.entry(SERVICE_NAME).or_default().insert(service);
             names.insert(&*member.key.name);
             for (dimension, value) in &member.key.attributes {
                 let mut encoded = Vec::new();
@@ -211,6 +259,19 @@ impl Table {
         match widest {
             Some((distinct, key)) if distinct > names.len() => key.to_owned(),
             _ => "name".to_owned(),
+        }
+    }
+}
+
+impl Standing {
+    fn of(key: &SeriesKey, alike: u64) -> Standing {
+        Standing {
+            signal: key.signal,
+            service: Arc::clone(&key.service),
+            kind: key.kind,
+            status: key.status,
+            unit: Arc::clone(&key.unit),
+            alike,
         }
     }
 }

@@ -62,7 +62,7 @@ fn beyond_the_cap_totals_stay_exact() {
         });
         let request = traces("shop", spans.chain([failed(span("GET"))]).collect());
         let body = request.encode_to_vec();
-        let decoded = decode(
+        let mut decoded = decode(
             Kind::Traces,
             Encoding::Protobuf,
             &body,
@@ -71,6 +71,7 @@ fn beyond_the_cap_totals_stay_exact() {
             NOW,
         )
         .unwrap();
+        decoded.place(&known, &measure.limits, &[]).unwrap();
         assert_eq!(decoded.classes.counted, Class { total: 31, bad: 1 });
         assert!(
             decoded.problems.to_string().contains("`route`"),
@@ -110,7 +111,7 @@ fn hostile_services_do_not_grow_the_overflow_series() {
     let known = Known::new();
     for n in 0..1000 {
         let body = traces(&format!("service-{n}"), vec![span("GET")]).encode_to_vec();
-        let decoded = decode(
+        let mut decoded = decode(
             Kind::Traces,
             Encoding::Protobuf,
             &body,
@@ -119,6 +120,7 @@ fn hostile_services_do_not_grow_the_overflow_series() {
             NOW,
         )
         .unwrap();
+        decoded.place(&known, &measure.limits, &[]).unwrap();
         assert_eq!(decoded.entries[0].measured.count(), 1);
     }
     assert!(known.len() < 50, "{}", known.len());

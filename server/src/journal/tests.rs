@@ -20,6 +20,7 @@ use crate::builtin::Ingest;
 use crate::clock::SystemClock;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::overflow::Overflow;
 use crate::probes::Health;
 use crate::resume::{locked, resume};
 use crate::serve::Wired;
@@ -81,6 +82,7 @@ impl Bench {
             metrics: metrics.clone(),
             health: Health::new(),
             measure: Arc::new(ArcSwap::from_pointee(Measure::default())),
+            overflow: Arc::new(Overflow::new(&catalog(), Arc::clone(&resumed.known))),
             problems: Arc::default(),
         };
         let known = Arc::clone(&resumed.known);

@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Submission};
 use crate::metrics::{Metrics, Outcome, RequestSeen, Transport};
+use crate::overflow::Overflow;
 use crate::ring::{Received, Ring};
 use crate::senders::Senders;
 
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) measure: Arc<ArcSwap<Measure>>,
     /// The series known so far.
     pub(crate) known: Arc<Known>,
+    /// Where events of further ones go.
+    pub(crate) overflow: Arc<Overflow>,
     /// Where acknowledged requests are kept for a while.
     pub(crate) ring: Ring,
     /// Where requests are counted.
@@ -167,7 +170,7 @@ impl Receive {
             let submission = Submission {
                 hash,
                 kind: call.kind,
-                bytes,
+                bytes: bytes.max(decoded.held_bytes()),
                 decoded,
             };
             self.parts.journal.submit(submission).await?
@@ -205,7 +208,7 @@ fn decode(parts: &Parts, received: &Received) -> Result<([u8; 16], Decoded), Ref
     let hash = collector::request_hash(received.kind, &received.payload);
     let now = u64::try_from(received.at.as_nanosecond()).unwrap_or(0);
     let measure = parts.measure.load();
-    let decoded = collector::decode(
+    let mut decoded = collector::decode(
         received.kind,
         received.encoding,
         &received.payload,
@@ -213,6 +216,7 @@ fn decode(parts: &Parts, received: &Received) -> Result<([u8; 16], Decoded), Ref
         &parts.known,
         now,
     )?;
+    parts.overflow.place(&mut decoded, &measure.limits)?;
     Ok((hash, decoded))
 }
 

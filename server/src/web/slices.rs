@@ -294,7 +294,7 @@ impl Gathered {
         }
         let endpoint = self
             .endpoints
-            .entry(Arc::clone(&key.name))
+            .entry(key.shown_name())
             .or_insert_with(|| vec![Counts::default(); grid.steps]);
         for steps in [&mut self.requests, endpoint] {
             if let Some(sum) = steps.get_mut(step) {

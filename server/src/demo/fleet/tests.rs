@@ -24,6 +24,7 @@ use crate::demo::traffic::{Traffic, Visit};
 use crate::journal::queue::{JournalHandle, Queued, Submission};
 use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
+use crate::overflow::Overflow;
 use crate::receive::{self, ReceiveLimits};
 use crate::ring::Ring;
 
@@ -206,11 +207,13 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let clock = SystemClock;
     let (journal, queue) = JournalHandle::new(64);
+    let known = Arc::new(Known::default());
     let parts = receive::Parts {
         senders: crate::senders::Senders::default(),
         journal,
         measure: Arc::new(ArcSwap::from_pointee(Measure::default())),
-        known: Arc::new(Known::default()),
+        known: Arc::clone(&known),
+        overflow: Arc::new(Overflow::new(&slo_specs::Catalog::default(), known)),
         ring: Ring::new(1 << 20),
         metrics: Metrics::new("test", clock.now()),
         clock: clock.clone(),

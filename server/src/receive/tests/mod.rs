@@ -16,6 +16,7 @@ use http::{HeaderMap, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use slo_specs::Catalog;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,6 +27,7 @@ use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Queued, Refused};
 use crate::listen::{ConnectionLimits, Pool, serve};
 use crate::metrics::Metrics;
+use crate::overflow::Overflow;
 use crate::ring::Ring;
 
 /// A served receiver whose journal is the test's.
@@ -64,10 +66,12 @@ impl Served {
         let (journal, queue) = JournalHandle::new(16);
         let ring = Ring::new(1 << 20);
         let metrics = Metrics::new("0", jiff::Timestamp::UNIX_EPOCH);
+        let known = Arc::new(Known::new());
         let parts = Parts {
             journal,
             measure: Arc::new(ArcSwap::from_pointee(Measure::default())),
-            known: Arc::new(Known::new()),
+            known: Arc::clone(&known),
+            overflow: Arc::new(Overflow::new(&Catalog::default(), known)),
             ring: ring.clone(),
             metrics: metrics.clone(),
             senders: crate::senders::Senders::default(),
