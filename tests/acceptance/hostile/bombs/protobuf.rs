@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-use super::{Bomb, LARGE, WIRE, gzip};
+use super::{Bomb, GROWTH_OF_POINTS, LARGE, WIRE, gzip};
 
 /// Elements without anything in them, and lengths without anything behind them.
 pub(super) fn of_nothing() -> Vec<Bomb> {
@@ -138,7 +138,11 @@ pub(super) fn of_points() -> Vec<Bomb> {
             413,
         ),
     ]
-    .map(|bomb| bomb.to("/v1/metrics"))
+    .map(|bomb| Bomb {
+        path: "/v1/metrics",
+        growth: GROWTH_OF_POINTS,
+        ..bomb
+    })
     .into()
 }
 
