@@ -62,6 +62,7 @@ impl Lane {
             home = home.on_postgres(&postgres.url());
         }
         let inbox = Inbox::start().await?;
+        inbox.ignore_time();
         home.deliver_to("inbox", &inbox)?;
         let offset = home.path().join("clock-offset");
         home.env("SLOBURN_CLOCK_OFFSET", &offset.display().to_string());
