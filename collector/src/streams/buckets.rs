@@ -15,7 +15,11 @@ impl Buckets {
     /// What was added since `before`, by the finest buckets that both can be brought to. `None` if
     /// any count fell.
     pub(crate) fn grown_since(&self, before: &Buckets) -> Option<Buckets> {
-        let layout = common(&self.layout, &before.layout)?;
+        let mut layout = common(&self.layout, &before.layout)?;
+        if self.layout != before.layout {
+            self.widen_zero(&mut layout);
+            before.widen_zero(&mut layout);
+        }
         let earlier = before.counts_in(&layout);
         let mut earlier = earlier.iter().copied().peekable();
         let mut counts = Vec::new();
@@ -66,6 +70,25 @@ impl Buckets {
             if min < high { min } else { low },
             if max > low { max } else { high },
         )
+    }
+
+    /// Raises a zero threshold that lies inside a bucket with values to the bucket's outer edge: nobody can say which
+    /// of them the other side has in its zero bucket.
+    fn widen_zero(&self, layout: &mut Layout) {
+        for (number, _) in &self.counts {
+            let number = self.layout.number_in(*number, layout);
+            if let Layout::Exponential {
+                scale,
+                zero_threshold,
+            } = layout
+                && number != 0
+            {
+                let (inner, outer) = exponential_edges(number.abs(), *scale, 0.0);
+                if inner < *zero_threshold && *zero_threshold < outer {
+                    *zero_threshold = outer;
+                }
+            }
+        }
     }
 
     fn counts_in(&self, layout: &Layout) -> Vec<(i64, u64)> {
@@ -171,12 +194,8 @@ impl Layout {
                 let shift = (i64::from(*scale) - i64::from(*coarse)).clamp(0, 63);
                 let index = (number.abs() - POSITIVE) >> shift;
                 let coarser = (index + POSITIVE) * number.signum();
-                let (low, high) = exponential_edges(coarser, *coarse, *zero_threshold);
-                if low.abs().max(high.abs()) <= *zero_threshold {
-                    0
-                } else {
-                    coarser
-                }
+                let (_, outer) = exponential_edges(coarser.abs(), *coarse, 0.0);
+                if outer <= *zero_threshold { 0 } else { coarser }
             }
             _ => number,
         }
@@ -216,7 +235,8 @@ fn exponential_edges(number: i64, scale: i32, zero_threshold: f64) -> (f64, f64)
     }
     #[expect(clippy::cast_precision_loss, reason = "indices are below 2³⁴")]
     let index = (number.abs() - POSITIVE) as f64;
-    let doublings = (-f64::from(scale)).exp2();
+    // A bucket of 2048 doublings holds all doubles on its side of 1; of more it would be no number.
+    let doublings = (-f64::from(scale.max(-11))).exp2();
     let (inner, outer) = (
         (index * doublings).exp2(),
         ((index + 1.0) * doublings).exp2(),

@@ -178,7 +178,10 @@ impl State {
 impl Deltas {
     fn advance(&mut self, point: &Point) -> Outcome {
         let time = point.time_nanos;
-        let start = self.start_of(point);
+        // A point that does not say where it starts is only known to be another one by its time: it must not stand for
+        // the time before, which a point that comes out of order may be of.
+        let started = point.start_nanos != 0 && point.start_nanos != time;
+        let start = if started { point.start_nanos } else { time - 1 };
         let inside = |(from, to): &(u64, u64)| *from <= start && time <= *to;
         if time <= self.forgotten || self.covered.iter().any(inside) {
             return Outcome::Duplicate;
@@ -187,6 +190,11 @@ impl Deltas {
         if start < self.forgotten || self.covered.iter().any(overlaps) {
             return Outcome::Rejected("delta overlaps what is counted already");
         }
+        let from = if started {
+            start
+        } else {
+            self.end_before(time)
+        };
         self.cover(start, time);
         let amount = match &point.value {
             PointValue::Sum(_, number) => Amount::Count(self.whole(*number)),
@@ -195,18 +203,13 @@ impl Deltas {
         };
         Outcome::Adds {
             amount,
-            from: start,
+            from,
             to: time,
         }
     }
 
-    /// Where a point's interval starts; one that does not say starts where the last one before it
-    /// ended.
-    fn start_of(&self, point: &Point) -> u64 {
-        let time = point.time_nanos;
-        if point.start_nanos != 0 && point.start_nanos != time {
-            return point.start_nanos;
-        }
+    /// Where the last interval before a time ended: what a point without a start accrued since.
+    fn end_before(&self, time: u64) -> u64 {
         let before = self
             .covered
             .iter()
@@ -238,7 +241,8 @@ impl Deltas {
             Number::Double(value) => {
                 let sum = self.fraction + value;
                 let whole = (sum + TOLERANCE).floor();
-                self.fraction = (sum - whole).clamp(0.0, 1.0);
+                // Below zero where a rounding error was taken for the rest of a unit: not to be taken again.
+                self.fraction = (sum - whole).min(1.0);
                 whole_units(whole)
             }
         }

@@ -106,6 +106,21 @@ fn exponential_histograms_survive_a_change_of_scale() {
 }
 
 #[test]
+fn an_exponential_histogram_may_be_of_any_scale() {
+    for (case, scale, offset, within) in [
+        ("all above 1 in one bucket", -11, 0, (0, 3)),
+        ("the coarsest that can be written", i32::MIN, 0, (0, 3)),
+        ("all up to 1", i32::MIN, -1, (3, 3)),
+        ("so fine that all are about 1", i32::MAX, 0, (3, 3)),
+    ] {
+        let points = exponential(-20, scale, 0, (offset, &[3]));
+        let counted = total(&Streams::new(LIVE).absorb(&points));
+        let found = counted.within(100.0, true).expect("values");
+        assert_eq!((found.lo, found.hi), within, "{case}");
+    }
+}
+
+#[test]
 fn a_gauge_point_is_one_observation() {
     let points = |times: &[(i64, f64)]| {
         let point = |(time, value): &(i64, f64)| NumberDataPoint {

@@ -6,6 +6,8 @@ mod classed;
 mod distributions;
 mod encodings;
 mod examples;
+mod exported;
+mod exporter;
 mod given;
 mod hostile;
 mod json_writer;

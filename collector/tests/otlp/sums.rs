@@ -38,6 +38,7 @@ overlapping: -30/-20=3 -25/-10=4 => -20:3, 1 invalid
 across slices: -30/0=3 => -20:1 -10:1 0:1,
 start = time: -20/-20=3 -10/-10=4 => -20:3 -10:4,
 no start: ?/-20=3 ?/-10=4 ?/-20=3 => -20:3 -10:4, 1 duplicate
+no start, out of order: ?/-10=4 ?/-20=3 ?/-10=4 => -20:3 -10:4, 1 duplicate
 ";
 
 fn check(table: &str, temporality: i32, origin: Origin) {
@@ -133,6 +134,13 @@ fn fractions_are_carried_and_never_lost() {
         }
         assert_eq!(total, 100, "{case}");
     }
+}
+
+#[test]
+fn a_rounding_error_is_taken_for_a_unit_once() {
+    let nearly = |time| (time - 5, time, Number::AsDouble(0.999_999_1));
+    let absorbed = Streams::new(LIVE).absorb(&sum_points(DELTA, &[nearly(-25), nearly(-20)]));
+    assert_eq!(by_slice(&absorbed), [(-20, 1)], "the sum is 1.9999982");
 }
 
 #[test]
