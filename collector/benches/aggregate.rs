@@ -21,7 +21,7 @@ fn delta() -> Delta {
     let mut delta = Delta::default();
     delta
         .add(
-            decoded.entries,
+            decoded.spans.summed().entries,
             &collector::Ledger::of(collector::Kind::Traces, decoded.classes),
         )
         .expect("small counts");

@@ -7,12 +7,10 @@ use std::sync::Arc;
 
 use crate::answer::{Code, Status};
 use crate::classes::{Classes, Problems};
-use crate::delta::{Entry, merged};
+use crate::counted::Spans;
 use crate::measure::{Limits, Measure};
 use crate::point::Point;
-use crate::recount::Spans;
 use crate::series::{Known, SeriesId, SeriesKey};
-use crate::slice::Slice;
 
 mod attributes;
 mod fold;
@@ -50,15 +48,8 @@ pub enum Kind {
 /// What a request holds, measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// What its spans add, sorted by slice and series, each pair once.
-    pub entries: Vec<Entry>,
-    /// How many of the counted spans each series took; a series may stand more than once.
-    pub taken: Vec<(SeriesId, u64)>,
-    /// Its counted spans one by one, for [`Decoded::settle`]; empty unless
-    /// [`Measure::fingerprints`] is set.
+    /// Its counted spans.
     pub spans: Spans,
-    /// Series and slices with spans that were sampled, but not known by how much.
-    pub unweighted: Vec<(SeriesId, Slice)>,
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
     pub points: Vec<Point>,
@@ -131,11 +122,10 @@ impl From<Broken> for RequestError {
 impl Decoded {
     /// About how many bytes it occupies: what a small payload becomes may be many times as large.
     pub fn held_bytes(&self) -> usize {
-        // What a series, an entry or a point has beside itself: names, values, bins.
+        // What a series or a point has beside itself: names, values, bins.
         const BESIDE: usize = 128;
         let sized = |count: usize, size: usize| count * (size + BESIDE);
-        sized(self.entries.len(), size_of::<Entry>())
-            + sized(self.points.len(), size_of::<Point>())
+        sized(self.points.len(), size_of::<Point>())
             + sized(self.new_series.len(), size_of::<SeriesKey>())
             + size_of_val(self.spans.records())
     }
@@ -144,12 +134,7 @@ impl Decoded {
     /// `alike` has a number for each of [`Decoded::unplaced`], equal for those that count for the
     /// same things in the same way, 0 for those that count for nothing. So no total, and nothing
     /// that is judged, depends on how many series there are.
-    pub fn place(
-        &mut self,
-        known: &Known,
-        limits: &Limits,
-        alike: &[u64],
-    ) -> Result<(), RequestError> {
+    pub fn place(&mut self, known: &Known, limits: &Limits, alike: &[u64]) {
         let mut places: HashMap<SeriesId, SeriesId> = HashMap::new();
         let numbers = alike.iter().copied().chain(std::iter::repeat(0));
         for ((id, key), alike) in self.unplaced.drain(..).zip(numbers) {
@@ -159,24 +144,12 @@ impl Decoded {
                 .extend(admission.fresh.map(|key| (admission.id, key)));
         }
         let place = |id: &mut SeriesId| *id = places.get(id).copied().unwrap_or(*id);
-        for entry in &mut self.entries {
-            place(&mut entry.series);
-        }
-        for (series, _) in &mut self.taken {
-            place(series);
-        }
-        for (series, _) in &mut self.unweighted {
-            place(series);
-        }
         for point in &mut self.points {
             place(&mut point.series);
         }
         self.spans.place(place);
         self.new_series.sort_by_key(|(id, _)| *id);
         self.new_series.dedup_by_key(|(id, _)| *id);
-        let entries = std::mem::take(&mut self.entries);
-        self.entries = merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?;
-        Ok(())
     }
 }
 

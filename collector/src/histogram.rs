@@ -89,14 +89,15 @@ impl SparseHistogram {
         }
     }
 
-    /// A histogram of single values given by their bins, in any order; sorts them.
-    pub(crate) fn of_indices(indices: &mut [u16], clamped: u64) -> SparseHistogram {
-        indices.sort_unstable();
-        let bins = indices.chunk_by(|a, b| a == b);
+    /// A histogram of values given by their bins, each with how many it stands for, in any order;
+    /// sorts them.
+    pub(crate) fn of_bins(values: &mut [(u16, u64)], clamped: u64) -> SparseHistogram {
+        values.sort_unstable();
+        let bins = values.chunk_by(|one, next| one.0 == next.0);
         let bins = bins
-            .map(|run| Bin {
-                index: run[0],
-                count: run.len() as u64,
+            .map(|same| Bin {
+                index: same[0].0,
+                count: same.iter().map(|(_, count)| count).sum(),
             })
             .collect();
         SparseHistogram { bins, clamped }

@@ -13,6 +13,7 @@
 mod answer;
 mod classes;
 mod codec;
+mod counted;
 mod decode;
 mod delta;
 mod histogram;
@@ -21,7 +22,7 @@ mod measure;
 mod measured;
 mod pack;
 mod point;
-mod recount;
+
 mod series;
 mod slice;
 mod streams;
@@ -30,6 +31,7 @@ mod wire;
 pub use answer::{Answer, Code, Status, request_hash};
 pub use classes::{Class, Classes, Ledger, Problems};
 pub use codec::{CodecError, CountOverflow};
+pub use counted::{FingerprintKey, SpanRecord, Spans, Summed, Verdict};
 pub use decode::{Decoded, Encoding, Kind, RequestError, Sender, decode};
 pub use delta::{Delta, Entry};
 pub use histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, SparseHistogram};
@@ -37,7 +39,6 @@ pub use measure::{Limits, Measure, Subject, Threshold};
 pub use measured::{Measured, Within};
 pub use pack::Pack;
 pub use point::{Point, StreamId};
-pub use recount::{FingerprintKey, SpanRecord, Spans, Verdict};
 pub use series::{
     AttributeValue, Known, OVERFLOW_NAME, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind,
     SpanStatus, UNKNOWN_SERVICE, Value,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::recount::FingerprintKey;
+use crate::counted::FingerprintKey;
 
 /// What to measure besides counts: by which attributes to split, and at which thresholds to count
 /// exactly.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use collector::{Decoded, Known, Limits, RequestError, SeriesId};
+use collector::{Decoded, Known, Limits, SeriesId};
 use slo_specs::{Catalog, Fingerprint, Indicator};
 
 use crate::sli::{self, Index};
@@ -40,23 +40,26 @@ impl Overflow {
     }
 
     /// Places what a request has of series without room.
-    pub(crate) fn place(&self, decoded: &mut Decoded, limits: &Limits) -> Result<(), RequestError> {
+    pub(crate) fn place(&self, decoded: &mut Decoded, limits: &Limits) {
         if decoded.unplaced.is_empty() {
-            return Ok(());
+            return;
         }
         let indicators = self.indicators.load();
         let unplaced = decoded.unplaced.iter();
         let alike: Vec<u64> = unplaced
             .map(|(_, key)| sli::alike(key, &indicators))
             .collect();
-        decoded.place(&self.known, limits, &alike)
+        decoded.place(&self.known, limits, &alike);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use collector::{
-        AttributeValue, Decoded, Measured, SeriesKey, Signal, SpanKind, SpanStatus, Value,
+        AttributeValue, Decoded, Measured, SeriesKey, Signal, SpanKind, SpanRecord, SpanStatus,
+        Value,
     };
     use slo_specs::SourceFile;
 
@@ -141,19 +144,17 @@ spec:
                 key(&service, 503, n),
                 key("seen", 503, n),
             ];
-            let entry = |key: &Arc<SeriesKey>| collector::Entry {
-                series: key.id(),
-                slice: collector::Slice::ending_at(1_700_000_000),
-                measured: Measured::counted(1),
-            };
+            let slice = collector::Slice::ending_at(1_700_000_000);
+            let span = |key: &Arc<SeriesKey>| SpanRecord::new(key.id(), slice, Duration::ZERO);
             let mut decoded = Decoded {
-                entries: keys.iter().map(entry).collect(),
+                spans: keys.iter().map(span).collect(),
                 unplaced: keys.iter().map(|key| (key.id(), Arc::clone(key))).collect(),
                 ..Decoded::default()
             };
-            overflow.place(&mut decoded, &limits).unwrap();
+            overflow.place(&mut decoded, &limits);
             assert_eq!(decoded.unplaced, []);
-            placed.extend(decoded.entries.iter().map(|entry| entry.series));
+            let summed = decoded.spans.summed();
+            placed.extend(summed.entries.iter().map(|entry| entry.series));
             for (id, key) in decoded.new_series {
                 known.insert(id, key);
             }
@@ -183,7 +184,7 @@ spec:
             unplaced: vec![(shop.id(), shop)],
             ..Decoded::default()
         };
-        again.place(&mut decoded, &limits).unwrap();
+        again.place(&mut decoded, &limits);
         assert_eq!(known.len(), series);
     }
 }

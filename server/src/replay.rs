@@ -263,11 +263,12 @@ impl Replay {
         let absorbed = self.streams.absorb(&decoded.points);
         let mut classes = decoded.classes;
         sum(classes.merge(&absorbed.classes), "classes");
-        let mut entries = decoded.entries;
+        let spans = decoded.spans.summed();
+        let mut entries = spans.entries;
         entries.extend(absorbed.entries);
         let mut delta = Delta::default();
         sum(delta.add(entries, &Ledger::of(kind, classes)), "a line");
-        delta.note_unweighted(decoded.unweighted);
+        delta.note_unweighted(spans.unweighted);
         self.applied += 1;
         self.live.apply(self.applied, delta);
         Ok(())

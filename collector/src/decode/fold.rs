@@ -3,17 +3,15 @@
 use std::borrow::Cow;
 
 use crate::classes::{Classes, Problems};
+use crate::counted::{SpanRecord, Spans};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
 use crate::decode::identity::Identity;
 use crate::decode::interning::Interning;
 use crate::decode::metrics::Metric;
 use crate::decode::senders::{Sender, Skew};
-use crate::decode::spans::Accounts;
 use crate::decode::{Broken, Decoded, RequestError};
-use crate::delta;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::recount::{SpanRecord, Spans};
 use crate::series::{Known, SERVICE_NAME, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
@@ -28,7 +26,6 @@ pub(crate) struct Fold<'m> {
     pub(crate) latest_event_nanos: Option<u64>,
     pub(crate) latest_counted_nanos: Option<u64>,
     pub(crate) interning: Interning<'m>,
-    pub(crate) accounts: Accounts,
     /// Each counted span by itself, if spans are told apart.
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) points: Vec<Point>,
@@ -132,7 +129,6 @@ impl<'m> Fold<'m> {
             latest_event_nanos: None,
             latest_counted_nanos: None,
             interning: Interning::new(known),
-            accounts: Accounts::new(&measure.thresholds),
             spans: Vec::new(),
             points: Vec::new(),
             senders: Vec::new(),
@@ -307,30 +303,12 @@ impl<'m> Fold<'m> {
         self.end_resource();
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
+        let mut overflowed = false;
         for span in &mut self.spans {
             (span.series, span.overflowed) = resolution.at(span.series);
-        }
-        let spans = Spans::new(self.spans, self.accounts.emptied());
-        let mut overflowed = false;
-        let mut entries = Vec::new();
-        let mut unweighted = Vec::new();
-        let mut taken = Vec::with_capacity(resolution.by_position.len());
-        for (resolved, of_series) in resolution.by_position.iter().zip(self.accounts.take()) {
-            let mut spans = 0;
-            for mut accounted in of_series {
-                accounted.entry.series = resolved.id;
-                if accounted.unweighted {
-                    unweighted.push((resolved.id, accounted.entry.slice));
-                }
-                entries.push(accounted.entry);
-                spans += accounted.spans;
-            }
-            if spans > 0 {
-                taken.push((resolved.id, spans));
-            }
-            if resolved.overflowed && spans > 0 {
+            if span.overflowed {
                 overflowed = true;
-                self.classes.overflowed.total += spans;
+                self.classes.overflowed.total += 1;
             }
         }
         for point in &mut self.points {
@@ -349,10 +327,7 @@ impl<'m> Fold<'m> {
                 });
         }
         Ok(Decoded {
-            entries: delta::merged(entries).map_err(|_| Broken("counts beyond 64 bits"))?,
-            taken,
-            spans,
-            unweighted,
+            spans: Spans::new(self.spans, &self.measure.thresholds),
             points: self.points,
             new_series: resolution.fresh,
             unplaced: resolution.unplaced,

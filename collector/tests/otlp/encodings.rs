@@ -181,8 +181,8 @@ proptest! {
         let classes = expected.classes;
         prop_assert_eq!(classes.divided().map(|(_, class)| class.total).sum::<u64>(), classes.received.total);
         prop_assert_eq!(classes.divided().map(|(_, class)| class.bad).sum::<u64>(), classes.received.bad);
-        prop_assert_eq!(expected.taken.iter().map(|(_, spans)| spans).sum::<u64>(), classes.counted.total);
-        prop_assert_eq!(expected.entries.iter().map(|entry| entry.measured.count()).sum::<u64>(), classes.counted.total);
+        prop_assert_eq!(expected.spans.summed().taken.iter().map(|(_, spans)| spans).sum::<u64>(), classes.counted.total);
+        prop_assert_eq!(expected.spans.summed().entries.iter().map(|entry| entry.measured.count()).sum::<u64>(), classes.counted.total);
     }
 
     #[test]

@@ -254,7 +254,7 @@ proptest! {
         for kind in KINDS {
             for (encoding, body) in [(Encoding::Protobuf, &body), (Encoding::Json, &body), (Encoding::Protobuf, &bent), (Encoding::Json, &json)] {
                 if let Ok(decoded) = read(kind, encoding, body) {
-                    let counted: u64 = decoded.entries.iter().map(|entry| entry.measured.count()).sum();
+                    let counted: u64 = decoded.spans.summed().entries.iter().map(|entry| entry.measured.count()).sum();
                     prop_assert!(kind == Kind::Logs || counted == decoded.classes.counted.total);
                 }
             }

@@ -40,6 +40,8 @@ fn of_spans(durations: &[u64], bounds: &[u8]) -> Measured {
     )
     .expect("spans");
     decoded
+        .spans
+        .summed()
         .entries
         .into_iter()
         .next()

@@ -105,7 +105,7 @@ fn a_poisoned_span_is_rejected_alone_and_by_name() {
         let body = among_neighbours(&poisoned);
         let decoded = read(Kind::Traces, Encoding::Protobuf, &body);
         let (classes, told) = (decoded.classes, decoded.problems.to_string());
-        let entries = decoded.entries.iter();
+        let entries = decoded.spans.summed().entries.into_iter();
         let counted: u64 = entries.map(|entry| entry.measured.count()).sum();
         assert_eq!(
             classes.received.total,

@@ -20,7 +20,7 @@ fn of(spans: Vec<Span>) -> Decoded {
 }
 
 fn total(decoded: &Decoded) -> u64 {
-    let counts = decoded.entries.iter();
+    let counts = decoded.spans.summed().entries.into_iter();
     counts.map(|entry| entry.measured.count()).sum()
 }
 
@@ -48,9 +48,11 @@ fn a_weight_counts_in_totals_thresholds_histograms_and_failures_alike() {
     let decoded = collector::decode(Kind::Traces, encoding, &body, &measure, &known, now).unwrap();
     let [failed, good] = {
         let mut entries: Vec<_> = decoded
+            .spans
+            .summed()
             .entries
-            .iter()
-            .map(|entry| &entry.measured)
+            .into_iter()
+            .map(|entry| entry.measured)
             .collect();
         entries.sort_by_key(|measured| measured.histogram().clamped());
         <[_; 2]>::try_from(entries).unwrap()
@@ -70,7 +72,16 @@ fn a_weight_counts_in_totals_thresholds_histograms_and_failures_alike() {
         (decoded.classes.counted.total, decoded.classes.counted.bad),
         (4, 1)
     );
-    assert_eq!(decoded.taken.iter().map(|(_, spans)| spans).sum::<u64>(), 4);
+    assert_eq!(
+        decoded
+            .spans
+            .summed()
+            .taken
+            .iter()
+            .map(|(_, spans)| spans)
+            .sum::<u64>(),
+        4
+    );
     assert_eq!(decoded.classes.unweighted.total, 0);
     assert_eq!(decoded.problems.to_string(), "");
 }
@@ -83,7 +94,10 @@ fn what_was_sampled_without_a_weight_is_told_and_counts_once() {
         let unweighted = decoded.classes.unweighted;
         assert_eq!((unweighted.total, unweighted.bad), (2, 1), "{state}");
         assert_eq!(
-            (decoded.classes.rejected(), decoded.unweighted.len()),
+            (
+                decoded.classes.rejected(),
+                decoded.spans.summed().unweighted.len()
+            ),
             (0, 2)
         );
         let told = decoded.problems.to_string();
@@ -106,7 +120,7 @@ proptest! {
         let in_json = json_writer::traces(&traces("shop", spans.clone()), Order::HeaderFirst);
         prop_assert_eq!(&crate::given::decoded_json(Kind::Traces, &in_json), &whole);
         let mut reversed: Vec<_> = spans.iter().rev().cloned().collect();
-        prop_assert_eq!(of(reversed.clone()).entries, whole.entries.clone());
+        prop_assert_eq!(of(reversed.clone()).spans.summed().entries, whole.spans.summed().entries);
         let rest = reversed.split_off(cut.min(reversed.len()));
         prop_assert_eq!(total(&of(reversed)) + total(&of(rest)), total(&whole));
         prop_assert!(total(&whole) >= spans.len() as u64);

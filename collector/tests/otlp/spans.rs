@@ -87,7 +87,7 @@ fn a_span_counts_in_the_slice_of_its_end() {
             end_time_unix_nano: end,
             ..span("")
         };
-        counted(vec![sent]).entries[0].slice
+        counted(vec![sent]).spans.summed().entries[0].slice
     };
     assert_eq!(at(NOW), Slice::containing(NOW));
     assert_eq!(at(NOW - 9_999_999_999), Slice::containing(NOW));
@@ -121,7 +121,7 @@ fn durations_are_counted_exactly_at_declared_bounds() {
         took(50 * MILLI),
         took(49 * MILLI),
     ]);
-    let measured = &decoded.entries[0].measured;
+    let measured = &decoded.spans.summed().entries[0].measured;
     assert_eq!(measured.count(), 4);
     assert_eq!(
         measured.within(20.0, true),

@@ -18,7 +18,7 @@ fn delta() -> Delta {
     let mut delta = Delta::default();
     delta
         .add(
-            decoded.entries.clone(),
+            decoded.spans.summed().entries.clone(),
             &Ledger::of(Kind::Traces, decoded.classes),
         )
         .expect("small counts");

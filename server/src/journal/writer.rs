@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use collector::{
-    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, Slice, StreamId,
-    Streams,
+    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, Slice, Spans,
+    StreamId, Streams,
 };
 use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
@@ -244,7 +244,7 @@ impl Writer {
             gathered.requests.push((hash, answer.to_bytes()));
             waiting.push((queued.reply, copies, answer));
         }
-        gathered.leave_unmatched(&mut locked(&self.live));
+        gathered.sum_spans(&mut locked(&self.live));
         gathered.add_owed(&self.owed.take());
         if let Some(ingest) = &self.ingest {
             gathered.add_ingest(ingest, &self.known, now.as_second());
@@ -379,8 +379,8 @@ struct Gathered {
     classes: Ledger,
     /// What is owed if the group is not committed.
     refused: Ledger,
-    /// How many spans, and points, each series took.
-    spans: Vec<(SeriesId, u64)>,
+    spans: Vec<Spans>,
+    /// The series of every point.
     points: Vec<SeriesId>,
     unweighted: Vec<(SeriesId, Slice)>,
     touched: HashSet<StreamId, RandomState>,
@@ -400,19 +400,24 @@ impl Gathered {
         problems.merge(&absorbed.problems);
         self.series.extend(decoded.new_series);
         self.touched.extend(absorbed.touched);
-        self.entries.extend(decoded.entries);
         self.entries.extend(absorbed.entries);
-        self.spans.extend(decoded.taken);
-        self.unweighted.extend(decoded.unweighted);
+        self.spans.push(decoded.spans);
         self.points.extend(absorbed.taken);
         sum(self.classes.signal_mut(kind).merge(&classes), "classes");
         Answer::new(&classes, &problems)
     }
 
-    /// Tells what an objective uses from what none does, by the catalog in force now.
-    fn leave_unmatched(&mut self, live: &mut Live) {
-        let spans = live.unmatched(std::mem::take(&mut self.spans));
-        self.classes.spans.leave_unmatched(spans);
+    /// Sums the spans, and tells what an objective uses from what none does, by the catalog in force now.
+    fn sum_spans(&mut self, live: &mut Live) {
+        match Spans::sum(&self.spans) {
+            Ok(summed) => {
+                self.entries.extend(summed.entries);
+                self.unweighted = summed.unweighted;
+                let unmatched = live.unmatched(summed.taken);
+                self.classes.spans.leave_unmatched(unmatched);
+            }
+            Err(overflow) => sum(Err(overflow), "a group"),
+        }
         let points = std::mem::take(&mut self.points).into_iter();
         let points = live.unmatched(points.map(|series| (series, 1)));
         self.classes.points.leave_unmatched(points);
