@@ -8,11 +8,13 @@ use std::sync::Arc;
 use crate::answer::{Code, Status};
 use crate::classes::{Classes, Problems};
 use crate::counted::Spans;
+use crate::exemplar::ExemplarSet;
 use crate::measure::{Limits, Measure};
 use crate::point::Point;
 use crate::series::{Known, SeriesId, SeriesKey};
 
 mod attributes;
+mod exemplars;
 mod fold;
 mod identity;
 mod interning;
@@ -53,6 +55,8 @@ pub struct Decoded {
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
     pub points: Vec<Point>,
+    /// Traces worth a look, by slice and service; bounded.
+    pub exemplars: ExemplarSet,
     /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet,
     /// sorted by id.
     pub new_series: Vec<(SeriesId, Arc<SeriesKey>)>,

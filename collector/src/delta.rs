@@ -2,6 +2,7 @@
 
 use crate::classes::Ledger;
 use crate::codec::{CodecError, CountOverflow, Reader, put_bytes, put_varint, seal, unseal};
+use crate::exemplar::ExemplarSet;
 use crate::measured::{BoundsRead, BoundsWritten, Measured};
 use crate::point::StreamId;
 use crate::series::SeriesId;
@@ -35,6 +36,8 @@ pub struct Delta {
     pub unweighted: Vec<(SeriesId, Slice)>,
     /// The state of every stream that was touched, after the last touch.
     pub streams: Vec<(StreamId, Vec<u8>)>,
+    /// Traces worth a look.
+    pub exemplars: ExemplarSet,
 }
 
 impl Delta {
@@ -57,6 +60,7 @@ impl Delta {
         self.add(later.entries.clone(), &later.classes)?;
         self.set_streams(later.streams.clone());
         self.note_unweighted(later.unweighted.clone());
+        self.exemplars.merge(&later.exemplars);
         Ok(())
     }
 
@@ -109,6 +113,7 @@ impl Delta {
             body.extend_from_slice(&series.0.to_le_bytes());
             put_varint(&mut body, u64::from(slice.raw()));
         }
+        self.exemplars.encode_into(&mut body);
         let mut out = Vec::with_capacity(body.len() + 16);
         bounds.encode_into(&mut out);
         out.extend_from_slice(&body);
@@ -138,6 +143,12 @@ impl Delta {
             WITHOUT_SIGNALS => Vec::new(),
             _ => decode_unweighted(&mut reader)?,
         };
+        // An older version left none.
+        let exemplars = if reader.is_empty() {
+            ExemplarSet::default()
+        } else {
+            ExemplarSet::decode_from(&mut reader)?
+        };
         reader.done()?;
         if !streams.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(CodecError::Invalid("order"));
@@ -147,6 +158,7 @@ impl Delta {
             classes,
             unweighted,
             streams,
+            exemplars,
         })
     }
 }

@@ -13,7 +13,9 @@ mod oncall;
 mod shell;
 
 pub use common::{Counts, Range, Severity, Status, Steps};
-pub use debug::{DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, Threshold};
+pub use debug::{
+    DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, Threshold, Trace, TraceWhy,
+};
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{

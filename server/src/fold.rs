@@ -1,5 +1,7 @@
 //! Folds what was counted since the last tick into the store's slices, and old slices into longer.
 
+mod exemplars;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -82,6 +84,7 @@ impl Folder {
             return Ok(());
         }
         fold.slices = merged_slices(&self.store, &self.backlog).await?;
+        fold.exemplars = exemplars::merged(&self.store, &self.backlog).await?;
         // A damaged slice goes to quarantine before it is replaced by what is new.
         self.store.quarantine(now).await?;
         let outcome = self.store.fold(&fold).await;
@@ -307,6 +310,7 @@ fn fold_of(cut: &Cut, unjudged_from: Option<i64>) -> Fold {
     Fold {
         upto: cut.upto,
         slices: Vec::new(),
+        exemplars: Vec::new(),
         tallies,
         streams: cut
             .streams

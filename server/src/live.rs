@@ -11,8 +11,8 @@ use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
 use collector::{
-    Class, CountOverflow, Delta, Entry, Known, Ledger, Measured, Pack, SeriesId, SeriesKey, Signal,
-    Slice, SpanKind, SpanStatus, StreamId,
+    Class, CountOverflow, Delta, Entry, ExemplarSet, Known, Ledger, Measured, Pack, SeriesId,
+    SeriesKey, Signal, Slice, SpanKind, SpanStatus, StreamId,
 };
 use foldhash::HashMap;
 use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
@@ -41,6 +41,8 @@ pub(crate) struct Cut {
     pub(crate) slices: BTreeMap<(Slice, Arc<str>), Gathered>,
     pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
     pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
+    /// Traces worth a look.
+    pub(crate) exemplars: ExemplarSet,
     pub(crate) classes: Ledger,
     /// Who was sampled without a weight.
     pub(crate) unweighted: Unweighted,
@@ -59,6 +61,7 @@ impl Cut {
         }
         self.chunks.extend(later.chunks);
         self.streams.extend(later.streams);
+        self.exemplars.merge(&later.exemplars);
         self.classes = later.classes;
         self.unweighted = later.unweighted;
         self.touched = self.touched.into_iter().chain(later.touched).min();
@@ -98,6 +101,8 @@ pub(crate) struct Live {
     /// What each series measured since the last cut.
     pending: HashMap<(Slice, SeriesId), Measured>,
     streams: BTreeMap<StreamId, Vec<u8>>,
+    /// Traces worth a look, since the last cut.
+    exemplars: ExemplarSet,
     classes: Ledger,
     unweighted: Unweighted,
     applied: i64,
@@ -127,6 +132,7 @@ impl Live {
             latencies: BTreeMap::new(),
             pending: HashMap::default(),
             streams: BTreeMap::new(),
+            exemplars: ExemplarSet::default(),
             classes: Ledger::default(),
             unweighted: Unweighted::default(),
             applied: 0,
@@ -220,6 +226,7 @@ impl Live {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
         self.streams.extend(delta.streams);
+        self.exemplars.merge(&delta.exemplars);
         for (series, slice) in &delta.unweighted {
             self.note_unweighted(*series, slice.end_seconds());
         }
@@ -374,6 +381,7 @@ impl Live {
             slices,
             chunks,
             streams: std::mem::take(&mut self.streams),
+            exemplars: std::mem::take(&mut self.exemplars),
             classes: self.classes,
             unweighted: self.unweighted.clone(),
             touched: self.touched.values().copied().min(),

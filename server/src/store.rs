@@ -27,9 +27,9 @@ use std::time::Duration;
 pub use damage::{Quarantined, RowKey};
 pub use error::{OpenError, StoreError};
 pub use rows::{
-    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, Fold, Group,
-    History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, Prints, SliceRow,
-    SpanState, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, ExemplarRow,
+    Fold, Group, History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, Prints,
+    SliceRow, SpanState, TallyRow, Tier, Trim,
 };
 
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
@@ -244,6 +244,24 @@ impl Store {
         wanted: &[(Tier, i64, String)],
     ) -> Result<Vec<SliceRow>, StoreError> {
         on_engine!(self, slices::slices_at(wanted))
+    }
+
+    /// Exemplars of one service in slices with `after_s < end_s <= upto_s`, by end.
+    pub async fn exemplars(
+        &self,
+        service: &str,
+        after_s: i64,
+        upto_s: i64,
+    ) -> Result<Vec<ExemplarRow>, StoreError> {
+        on_engine!(self, exemplars::exemplars(service, after_s, upto_s))
+    }
+
+    /// Exemplars of those of the named slices (end and service) that have any.
+    pub async fn exemplars_at(
+        &self,
+        wanted: &[(i64, String)],
+    ) -> Result<Vec<ExemplarRow>, StoreError> {
+        on_engine!(self, exemplars::exemplars_at(wanted))
     }
 
     /// Counts of the slices with `after_s < end_s <= upto_s`, by end and service, without their packs.

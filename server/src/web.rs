@@ -9,6 +9,7 @@ mod grid;
 mod ingest;
 mod pages;
 mod slices;
+mod traces;
 mod views;
 
 use std::sync::{Arc, Mutex};
@@ -46,6 +47,7 @@ pub(crate) struct State {
 pub(crate) fn router(state: State) -> Router {
     let api = Router::new()
         .route("/api/v1/ingest", get(ingest::ingest))
+        .route("/api/v1/services/{service}/traces", get(traces::traces))
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{id}", get(api::slo))
         .with_state(state.clone());

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use crate::classes::{Classes, Problems};
 use crate::counted::{SpanRecord, Spans};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
+use crate::decode::exemplars::Traces;
 use crate::decode::identity::Identity;
 use crate::decode::interning::Interning;
 use crate::decode::metrics::Metric;
 use crate::decode::senders::{Sender, Skew};
 use crate::decode::{Broken, Decoded, RequestError};
+use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
 use crate::series::{Known, SERVICE_NAME, UNKNOWN_SERVICE};
@@ -29,6 +31,8 @@ pub(crate) struct Fold<'m> {
     /// Each counted span by itself, if spans are told apart.
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) points: Vec<Point>,
+    /// Traces worth a look, of the resources so far.
+    pub(crate) exemplars: ExemplarSet,
     /// Who sent the spans so far.
     pub(crate) senders: Vec<Sender>,
     pub(crate) resource: Resource,
@@ -48,6 +52,7 @@ pub(crate) struct Resource {
     instance_id: String,
     host_name: String,
     pub(crate) skew: Skew,
+    pub(crate) traces: Traces,
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
 }
@@ -131,6 +136,7 @@ impl<'m> Fold<'m> {
             interning: Interning::new(known),
             spans: Vec::new(),
             points: Vec::new(),
+            exemplars: ExemplarSet::default(),
             senders: Vec::new(),
             resource: Resource::default(),
             scope: Scope::default(),
@@ -143,6 +149,7 @@ impl<'m> Fold<'m> {
 
     pub(crate) fn begin_resource(&mut self) -> Result<(), RequestError> {
         self.end_resource();
+        self.end_traces();
         self.resource.instance_id.clear();
         self.resource.host_name.clear();
         self.resource.service.clear();
@@ -301,6 +308,7 @@ impl<'m> Fold<'m> {
 
     pub(crate) fn finish(mut self) -> Result<Decoded, RequestError> {
         self.end_resource();
+        self.end_traces();
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
         let mut overflowed = false;
@@ -329,6 +337,7 @@ impl<'m> Fold<'m> {
         Ok(Decoded {
             spans: Spans::new(self.spans, &self.measure.thresholds),
             points: self.points,
+            exemplars: self.exemplars,
             new_series: resolution.fresh,
             unplaced: resolution.unplaced,
             senders: self.senders,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::codec::put_bytes;
 use crate::decode::RequestError;
 use crate::decode::attributes::kept;
+use crate::decode::exemplars::SentExemplar;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::measure::Subject;
 use crate::measured::{Bound, Scale};
@@ -40,6 +41,7 @@ pub(crate) struct SentPoint {
     pub(crate) time_nanos: u64,
     pub(crate) flags: u64,
     pub(crate) value: SentValue,
+    pub(crate) exemplars: Vec<SentExemplar>,
     /// A field was broken or had a value of the wrong type.
     pub(crate) mistaken: bool,
 }
@@ -179,6 +181,7 @@ impl Fold<'_> {
                 return self.note_point("point is in the future");
             }
         }
+        self.point_traces(sent);
         let (stream, position) = (self.stream_id(), self.point_position());
         self.points.push(Point {
             stream,

@@ -116,6 +116,7 @@ impl Fold<'_> {
             clamped: counted_at != span.end_nanos,
             overflowed: false,
         });
+        self.span_trace(span, slice);
     }
 
     fn note_unweighted(&mut self, span: &Span<'_>, bad: bool) {

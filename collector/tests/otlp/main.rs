@@ -6,6 +6,7 @@ mod classed;
 mod distributions;
 mod encodings;
 mod examples;
+mod exemplars;
 mod exported;
 mod exporter;
 mod given;

@@ -8,7 +8,7 @@ use crate::format;
 use crate::links;
 use crate::markup::Markup;
 use crate::panels::requests::Requests;
-use crate::panels::{Part, endpoints, frame, ingest, latency, objectives, requests};
+use crate::panels::{Part, endpoints, frame, ingest, latency, objectives, requests, traces};
 use crate::view::{DebugView, Page};
 
 #[derive(Template)]
@@ -32,6 +32,7 @@ struct Parts {
     endpoints: Part,
     objectives: Part,
     neighbours: Part,
+    traces: Part,
     received: Part,
     senders: Part,
 }
@@ -121,6 +122,7 @@ fn parts(view: &DebugView) -> Parts {
         endpoints: endpoints::panel(&view.endpoints, range, now, "c6", trouble),
         objectives: objectives::of_service(&view.objectives, now),
         neighbours: latency::neighbours(&view.neighbours, range, now, trouble),
+        traces: traces::panel(view.traces.as_deref(), now),
         received: ingest::received(&view.ingest, now),
         senders: ingest::senders(&view.ingest),
     }
@@ -157,11 +159,12 @@ pub fn debug_fragments(view: &DebugView) -> Vec<Fragment> {
         endpoints,
         objectives,
         neighbours,
+        traces,
         received,
         senders,
     } = parts(view);
     let all = [
-        finding, latency, failed, endpoints, objectives, neighbours, received, senders,
+        finding, latency, failed, endpoints, objectives, neighbours, traces, received, senders,
     ];
     fragments(&view.shell, Page::Debug, all)
 }

@@ -9,7 +9,7 @@ use crate::Text;
 use crate::view::{
     Banner, Counts, DebugView, ExecutiveView, Failure, Ingest, Objective, OncallView, OpenPage,
     Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell, Signal, SloView, SlosView,
-    Status, WentWell,
+    Status, Trace, TraceWhy, WentWell,
 };
 
 fn shell(state: State, url: &str) -> Shell {
@@ -256,6 +256,38 @@ fn ingest(state: State) -> Ingest {
     }
 }
 
+fn traces(state: State) -> Vec<Trace> {
+    let trace = |id: u128, why, took_us, before| Trace {
+        id: format!("{id:032x}"),
+        why,
+        took_us,
+        at: ago(before),
+    };
+    match state {
+        State::Empty => Vec::new(),
+        _ => vec![
+            trace(
+                0x9f2c_0b6e_41d7_a380_5c11_7e0f_33aa_2041,
+                TraceWhy::Failed,
+                Some(2_003_114),
+                40,
+            ),
+            trace(
+                0x0b31_77ce_9a05_4d12_88f0_61c3_d2e4_5a76,
+                TraceWhy::Slow,
+                Some(412_907),
+                310,
+            ),
+            trace(
+                0x41f9_ad20_7c6b_4e83_b05d_19e8_6f72_c3a4,
+                TraceWhy::Point,
+                None,
+                95,
+            ),
+        ],
+    }
+}
+
 /// `/debug/{service}`
 pub fn debug(state: State) -> DebugView {
     let services = [
@@ -295,6 +327,7 @@ pub fn debug(state: State) -> DebugView {
         trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         objectives: ours.collect(),
+        traces: (state != State::NoData).then(|| traces(state)),
         ingest: ingest(state),
         neighbours: if state == State::Empty {
             Vec::new()

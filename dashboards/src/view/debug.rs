@@ -32,6 +32,9 @@ pub struct DebugView {
     pub endpoints: Vec<Endpoint>,
     /// The service's objectives, most urgent first.
     pub objectives: Vec<Objective>,
+    /// Failed ones first, then slow ones, then those that metric points name; a few of each.
+    /// `None` when they could not be read.
+    pub traces: Option<Vec<Trace>>,
     /// Where everything received went, and this service's clocks.
     pub ingest: Ingest,
     /// The other services on the same scale, at most 8, worst first.
@@ -86,6 +89,30 @@ pub struct Endpoint {
     pub before: Option<Counts>,
     /// Per step over the range, for the sparkline.
     pub recent: Steps,
+}
+
+/// A trace worth a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// Why it is worth it.
+    pub why: TraceWhy,
+    /// How long the request took, in µs; `None` where a metric point names the trace.
+    pub took_us: Option<u64>,
+    /// End of the 10-second slice it is from.
+    pub at: Timestamp,
+}
+
+/// Why a trace is worth a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceWhy {
+    /// A request that failed.
+    Failed,
+    /// One that did not fail and took long.
+    Slow,
+    /// A metric point names it.
+    Point,
 }
 
 /// A small heatmap of one service.

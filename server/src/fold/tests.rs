@@ -1,4 +1,7 @@
-use collector::{Delta, Entry, Measured, SeriesId, SeriesKey, Signal, Slice, SpanKind, SpanStatus};
+use collector::{
+    Delta, Entry, Exemplar, Exemplars, Measured, SeriesId, SeriesKey, Signal, Slice, SpanKind,
+    SpanStatus, Why,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use slo_specs::SourceFile;
@@ -117,6 +120,10 @@ impl Bench {
         delta
             .add(entries.into(), &collector::Ledger::default())
             .unwrap();
+        self.commit_delta(delta).await;
+    }
+
+    async fn commit_delta(&mut self, delta: Delta) {
         self.commits += 1;
         let stored = |(id, key): (SeriesId, Arc<SeriesKey>)| (id.0.cast_signed(), key.encode());
         let group = Group {
@@ -324,4 +331,40 @@ async fn sealed_hours_hold_the_same_counts_in_longer_slices() {
         bench.tally("checkout", Duration::from_hours(48)),
         (1_200, 400)
     );
+}
+
+#[tokio::test]
+async fn exemplars_are_stored_once_whatever_restarts_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["cart"], START_S).await;
+    let slice = Slice::ending_at(START_S);
+    let traced = |service: &str, trace, nanos| {
+        let mut exemplars = Exemplars::default();
+        exemplars.note(Exemplar {
+            why: Why::Slow,
+            trace,
+            nanos,
+        });
+        let mut delta = Delta::default();
+        delta.exemplars.add(slice, &service.into(), &exemplars);
+        delta
+    };
+    for (trace, nanos) in [(1, 10), (2, 20), (3, 5)] {
+        bench.commit("cart", slice, 1, 0).await;
+        bench.commit_delta(traced("cart", trace, nanos)).await;
+        bench
+            .commit_delta(traced("beyond the cap", trace, nanos))
+            .await;
+        bench = bench.restart().await;
+        bench.folder.fold(START_S + 10, None).await.unwrap();
+    }
+    bench.commit("cart", slice, 1, 0).await;
+    bench.commit_delta(traced("cart", 4, 15)).await;
+    bench.folder.fold(START_S + 20, None).await.unwrap();
+    let stored = bench.store.exemplars("cart", 0, START_S).await.unwrap();
+    let kept = Exemplars::decode(&stored[0].traces).unwrap();
+    let kept: Vec<_> = kept.iter().map(|one| (one.trace, one.nanos)).collect();
+    assert_eq!((stored.len(), kept), (1, vec![(2, 20), (4, 15), (1, 10)]));
+    let beyond = bench.store.exemplars("beyond the cap", 0, START_S).await;
+    assert_eq!(beyond.unwrap(), [], "no slice is stored of it");
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use collector::{
-    Answer, Decoded, Delta, Entry, Kind, Known, Ledger, SeriesId, SeriesKey, Slice, Spans,
-    StreamId, Streams,
+    Answer, Decoded, Delta, Entry, ExemplarSet, Kind, Known, Ledger, SeriesId, SeriesKey, Slice,
+    Spans, StreamId, Streams,
 };
 use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
@@ -383,6 +383,7 @@ struct Gathered {
     /// The series of every point.
     points: Vec<SeriesId>,
     unweighted: Vec<(SeriesId, Slice)>,
+    exemplars: ExemplarSet,
     touched: HashSet<StreamId, RandomState>,
     series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
     requests: Vec<([u8; 16], Vec<u8>)>,
@@ -399,6 +400,7 @@ impl Gathered {
         let mut problems = decoded.problems;
         problems.merge(&absorbed.problems);
         self.series.extend(decoded.new_series);
+        self.exemplars.merge(&decoded.exemplars);
         self.touched.extend(absorbed.touched);
         self.entries.extend(absorbed.entries);
         self.spans.push(decoded.spans);
@@ -459,6 +461,7 @@ impl Gathered {
             "a group",
         );
         delta.note_unweighted(std::mem::take(&mut self.unweighted));
+        delta.exemplars = std::mem::take(&mut self.exemplars);
         let state = |id: &StreamId| Some((*id, streams.encode_state(*id)?));
         delta.set_streams(self.touched.iter().filter_map(state).collect());
         delta

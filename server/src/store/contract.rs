@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::testing::Place;
 use super::{
-    AlertChange, AlertRow, Attempted, Demand, Fold, Group, History, JournalRow, Kind, Next,
-    OpenError, OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, Attempted, Demand, ExemplarRow, Fold, Group, History, JournalRow, Kind,
+    Next, OpenError, OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
 };
 
 mod damage;

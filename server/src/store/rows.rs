@@ -104,6 +104,17 @@ pub struct SliceRow {
     pub pack: Vec<u8>,
 }
 
+/// Traces worth a look of one service and 10-second slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExemplarRow {
+    /// End of the slice, Unix seconds.
+    pub end_s: i64,
+    /// `service.name`.
+    pub service: String,
+    /// The encoded exemplars, which carry their checksum.
+    pub traces: Vec<u8>,
+}
+
 /// A [`SliceRow`] without its pack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Demand {
@@ -137,6 +148,8 @@ pub struct Fold {
     pub upto: i64,
     /// Slices touched, whole.
     pub slices: Vec<SliceRow>,
+    /// Exemplars of slices touched, whole.
+    pub exemplars: Vec<ExemplarRow>,
     /// Chunks touched, whole.
     pub tallies: Vec<TallyRow>,
     /// Metric streams touched: id and state. An empty state removes the stream.

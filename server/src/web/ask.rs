@@ -62,13 +62,10 @@ impl Ask {
     /// Reads path and query; `None` when there is no such page.
     pub(super) fn parse(uri: &Uri) -> Option<Ask> {
         let page = page(uri.path())?;
-        let Query(written) = Query::<Written>::try_from_uri(uri).unwrap_or_default();
+        let written = written(uri);
         Some(Ask {
             page,
-            span: Span {
-                from: written.from.as_deref().and_then(edge),
-                to: written.to.as_deref().and_then(edge),
-            },
+            span: Span::of(&written),
             focus: written.focus.filter(|focus| focus.len() <= 300),
             theme: match written.theme.as_deref() {
                 Some("light") => Some(Theme::Light),
@@ -112,7 +109,24 @@ impl Ask {
     }
 }
 
+fn written(uri: &Uri) -> Written {
+    let Query(written) = Query::<Written>::try_from_uri(uri).unwrap_or_default();
+    written
+}
+
 impl Span {
+    /// Reads the range of an address.
+    pub(super) fn parse(uri: &Uri) -> Span {
+        Span::of(&written(uri))
+    }
+
+    fn of(written: &Written) -> Span {
+        Span {
+            from: written.from.as_deref().and_then(edge),
+            to: written.to.as_deref().and_then(edge),
+        }
+    }
+
     /// The range as of an evaluation. It follows the clock unless its end is a moment that has passed.
     pub(super) fn resolve(&self, now: Timestamp) -> Range {
         let at = |edge: Edge| match edge {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
-use collector::Known;
+use collector::{Exemplar, Exemplars, Known, Why};
 use slo_specs::{AlertState, SourceFile, evaluate};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -14,7 +14,7 @@ use super::{State, router};
 use crate::live::Live;
 use crate::replay::{slo_report, windows};
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
-use crate::store::{Location, Store};
+use crate::store::{ExemplarRow, Fold, Location, SliceRow, Store, Tier};
 
 const SPEC: &str = r#"
 apiVersion: openslo/v1
@@ -149,6 +149,103 @@ async fn tile_table_and_api_say_the_same() {
     let api: serde_json::Value = serde_json::from_str(&api).unwrap();
     assert_eq!(api["budget_remaining"], 0.5);
     assert_eq!((&api["total"], &api["bad"]), (&1_000.into(), &5.into()));
+}
+
+fn traces_of(end_s: i64, sent: &[(Why, u128, u64)]) -> ExemplarRow {
+    let mut exemplars = Exemplars::default();
+    for (why, trace, nanos) in sent {
+        exemplars.note(Exemplar {
+            why: *why,
+            trace: *trace,
+            nanos: *nanos,
+        });
+    }
+    ExemplarRow {
+        end_s,
+        service: "checkout".to_owned(),
+        traces: exemplars.encode(),
+    }
+}
+
+/// A slice of `checkout` and traces, of a day before too; some are damaged.
+fn traced() -> Fold {
+    let torn = ExemplarRow {
+        traces: vec![1, 2, 3],
+        ..traces_of(1_773_112_430, &[])
+    };
+    Fold {
+        slices: vec![SliceRow {
+            tier: Tier::Ten,
+            end_s: 1_773_112_400,
+            service: "checkout".to_owned(),
+            requests: 0,
+            failed: 0,
+            pack: collector::Pack::default().encode(),
+        }],
+        exemplars: vec![
+            traces_of(1_773_100_000, &[(Why::Failed, 9, 1)]),
+            traces_of(
+                1_773_112_400,
+                &[(Why::Failed, 1, 7_000_000), (Why::Slow, 3, 9_500_000)],
+            ),
+            traces_of(
+                1_773_112_410,
+                &[(Why::Failed, 2, 5_000), (Why::Slow, 4, 20_000_000)],
+            ),
+            traces_of(
+                1_773_112_420,
+                &[(Why::Point, 0xab << 120, 0), (Why::Failed, 1, 6_000_000)],
+            ),
+            torn,
+        ],
+        ..Fold::default()
+    }
+}
+
+#[tokio::test]
+async fn a_services_traces_are_in_the_api_and_on_its_page() {
+    let site = Site::with(&[]).await;
+    site.state.store.fold(&traced()).await.unwrap();
+    let (status, api) = site.get("/api/v1/services/checkout/traces").await;
+    assert_eq!(status, StatusCode::OK);
+    let api: serde_json::Value = serde_json::from_str(&api).unwrap();
+    let of = |kind: &str| {
+        let traces = api[kind].as_array().unwrap().iter();
+        let told = traces.map(|one| {
+            (
+                one["trace_id"].as_str().unwrap(),
+                one["duration_ms"].as_f64(),
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    let id = |number: u128| format!("{number:032x}");
+    assert_eq!(
+        of("failed"),
+        [(&*id(1), Some(7.0)), (&*id(2), Some(0.005))],
+        "the newest first"
+    );
+    assert_eq!(
+        of("slow"),
+        [(&*id(4), Some(20.0)), (&*id(3), Some(9.5))],
+        "the slowest first"
+    );
+    assert_eq!(
+        of("metric_points"),
+        [("ab000000000000000000000000000000", None)]
+    );
+    let (_, page) = site.get("/debug/checkout").await;
+    assert!(page.contains(&id(4)) && page.contains("ab000000000000000000000000000000"));
+    assert!(!page.contains(&id(9)), "older than what is looked at");
+    let (_, earlier) = site
+        .get("/api/v1/services/checkout/traces?from=2026-03-09T23:00:00Z&to=2026-03-10T00:00:00Z")
+        .await;
+    assert!(
+        earlier.contains(&id(9)) && !earlier.contains(&id(1)),
+        "{earlier}"
+    );
+    let (status, _) = site.get("/api/v1/services/none/traces").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Metrics in JSON.
 
 use super::{Names, request};
+use crate::decode::exemplars::{MOST_OF_POINT, SentExemplar};
 use crate::decode::fold::Fold;
 use crate::decode::json::values::{any, attributes};
 use crate::decode::metrics::{
     Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
 };
+use crate::decode::spans::SentId;
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::json::Json;
 use crate::point::Number;
@@ -116,6 +118,7 @@ fn point(json: &mut Json<'_>, kind: Data, fold: &mut Fold<'_>) -> Result<SentPoi
                     fold.own_attribute(key.as_bytes(), || any(value))
                 })?;
             }
+            "exemplars" => exemplars(json.capture()?, &mut sent.exemplars)?,
             _ => match &mut sent.value {
                 SentValue::Histogram(histogram) => histogram_field(key, json, histogram)?,
                 SentValue::Exponential(sent) => exponential_field(key, json, sent)?,
@@ -134,6 +137,35 @@ fn point(json: &mut Json<'_>, kind: Data, fold: &mut Fold<'_>) -> Result<SentPoi
     };
     fold.budget.buckets(buckets)?;
     Ok(sent)
+}
+
+/// Takes exemplars; one that cannot be read costs only itself.
+fn exemplars(mut json: Json<'_>, into: &mut Vec<SentExemplar>) -> Result<(), Broken> {
+    if !json.begins(b'[')? {
+        return Ok(());
+    }
+    json.array::<Broken>(|json| {
+        if into.len() >= MOST_OF_POINT {
+            return json.skip();
+        }
+        if !json.begins(b'{')? {
+            return Ok(());
+        }
+        let mut sent = SentExemplar::default();
+        json.object::<Broken>(|key, json| {
+            match key {
+                "timeUnixNano" => sent.time_nanos = json.integer()?.unwrap_or_default(),
+                "traceId" => {
+                    let text = json.text()?.unwrap_or_default();
+                    sent.trace = SentId::of_hex(&text, 16);
+                }
+                _ => json.skip()?,
+            }
+            Ok(())
+        })?;
+        into.push(sent);
+        Ok(())
+    })
 }
 
 fn empty(kind: Data) -> SentValue {

@@ -1,11 +1,13 @@
 //! Metrics in protobuf.
 
 use super::{WRONG_TYPE, bytes, each, readable, request};
+use crate::decode::exemplars::{MOST_OF_POINT, SentExemplar};
 use crate::decode::fold::Fold;
 use crate::decode::metrics::{
     Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
 };
 use crate::decode::protobuf::values::{key_of, value_in};
+use crate::decode::spans::SentId;
 use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::point::Number;
 use crate::wire::{Field, Message, packed_fixed64, varint};
@@ -84,6 +86,7 @@ fn number_point(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result
             (6, Field::Fixed64(bits)) => {
                 point.value = SentValue::Number(Number::Int(bits.cast_signed()));
             }
+            (5, Field::Bytes(sent)) => exemplar(sent, point),
             (7, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
             (8, Field::Varint(flags)) => point.flags = flags,
             (2 | 3 | 4 | 6 | 7 | 8, _) => return Err(WRONG_TYPE.into()),
@@ -108,6 +111,7 @@ fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<()
             (7, field) => {
                 sent.too_many |= doubles(field, |bits| sent.bounds.push(f64::from_bits(bits)))?;
             }
+            (8, Field::Bytes(sent)) => exemplar(sent, point),
             (9, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
             (10, Field::Varint(flags)) => point.flags = flags,
             (11, Field::Fixed64(bits)) => sent.min = Some(f64::from_bits(bits)),
@@ -141,6 +145,7 @@ fn exponential(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<
             (8, Field::Bytes(buckets)) => sent.too_many |= side(buckets, &mut sent.positive)?,
             (9, Field::Bytes(buckets)) => sent.too_many |= side(buckets, &mut sent.negative)?,
             (10, Field::Varint(flags)) => point.flags = flags,
+            (11, Field::Bytes(sent)) => exemplar(sent, point),
             (12, Field::Fixed64(bits)) => sent.min = Some(f64::from_bits(bits)),
             (13, Field::Fixed64(bits)) => sent.max = Some(f64::from_bits(bits)),
             (14, Field::Fixed64(bits)) => sent.zero_threshold = f64::from_bits(bits),
@@ -152,6 +157,23 @@ fn exponential(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<
         .buckets(sent.positive.1.len() + sent.negative.1.len())?;
     point.value = SentValue::Exponential(sent);
     Ok(())
+}
+
+/// Takes an exemplar; one that cannot be read costs only itself.
+fn exemplar(of: &[u8], point: &mut SentPoint) {
+    if point.exemplars.len() >= MOST_OF_POINT {
+        return;
+    }
+    let mut sent = SentExemplar::default();
+    let mut message = Message::new(of);
+    while let Ok(Some((number, field))) = message.next() {
+        match (number, field) {
+            (2, Field::Fixed64(time)) => sent.time_nanos = time,
+            (5, Field::Bytes(trace)) => sent.trace = SentId::of(trace, 16),
+            _ => {}
+        }
+    }
+    point.exemplars.push(sent);
 }
 
 /// One side's offset and counts; whether there are too many of them.

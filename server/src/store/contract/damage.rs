@@ -117,6 +117,7 @@ async fn filled(place: &Place) -> Store {
     let store = place.open().await;
     let fold = Fold {
         upto: 0,
+        exemplars: Vec::new(),
         slices: vec![
             slice(Tier::Ten, 20, "shop", 3),
             slice(Tier::Ten, 30, "shop", 3),

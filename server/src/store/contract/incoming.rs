@@ -95,6 +95,7 @@ pub(super) async fn a_fold_replaces_rows_and_ends_the_journal(store: &Store) {
     let second = store.commit(&group(&[2])).await.unwrap();
     let fold = |upto, requests| Fold {
         upto,
+        exemplars: vec![exemplars(10, "cart", requests)],
         slices: vec![slice(Tier::Ten, 10, "cart", requests)],
         tallies: vec![tally(-7, Tier::Minute, 3600)],
         streams: vec![(1, vec![1]), (2, vec![2])],
@@ -112,6 +113,16 @@ pub(super) async fn a_fold_replaces_rows_and_ends_the_journal(store: &Store) {
     assert_eq!(tail, [(second, vec![2])]);
     let ten = store.slices(Tier::Ten, None, 0, 10).await.unwrap();
     assert_eq!(ten, [slice(Tier::Ten, 10, "cart", 6)]);
+    assert_eq!(
+        store.exemplars("cart", 0, 10).await.unwrap(),
+        [exemplars(10, "cart", 6)]
+    );
+    assert_eq!(store.exemplars("cart", 10, 20).await.unwrap(), []);
+    let wanted = [(10, "cart".to_owned()), (10, "shop".to_owned())];
+    assert_eq!(
+        store.exemplars_at(&wanted).await.unwrap(),
+        [exemplars(10, "cart", 6)]
+    );
     let tallies = store.tallies(&[-7, 8], 0).await.unwrap();
     assert_eq!(tallies, [tally(-7, Tier::Minute, 3600)]);
     assert_eq!(store.tallies(&[-7], 3600).await.unwrap(), []);
@@ -225,7 +236,13 @@ pub(super) async fn retention_deletes_what_is_older_and_nothing_else(store: &Sto
         .put_tallies(&[tally(1, Tier::Hour, 3600)])
         .await
         .unwrap();
-    store.commit(&group(&[1])).await.unwrap();
+    let seq = store.commit(&group(&[1])).await.unwrap();
+    let fold = Fold {
+        upto: seq - 1,
+        exemplars: (1..=1_200).map(|n| exemplars(n * 10, "cart", n)).collect(),
+        ..Fold::default()
+    };
+    store.fold(&fold).await.unwrap();
 
     assert_eq!(store.trim(&Trim::default()).await.unwrap(), 0);
     let trim = Trim {
@@ -235,11 +252,13 @@ pub(super) async fn retention_deletes_what_is_older_and_nothing_else(store: &Sto
         request_before_s: 1_700_000_001,
         ..Trim::default()
     };
-    assert_eq!(store.trim(&trim).await.unwrap(), 1_099 + 1 + 1);
+    assert_eq!(store.trim(&trim).await.unwrap(), 1_099 + 1_099 + 1 + 1);
 
     let tens = store.slices(Tier::Ten, None, 0, 20_000).await.unwrap();
     assert_eq!(tens.len(), 101);
     assert_eq!(tens[0].end_s, 11_000);
+    let traces = store.exemplars("cart", 0, 20_000).await.unwrap();
+    assert_eq!((traces.len(), traces[0].end_s), (101, 11_000));
     let minutes = store.slices(Tier::Minute, None, 0, 60).await.unwrap();
     assert_eq!(minutes.len(), 1);
     let tallies = store.tallies(&[1], 0).await.unwrap();
@@ -255,6 +274,14 @@ pub(super) async fn tallies_of_other_indicators_are_forgotten(store: &Store) {
     store.put_tallies(&rows).await.unwrap();
     store.keep_tallies(&[2, 4]).await.unwrap();
     assert_eq!(store.tallies(&[1, 2, 3], 0).await.unwrap(), rows[1..2]);
+}
+
+fn exemplars(end_s: i64, service: &str, traces: i64) -> ExemplarRow {
+    ExemplarRow {
+        end_s,
+        service: service.to_owned(),
+        traces: traces.to_le_bytes().to_vec(),
+    }
 }
 
 /// Rows as seq and delta.

@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Engine, ROWS, Writing, run, slices, spans, tallies};
+use super::{Connection, Db, Engine, ROWS, Writing, exemplars, run, slices, spans, tallies};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::hashes::{sealed, unsealed};
@@ -244,6 +244,7 @@ pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError>
     let mut writing = Writing::begin(engine).await?;
     let connection = &mut writing.connection;
     slices::put(connection, &fold.slices).await?;
+    exemplars::put(connection, &fold.exemplars).await?;
     failpoint!("store.fold.halfway");
     tallies::put(connection, &fold.tallies).await?;
     put_streams(connection, &fold.streams).await?;

@@ -4,6 +4,7 @@
 //! Values are bound, never pasted. Lists become multi-row statements, [`ROWS`] at a time.
 
 pub(crate) mod alerts;
+pub(crate) mod exemplars;
 pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod outbox;

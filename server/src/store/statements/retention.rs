@@ -12,6 +12,8 @@ const SLICES: &str = "delete from slice where (tier, end_s, service) in \
 const TALLIES: &str = "delete from tally where (fingerprint, tier, hour_end_s) in \
      (select fingerprint, tier, hour_end_s from tally where tier = $1 and hour_end_s < $2 limit $3)";
 // `$1` is used in each, so that all are bound alike.
+const EXEMPLARS: &str = "delete from exemplar where (end_s, service) in \
+     (select end_s, service from exemplar where $1 = 0 and end_s < $2 order by end_s limit $3)";
 const REQUESTS: &str = "delete from request where hash in \
      (select hash from request where $1 = 0 and received_s < $2 order by received_s limit $3)";
 const BATCHES: &str = "delete from request_batch where seq in \
@@ -30,6 +32,7 @@ pub(crate) async fn trim(engine: &Engine, trim: &Trim) -> Result<u64, StoreError
     let mut deleted = 0;
     for (statement, tier, before_s) in [
         (SLICES, tens, trim.ten_before_s),
+        (EXEMPLARS, 0, trim.ten_before_s),
         (SLICES, minutes, trim.minute_before_s),
         (SLICES, hours, trim.hour_before_s),
         (TALLIES, tens, trim.tally_ten_before_s),

@@ -39,6 +39,11 @@ pub(in crate::web) async fn debug(
     let objectives =
         source.with_live(|live| urgent.iter().map(|one| objective(live, one)).collect());
     let empty = crate::web::grid::Grid::of(range);
+    // Beside the counts: without them the page is as good.
+    let traces = crate::web::traces::read(&source.state.store, service, range);
+    let traces = traces.await.inspect_err(|error| {
+        Trouble::store(error);
+    });
     let (stored, endpoints, trouble) = match found {
         Ok((stored, endpoints)) => (stored, endpoints, None),
         Err(Trouble(text)) => (Stored::new(empty), Vec::new(), Some(text)),
@@ -54,6 +59,7 @@ pub(in crate::web) async fn debug(
         latency: stored.latency(service, Values::Requests, own(service)),
         endpoints,
         objectives,
+        traces: traces.ok(),
         ingest: ingest(source, service),
         neighbours: neighbours
             .iter()
