@@ -16,3 +16,4 @@ mod refusals;
 mod replay;
 mod sdks;
 mod storage;
+mod traces;
