@@ -172,14 +172,19 @@ fn storage(notes: &[Text]) -> Markup {
 #[derive(Template)]
 #[template(path = "parts/problems.html")]
 struct Problems<'a> {
-    problems: &'a [Text],
+    first: &'a [Text],
+    more: &'a [Text],
 }
+
+/// Problems that are shown at once; the others unfold.
+const PROBLEMS: usize = 5;
 
 fn problems(problems: &[Text]) -> Markup {
     if problems.is_empty() {
         Markup::default()
     } else {
-        Markup::of(&Problems { problems })
+        let (first, more) = problems.split_at(problems.len().min(PROBLEMS));
+        Markup::of(&Problems { first, more })
     }
 }
 
@@ -304,4 +309,23 @@ pub(crate) fn standing(objective: &crate::view::Objective, now: jiff::Timestamp)
         status: super::mark(class, class, &word),
         service: &objective.service,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_problems_do_not_push_the_page_away() {
+        let all = |count: usize| -> Vec<Text> {
+            (0..count)
+                .map(|n| Text::new(&format!("problem {n}.")))
+                .collect()
+        };
+        assert!(!problems(&all(PROBLEMS)).to_string().contains("<details>"));
+        let many = problems(&all(PROBLEMS + 2)).to_string();
+        let (first, more) = many.split_once("<details>").unwrap();
+        assert!(first.contains("problem 4.") && more.contains("2 more"));
+        assert!(more.contains("problem 5.") && more.contains("problem 6."));
+    }
 }
