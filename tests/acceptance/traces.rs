@@ -27,11 +27,8 @@ async fn traces_of_acknowledged_failures_outlive_a_crash() -> Result<()> {
         .iter()
         .find(|span| span.status.as_ref().is_some_and(|status| status.code == 2))
         .context("a failed span")?;
-    let failed: String = failed
-        .trace_id
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let failed = u128::from_be_bytes(failed.trace_id.as_slice().try_into()?);
+    let failed = format!("{failed:032x}");
     let told = wait::until("the traces are stored", wait::TICKS, async || {
         let (status, body) = sloburn.get("/api/v1/services/shop/traces").await?;
         Ok((status == 200 && body.contains("trace_id")).then_some(body))
