@@ -35,7 +35,7 @@ lint: ## Formatting, clippy and documentation, no warning allowed
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check; fi
 
-bench: ## Cost per million spans, acknowledgement latency, memory; then the microbenchmarks
+bench: ## Measure cost, latency, memory and the limit of this machine; writes docs/performance.md (some 25 minutes)
 	tests/bench.sh
 
 chaos: setup ## Break sloburn in every numbered way and count: SEED= repeats a run; ROUNDS=, MINUTES=, FAULT= limit it
