@@ -11,6 +11,6 @@ cargo build --release --locked --package server --bin sloburn --package loadgen 
 cargo bench --locked --package collector --bench decode
 target=${CARGO_TARGET_DIR:-target}
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-[[ -z $(git status --porcelain 2>/dev/null) ]] || commit+=" with changes"
+[[ -z $(git status --porcelain -- ':!docs/performance.md' 2>/dev/null) ]] || commit+=" with changes"
 "$target/release/bench" --server "$target/release/sloburn" --criterion "$target/criterion" \
   --date "$(date -u +%F)" --commit "$commit" --versions "$(rustc --version)" "$@"
