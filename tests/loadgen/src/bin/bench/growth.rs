@@ -1,6 +1,6 @@
 //! How cost grows with what is sent and what is judged: one thing changes at a time.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::catalog::{self, Of};
 use crate::rows::{Medians, once};
@@ -71,6 +71,10 @@ fn point(
     let server = bench.server(&specs, &data)?;
     let medians = once(&server, &format!("--via grpc {options}"), bench.short)?;
     let series = server.series()?;
+    ensure!(
+        server.counted()? > 0,
+        "no objective used what was sent: {of} {at}"
+    );
     drop(server);
     std::fs::remove_dir_all(data)?;
     eprintln!("  {of} {at}: {:.3} CPU s per million", medians.cpu);
