@@ -69,8 +69,8 @@ pub struct Decoded {
     pub classes: Classes,
     /// The latest event time of all usable spans and points, also of late and future ones.
     pub latest_event_nanos: Option<u64>,
-    /// The latest event time of those that are neither late nor future.
-    pub latest_counted_nanos: Option<u64>,
+    /// The earliest event time of those that are neither late nor future.
+    pub earliest_counted_nanos: Option<u64>,
     /// What to tell the sender.
     pub problems: Problems,
 }

@@ -1,6 +1,8 @@
 -- As in ../sqlite.
 alter table journal add column requests bytea not null default ''::bytea;
 
+create index journal_received on journal (received_s);
+
 create table request_batch (
     seq        bigint not null primary key,
     received_s bigint not null,

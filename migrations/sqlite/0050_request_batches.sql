@@ -2,6 +2,8 @@
 -- commit and not one for each request. What is left in `request` is the answers that were no full success.
 alter table journal add column requests blob not null default x''; -- hashes, sealed; empty: none
 
+create index journal_received on journal (received_s);
+
 create table request_batch (
     seq        integer not null primary key, -- of the journal row it came with; below 0 for those from before this table
     received_s integer not null,

@@ -79,7 +79,7 @@ impl Health {
         self.set(|pulse| pulse.evaluator = Instant::now());
     }
 
-    /// A commit, or a trial of one (`Store::ping_write`), succeeded.
+    /// A commit, or a trial of one (`Store::trial`), succeeded.
     pub(crate) fn committed(&self) {
         self.set(|pulse| {
             pulse.committed = Some(Instant::now());

@@ -112,14 +112,16 @@ impl Store {
         on_engine!(self, journal::requests(from_s, to_s))
     }
 
-    /// When the last counted request came, Unix seconds.
-    pub async fn last_request(&self) -> Result<Option<i64>, StoreError> {
-        on_engine!(self, journal::last_request())
+    /// In which parts of so many seconds of Unix time counted requests came.
+    pub async fn request_parts(&self, length_s: i64) -> Result<Vec<i64>, StoreError> {
+        on_engine!(self, journal::request_parts(length_s))
     }
 
     /// Makes a group durable, in one transaction; returns the seq of its journal row, which only grows.
     pub async fn commit(&self, group: &Group) -> Result<i64, StoreError> {
-        let seq = on_engine!(self, journal::commit(group))?;
+        self.space()?;
+        let outcome = on_engine!(self, journal::commit(group));
+        let seq = self.or_full(outcome)?;
         failpoint!(
             "store.commit.unanswered",
             StoreError::TimedOut { seconds: 0 }

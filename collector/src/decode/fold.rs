@@ -26,9 +26,9 @@ pub(crate) struct Fold<'m> {
     pub(crate) classes: Classes,
     pub(crate) problems: Problems,
     pub(crate) latest_event_nanos: Option<u64>,
-    pub(crate) latest_counted_nanos: Option<u64>,
+    pub(crate) earliest_counted_nanos: Option<u64>,
     pub(crate) interning: Interning<'m>,
-    /// Each counted span by itself, if spans are told apart.
+    /// Each counted span by itself.
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) points: Vec<Point>,
     /// Traces worth a look, of the resources so far.
@@ -132,7 +132,7 @@ impl<'m> Fold<'m> {
             classes: Classes::default(),
             problems: Problems::default(),
             latest_event_nanos: None,
-            latest_counted_nanos: None,
+            earliest_counted_nanos: None,
             interning: Interning::new(known),
             spans: Vec::new(),
             points: Vec::new(),
@@ -301,7 +301,8 @@ impl<'m> Fold<'m> {
         self.latest_event_nanos = self.latest_event_nanos.max(Some(nanos));
         let timing = self.clock.timing(nanos);
         if matches!(timing, Timing::Due | Timing::Ahead) {
-            self.latest_counted_nanos = self.latest_counted_nanos.max(Some(nanos));
+            let earliest = self.earliest_counted_nanos.get_or_insert(nanos);
+            *earliest = nanos.min(*earliest);
         }
         timing
     }
@@ -343,7 +344,7 @@ impl<'m> Fold<'m> {
             senders: self.senders,
             classes: self.classes,
             latest_event_nanos: self.latest_event_nanos,
-            latest_counted_nanos: self.latest_counted_nanos,
+            earliest_counted_nanos: self.earliest_counted_nanos,
             problems: self.problems,
         })
     }

@@ -109,6 +109,29 @@ fn a_span_counts_in_the_slice_of_its_end() {
     assert_eq!(ahead.latest_event_nanos, Some(NOW + 30 * SECOND));
 }
 
+/// It says since when a copy of the request may have come: an event that counts now may have been rejected as a future
+/// one then.
+#[test]
+fn the_earliest_event_is_of_those_that_count() {
+    let ended = |nanos: u64| Span {
+        start_time_unix_nano: nanos - MILLI,
+        end_time_unix_nano: nanos,
+        ..span("")
+    };
+    let hour = 3600 * SECOND;
+    let decoded = counted(vec![
+        ended(NOW),
+        ended(NOW - 3 * hour),
+        ended(NOW - hour),
+        ended(NOW + hour),
+    ]);
+    assert_eq!(decoded.earliest_counted_nanos, Some(NOW - hour));
+    assert_eq!(
+        counted(vec![ended(NOW - 3 * hour)]).earliest_counted_nanos,
+        None
+    );
+}
+
 #[test]
 fn durations_are_counted_exactly_at_declared_bounds() {
     let took = |nanos: u64| Span {

@@ -1,10 +1,11 @@
 //! Requests that were counted before: what makes a resend be answered and not be counted twice.
 //!
-//! The store has the hash of every request for as long as a copy of it could be accepted. Here are those of the last
-//! minutes, as that is where copies of fresh data are found: the latest event of a request tells when it can have come
-//! at the earliest. Older minutes are read when a request's events are old, and dropped first when there are too many.
+//! The store has the hash of every request for as long as a copy of it could be accepted. Here they are by the minute
+//! they came in, those of the last minutes whole, older ones as four bytes each. What a request counts now tells when a
+//! first copy can have come at the earliest: so fresh requests are looked for in the last minutes only. A minute that is
+//! not in memory is read when a request with events as old comes; the oldest are let go when there are too many.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -12,13 +13,13 @@ use foldhash::fast::RandomState;
 use crate::store::{Store, StoreError};
 
 /// Length of a part, in seconds.
-const PART_S: i64 = 60;
-/// How long parts of the last requests are kept in memory whatever they take, in seconds.
-const FRESH_S: i64 = 3 * PART_S;
-/// Hashes in memory beyond which old parts are dropped: some 30 MiB.
-const MOST: usize = 1 << 21;
-/// Parts in memory beyond which old ones are dropped.
-const MOST_PARTS: usize = 512;
+pub(crate) const PART_S: i64 = 60;
+/// Parts before the present one that are kept whole.
+const FRESH: i64 = 3;
+/// Hashes of older parts in memory, of four bytes each, beyond which the oldest are let go: 64 MiB.
+const MOST: usize = 1 << 24;
+/// Parts that are remembered to have requests: two months.
+const MOST_PARTS: usize = 100_000;
 /// How far the clock may have gone back between a request's check and its commit, in seconds.
 const SPARE_S: i64 = 60;
 
@@ -27,22 +28,29 @@ const SPARE_S: i64 = 60;
 pub(crate) struct Candidate {
     /// Hash of its payload.
     pub(crate) hash: [u8; 16],
-    /// Time of its latest event that counts, Unix seconds; none if it has none.
-    pub(crate) latest_s: Option<i64>,
+    /// Time of its earliest event that counts, Unix seconds; none if it has none.
+    pub(crate) earliest_s: Option<i64>,
 }
 
 /// The requests that were counted. See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Resent {
     store: Store,
-    /// By number of the part: the first half of each hash. A part that is here is here whole.
-    parts: BTreeMap<i64, HashSet<u64, RandomState>>,
-    hashes: usize,
     max_future: Duration,
-    /// How much earlier than its latest event a request can have come, in seconds.
-    ahead_s: i64,
-    /// The newest part that has requests.
-    newest: i64,
+    /// By number of the part. A part that is here is here whole.
+    parts: BTreeMap<i64, Part>,
+    /// Every part that has requests, here or in the store.
+    filled: BTreeSet<i64>,
+    /// Hashes in closed parts.
+    closed: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// Of the last minutes: whole hashes.
+    Open(HashSet<[u8; 16], RandomState>),
+    /// The beginning of each hash, sorted: what is found here is checked in the store.
+    Closed(Box<[u32]>),
 }
 
 impl Resent {
@@ -52,18 +60,16 @@ impl Resent {
         max_future: Duration,
         now_s: i64,
     ) -> Result<Resent, StoreError> {
-        let last_s = store.last_request().await?.unwrap_or(now_s);
-        let max_future_s = i64::try_from(max_future.as_secs()).unwrap_or(i64::MAX / 4);
+        let filled = store.request_parts(PART_S).await?;
         let mut resent = Resent {
             store,
-            parts: BTreeMap::new(),
-            hashes: 0,
             max_future,
-            ahead_s: max_future_s.max(PART_S) + SPARE_S,
-            newest: part(last_s.max(now_s)),
+            parts: BTreeMap::new(),
+            filled: filled.into_iter().collect(),
+            closed: 0,
         };
-        for part in part(last_s.max(now_s) - FRESH_S)..=resent.newest {
-            resent.read(part).await?;
+        for at in part(now_s) - FRESH..=part(now_s) {
+            resent.open(at).await?;
         }
         Ok(resent)
     }
@@ -74,88 +80,139 @@ impl Resent {
         Ok(())
     }
 
-    /// Notes requests that are durable now. The parts of the present are always in memory.
+    /// Notes requests that are durable now, and came when [`Resent::among`] was asked for them.
     pub(crate) fn insert<'a>(
         &mut self,
         received_s: i64,
         hashes: impl Iterator<Item = &'a [u8; 16]>,
     ) {
         let at = part(received_s);
-        self.advance(at);
-        // A part of the past that is not in memory is whole in the store.
-        if let Some(part) = self.parts.get_mut(&at) {
-            let before = part.len();
-            part.extend(hashes.map(prefix));
-            self.hashes += part.len() - before;
+        self.filled.insert(at);
+        if self.filled.len() > MOST_PARTS {
+            self.filled.pop_first();
         }
-        self.drop_old();
+        match self.parts.get_mut(&at) {
+            Some(Part::Open(part)) => part.extend(hashes.copied()),
+            // The store has them: it is read when they are looked for.
+            _ => self.forget(at),
+        }
     }
 
-    /// When the next requests are said to come: never before those that came already.
-    pub(crate) fn received_s(&self, now_s: i64) -> i64 {
-        now_s.max(self.newest * PART_S)
-    }
-
-    /// Which of these were counted before.
+    /// Which of these, that came at `now_s`, were counted before.
     pub(crate) async fn among(
         &mut self,
         candidates: &[Candidate],
+        now_s: i64,
     ) -> Result<HashSet<[u8; 16]>, StoreError> {
-        let mut earliest: Vec<i64> = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            let fresh = self.newest - FRESH_S / PART_S;
-            let latest = candidate
-                .latest_s
-                .map(|latest_s| part(latest_s - self.ahead_s));
-            earliest.push(latest.unwrap_or(fresh).min(self.newest));
-        }
-        let Some(first) = earliest.iter().copied().min() else {
+        let present = part(now_s);
+        self.open(present).await?;
+        self.close_old(present);
+        let future_s = i64::try_from(self.max_future.as_secs()).unwrap_or(i64::MAX / 4);
+        let earliest = |candidate: &Candidate| {
+            // What counts both times ended at most so long after the first copy came.
+            let of_events = |earliest_s| part(earliest_s - future_s.max(PART_S) - SPARE_S);
+            let fresh = present - FRESH;
+            candidate.earliest_s.map_or(fresh, of_events).min(fresh)
+        };
+        let due: Vec<(i64, &[u8; 16])> = candidates
+            .iter()
+            .map(|candidate| (earliest(candidate), &candidate.hash))
+            .collect();
+        let Some(first) = due.iter().map(|(from, _)| *from).min() else {
             return Ok(HashSet::new());
         };
         let mut found = HashSet::new();
-        for at in first..=self.newest {
-            let due = candidates.iter().zip(&earliest);
-            let due = due
-                .filter(|(_, earliest)| **earliest <= at)
-                .map(|(one, _)| &one.hash);
-            if !self.parts.contains_key(&at) {
-                self.read(at).await?;
-            }
-            let Some(part) = self.parts.get(&at) else {
-                continue;
-            };
-            let hits: Vec<&[u8; 16]> = due.filter(|hash| part.contains(&prefix(hash))).collect();
-            if !hits.is_empty() {
-                let whole = self.of_store(at).await?;
-                found.extend(hits.into_iter().filter(|hash| whole.contains(*hash)));
-            }
+        // To the end: when the clock went back there are requests from beyond the present.
+        let parts: Vec<i64> = self.filled.range(first..).copied().collect();
+        for at in parts {
+            let due = due.iter().filter(|(from, _)| *from <= at);
+            self.find(at, due.map(|(_, hash)| *hash), &mut found)
+                .await?;
             self.drop_old();
         }
         Ok(found)
     }
 
-    /// Begins the parts up to this one: nothing came in them yet.
-    fn advance(&mut self, upto: i64) {
-        if upto > self.newest {
-            for part in self.newest.max(upto - FRESH_S / PART_S) + 1..=upto {
-                self.parts.entry(part).or_default();
+    async fn find(
+        &mut self,
+        at: i64,
+        hashes: impl Iterator<Item = &[u8; 16]>,
+        found: &mut HashSet<[u8; 16]>,
+    ) -> Result<(), StoreError> {
+        if !self.parts.contains_key(&at) {
+            let hashes = self.of_store(at).await?;
+            self.close(at, &hashes);
+        }
+        match self.parts.get(&at) {
+            Some(Part::Open(part)) => found.extend(hashes.filter(|hash| part.contains(*hash))),
+            Some(Part::Closed(beginnings)) => {
+                let perhaps = |hash: &&[u8; 16]| beginnings.binary_search(&beginning(hash)).is_ok();
+                let hits: Vec<&[u8; 16]> = hashes.filter(perhaps).collect();
+                if !hits.is_empty() {
+                    let whole = self.of_store(at).await?;
+                    found.extend(hits.into_iter().filter(|hash| whole.contains(*hash)));
+                }
             }
-            self.newest = upto;
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Makes a part ready to be filled.
+    async fn open(&mut self, at: i64) -> Result<(), StoreError> {
+        if !matches!(self.parts.get(&at), Some(Part::Open(_))) {
+            let hashes = if self.filled.contains(&at) {
+                self.of_store(at).await?
+            } else {
+                HashSet::default()
+            };
+            self.forget(at);
+            self.parts.insert(at, Part::Open(hashes));
+        }
+        Ok(())
+    }
+
+    fn close_old(&mut self, present: i64) {
+        let old = |at: &i64| *at < present - FRESH || *at > present;
+        let open = self.parts.iter().filter_map(|(at, part)| match part {
+            Part::Open(_) if old(at) => Some(*at),
+            _ => None,
+        });
+        for at in open.collect::<Vec<_>>() {
+            if let Some(Part::Open(hashes)) = self.parts.remove(&at) {
+                self.close(at, &hashes);
+            }
         }
     }
 
-    async fn read(&mut self, at: i64) -> Result<(), StoreError> {
-        let hashes = self.of_store(at).await?;
-        self.hashes += hashes.len();
-        self.parts.insert(at, hashes.iter().map(prefix).collect());
-        Ok(())
+    fn close(&mut self, at: i64, hashes: &HashSet<[u8; 16], RandomState>) {
+        let mut beginnings: Box<[u32]> = hashes.iter().map(beginning).collect();
+        beginnings.sort_unstable();
+        self.closed += beginnings.len();
+        self.parts.insert(at, Part::Closed(beginnings));
+    }
+
+    fn forget(&mut self, at: i64) {
+        if let Some(Part::Closed(beginnings)) = self.parts.remove(&at) {
+            self.closed -= beginnings.len();
+        }
+    }
+
+    fn drop_old(&mut self) {
+        while self.closed > MOST {
+            let closed = |(at, part): (&i64, &Part)| matches!(part, Part::Closed(_)).then_some(*at);
+            match self.parts.iter().find_map(closed) {
+                Some(oldest) => self.forget(oldest),
+                None => return,
+            }
+        }
     }
 
     /// The hashes of a part as the store has them. What is damaged is told and left out: copies of those requests are
     /// not recognised.
-    async fn of_store(&self, at: i64) -> Result<HashSet<[u8; 16]>, StoreError> {
+    async fn of_store(&self, at: i64) -> Result<HashSet<[u8; 16], RandomState>, StoreError> {
         let batches = self.store.requests(at * PART_S, (at + 1) * PART_S).await?;
-        let mut hashes = HashSet::new();
+        let mut hashes = HashSet::default();
         for (received_s, batch) in batches {
             match batch {
                 Ok(batch) => hashes.extend(batch),
@@ -168,30 +225,18 @@ impl Resent {
         }
         Ok(hashes)
     }
-
-    fn drop_old(&mut self) {
-        let kept_from = self.newest - FRESH_S / PART_S;
-        while self.hashes > MOST || self.parts.len() > MOST_PARTS {
-            match self.parts.first_entry() {
-                Some(oldest) if *oldest.key() < kept_from => {
-                    self.hashes -= oldest.remove().len();
-                }
-                _ => return,
-            }
-        }
-    }
 }
 
 fn part(at_s: i64) -> i64 {
     at_s.div_euclid(PART_S)
 }
 
-/// The first half of a hash: enough to be nearly sure that it is not here.
-fn prefix(hash: &[u8; 16]) -> u64 {
-    let [low, ..] = hash.as_chunks::<8>().0 else {
+/// Enough of a hash to be nearly sure that it is not here.
+fn beginning(hash: &[u8; 16]) -> u32 {
+    let [first, ..] = hash.as_chunks::<4>().0 else {
         return 0;
     };
-    u64::from_le_bytes(*low)
+    u32::from_le_bytes(*first)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use collector::{
     Answer, Decoded, Delta, Entry, ExemplarSet, Kind, Known, Ledger, SeriesId, SeriesKey, Slice,
-    Spans, StreamId, Streams,
+    Spans, StreamId, Streams, Summed,
 };
 use foldhash::fast::RandomState;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -106,7 +107,7 @@ impl Writer {
                     self.metrics.queue_depth(queue.len());
                     self.commit_group(std::mem::take(&mut group)).await;
                 }
-                Err(_) if self.owed.is_empty() => {
+                Err(_) if self.owed.is_empty() && !self.in_doubt => {
                     self.try_store().await;
                     self.maintain_seen().await;
                 }
@@ -148,12 +149,13 @@ impl Writer {
             return self.refuse(replies(group), &error);
         }
         self.maintain_seen().await;
-        match self.counted_before(&group).await {
+        let now = self.clock.now();
+        match self.counted_before(&group, now.as_second()).await {
             Ok(stored) => {
                 let (mut fresh, resent) = self.sort(group, &stored);
                 match self.settle(&mut fresh).await {
                     Ok(_) if fresh.is_empty() && self.owed.is_empty() => {}
-                    Ok(prints) => self.commit_fresh(fresh, prints).await,
+                    Ok(prints) => self.commit_fresh(fresh, prints, now).await,
                     Err(error) => self.refuse_fresh(fresh, &error),
                 }
                 // Their spans are classed by now; what they were answered once holds whatever
@@ -173,13 +175,18 @@ impl Writer {
     async fn counted_before(
         &mut self,
         group: &[Queued],
+        now_s: i64,
     ) -> Result<HashMap<[u8; 16], Vec<u8>>, StoreError> {
         let candidate = |queued: &Queued| Candidate {
             hash: queued.submission.hash,
-            latest_s: queued.submission.decoded.latest_counted_nanos.map(seconds),
+            earliest_s: queued
+                .submission
+                .decoded
+                .earliest_counted_nanos
+                .map(seconds),
         };
         let candidates: Vec<Candidate> = group.iter().map(candidate).collect();
-        let counted = self.resent.among(&candidates).await?;
+        let counted = self.resent.among(&candidates, now_s).await?;
         if counted.is_empty() {
             return Ok(HashMap::new());
         }
@@ -228,8 +235,12 @@ impl Writer {
         seen.settle(requests.collect()).await
     }
 
-    async fn commit_fresh(&mut self, fresh: Vec<Fresh>, prints: Vec<(i64, Vec<u8>)>) {
-        let now = self.clock.now();
+    async fn commit_fresh(
+        &mut self,
+        fresh: Vec<Fresh>,
+        prints: Vec<(i64, Vec<u8>)>,
+        now: Timestamp,
+    ) {
         let started = tokio::time::Instant::now();
         if now.as_second() >= self.next_trim_s {
             self.trim_streams(now.as_second());
@@ -244,7 +255,7 @@ impl Writer {
             gathered.requests.push((hash, answer.to_bytes()));
             waiting.push((queued.reply, copies, answer));
         }
-        gathered.sum_spans(&mut locked(&self.live));
+        gathered.sum_spans(&self.live);
         gathered.add_owed(&self.owed.take());
         if let Some(ingest) = &self.ingest {
             gathered.add_ingest(ingest, &self.known, now.as_second());
@@ -252,7 +263,7 @@ impl Writer {
         let delta = gathered.delta(&self.streams);
         let group = Group {
             prints,
-            ..gathered.group(self.resent.received_s(now.as_second()), &delta)
+            ..gathered.group(now.as_second(), &delta)
         };
         failpoint!("journal.gathered");
         match self.store.commit(&group).await {
@@ -410,17 +421,19 @@ impl Gathered {
     }
 
     /// Sums the spans, and tells what an objective uses from what none does, by the catalog in force now.
-    fn sum_spans(&mut self, live: &mut Live) {
-        match Spans::sum(&self.spans) {
-            Ok(summed) => {
-                self.entries.extend(summed.entries);
-                self.unweighted = summed.unweighted;
-                let unmatched = live.unmatched(summed.taken);
-                self.classes.spans.leave_unmatched(unmatched);
-            }
-            Err(overflow) => sum(Err(overflow), "a group"),
-        }
+    fn sum_spans(&mut self, live: &Mutex<Live>) {
+        let spans = std::mem::take(&mut self.spans);
+        let summed = Spans::sum(&spans).unwrap_or_else(|overflow| {
+            sum(Err(overflow), "a group");
+            Summed::default()
+        });
+        drop(spans);
+        self.entries.extend(summed.entries);
+        self.unweighted = summed.unweighted;
         let points = std::mem::take(&mut self.points).into_iter();
+        let mut live = locked(live);
+        let unmatched = live.unmatched(summed.taken);
+        self.classes.spans.leave_unmatched(unmatched);
         let points = live.unmatched(points.map(|series| (series, 1)));
         self.classes.points.leave_unmatched(points);
     }

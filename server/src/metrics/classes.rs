@@ -63,7 +63,9 @@ impl ClassCounters {
             });
         };
         for class in CLASSES {
-            item(Kind::Traces, class, false, |of| of.total - of.bad);
+            item(Kind::Traces, class, false, |of| {
+                of.total.saturating_sub(of.bad)
+            });
             item(Kind::Traces, class, true, |of| of.bad);
         }
         // Points and records have no status.

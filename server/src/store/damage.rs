@@ -1,6 +1,6 @@
 //! Damaged rows: how one is known, and what becomes of it.
 //!
-//! Every row that counts carries a CRC32C over its other columns. One that does not match is never used: it is
+//! Every row of counts and of alerts carries a CRC32C over its other columns (`meta`, `outbox` and `incident` do not). One that does not match is never used: it is
 //! left out of what a read returns, noted, and moved to the table `quarantine` with the time that is incomplete
 //! without it.
 

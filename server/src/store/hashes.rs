@@ -7,18 +7,18 @@ const HASH: usize = 16;
 /// Bytes of the checksum behind the hashes.
 const SUM: usize = 8;
 
-/// The hashes with a checksum behind them; nothing for none.
-pub(super) fn sealed<'a>(hashes: impl Iterator<Item = &'a [u8; HASH]>) -> Vec<u8> {
+/// The hashes with a checksum behind them, of the hashes and when they came; nothing for none.
+pub(super) fn sealed<'a>(received_s: i64, hashes: impl Iterator<Item = &'a [u8; HASH]>) -> Vec<u8> {
     let mut bytes: Vec<u8> = hashes.flatten().copied().collect();
     if !bytes.is_empty() {
-        let sum = checksum(&bytes);
+        let sum = checksum(received_s, &bytes);
         bytes.extend_from_slice(&sum);
     }
     bytes
 }
 
 /// The hashes of a stored value; also a bare hash, as older versions stored each.
-pub(super) fn unsealed(bytes: &[u8]) -> Result<Vec<[u8; HASH]>, StoreError> {
+pub(super) fn unsealed(received_s: i64, bytes: &[u8]) -> Result<Vec<[u8; HASH]>, StoreError> {
     let damaged = || StoreError::Damaged {
         what: "the hashes of requests",
         value: format!("{} bytes whose checksum is wrong", bytes.len()),
@@ -32,16 +32,17 @@ pub(super) fn unsealed(bytes: &[u8]) -> Result<Vec<[u8; HASH]>, StoreError> {
     }
     let (body, sum) = bytes.split_last_chunk::<SUM>().ok_or_else(damaged)?;
     let (hashes, rest) = body.as_chunks::<HASH>();
-    if !rest.is_empty() || checksum(body) != *sum {
+    if !rest.is_empty() || checksum(received_s, body) != *sum {
         return Err(damaged());
     }
     Ok(hashes.to_vec())
 }
 
-fn checksum(bytes: &[u8]) -> [u8; SUM] {
+fn checksum(received_s: i64, bytes: &[u8]) -> [u8; SUM] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&received_s.to_le_bytes()).update(bytes);
     let mut sum = [0; SUM];
-    let hash = blake3::hash(bytes);
-    sum.copy_from_slice(&hash.as_bytes()[..SUM]);
+    sum.copy_from_slice(&hasher.finalize().as_bytes()[..SUM]);
     sum
 }
 
@@ -55,16 +56,20 @@ mod tests {
             let hashes: Vec<[u8; HASH]> = (0..count)
                 .map(|number| (number as u128).to_be_bytes())
                 .collect();
-            let stored = sealed(hashes.iter());
-            assert_eq!(unsealed(&stored).unwrap(), hashes);
+            let stored = sealed(9, hashes.iter());
+            assert_eq!(unsealed(9, &stored).unwrap(), hashes);
+            assert!(count == 0 || unsealed(8, &stored).is_err());
             for at in 0..stored.len() {
                 let mut flipped = stored.clone();
                 flipped[at] ^= 1;
-                assert!(unsealed(&flipped).is_err(), "byte {at} of {count} hashes");
+                assert!(
+                    unsealed(9, &flipped).is_err(),
+                    "byte {at} of {count} hashes"
+                );
                 assert!(
                     count == 0
                         || at == HASH
-                        || unsealed(&stored[..at]).map_or(true, |some| some.is_empty())
+                        || unsealed(9, &stored[..at]).map_or(true, |some| some.is_empty())
                 );
             }
         }
@@ -72,6 +77,6 @@ mod tests {
 
     #[test]
     fn a_bare_hash_is_one_hash() {
-        assert_eq!(unsealed(&[7; HASH]).unwrap(), [[7; HASH]]);
+        assert_eq!(unsealed(9, &[7; HASH]).unwrap(), [[7; HASH]]);
     }
 }

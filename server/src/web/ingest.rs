@@ -86,7 +86,10 @@ pub(super) async fn ingest(Shared(state): Shared<State>) -> Response {
 /// Spans that were lost over all that should have been measured.
 pub(super) fn drop_rate(spans: &Classes) -> Option<f64> {
     let lost = spans.rejected() + spans.shed.total;
-    ratio(lost, spans.received.total - spans.duplicate.total)
+    ratio(
+        lost,
+        spans.received.total.saturating_sub(spans.duplicate.total),
+    )
 }
 
 fn signal(classes: &Classes) -> Signal {

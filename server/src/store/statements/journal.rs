@@ -63,7 +63,10 @@ async fn insert_journal(connection: &mut Connection, group: &Group) -> Result<i6
     let statement = "insert into journal (received_s, requests, delta, crc) values ($1, $2, $3, $4) returning seq";
     sqlx::query_scalar(statement)
         .bind(group.received_s)
-        .bind(sealed(group.requests.iter().map(|(hash, _)| hash)))
+        .bind(sealed(
+            group.received_s,
+            group.requests.iter().map(|(hash, _)| hash),
+        ))
         .bind(&group.delta)
         .bind(journal_sum(group.received_s, &group.delta).value())
         // To its end: SQLite commits a statement that is a transaction by itself after its last row, and that
@@ -109,16 +112,17 @@ pub(crate) async fn requests(
     .await?;
     let read = rows
         .into_iter()
-        .map(|(received_s, requests)| (received_s, unsealed(&requests)));
+        .map(|(received_s, requests)| (received_s, unsealed(received_s, &requests)));
     Ok(read.collect())
 }
 
-/// When the last request came, Unix seconds.
-pub(crate) async fn last_request(engine: &Engine) -> Result<Option<i64>, StoreError> {
-    let newest = "select max(last) from (select max(received_s) as last from request_batch \
-                  union all select max(received_s) from journal) as newest";
-    Ok(sqlx::query_scalar::<Db, _>(newest)
-        .fetch_one(&engine.readers)
+/// The parts of so many seconds in which requests came.
+pub(crate) async fn request_parts(engine: &Engine, length_s: i64) -> Result<Vec<i64>, StoreError> {
+    let parts = "select distinct received_s / $1 from request_batch \
+                 union select distinct received_s / $1 from journal where length(requests) > 0";
+    Ok(sqlx::query_scalar::<Db, _>(parts)
+        .bind(length_s)
+        .fetch_all(&engine.readers)
         .await?)
 }
 
@@ -251,7 +255,7 @@ pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError>
     put_counters(connection, &fold.counters).await?;
     sqlx::query(
         "insert into request_batch (seq, received_s, requests) \
-         select seq, received_s, requests from journal where seq <= $1 and length(requests) > 0",
+         select seq, coalesce(received_s, 0), requests from journal where seq <= $1 and length(requests) > 0",
     )
     .bind(fold.upto)
     .execute(&mut *connection)
