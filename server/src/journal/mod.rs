@@ -1,5 +1,6 @@
 //! The journal: what makes a request durable before it is acknowledged.
 
+mod gathered;
 pub(crate) mod queue;
 pub(crate) mod resent;
 pub(crate) mod writer;

@@ -51,8 +51,8 @@ pub(crate) struct Queued {
     pub(crate) submission: Submission,
     /// Where the answer goes, after the commit. The asker may have gone: a failed send is no error.
     pub(crate) reply: oneshot::Sender<Result<Answer, Refused>>,
-    /// The bytes it occupies of the queue: given back when the writer drops this.
-    _room: OwnedSemaphorePermit,
+    /// The bytes it occupies of the queue: given back when this is dropped, which is after its commit.
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 /// Why a request was not accepted. Each is passing trouble: the sender should send the same bytes again.
@@ -150,7 +150,7 @@ impl JournalHandle {
         slot.send(Queued {
             submission,
             reply,
-            _room: room,
+            room,
         });
         timeout(COMMIT_WAIT, answer)
             .await

@@ -1,18 +1,14 @@
 //! The one writer: many requests become one durable commit, then count, then are acknowledged.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use collector::{
-    Answer, Decoded, Delta, Entry, ExemplarSet, Kind, Known, Ledger, SeriesId, SeriesKey, Slice,
-    Spans, StreamId, Streams, Summed,
-};
-use foldhash::fast::RandomState;
+use collector::{Answer, Classes, Delta, Known, Ledger, Streams};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::gathered::Gathered;
 use super::queue::{Queued, Refused, Submission};
 use super::resent::{Candidate, Resent};
 use crate::builtin::Ingest;
@@ -67,7 +63,17 @@ pub(crate) struct Writer {
 /// A request that was not seen before, with those that carry the same bytes.
 struct Fresh {
     queued: Queued,
-    copies: Vec<Reply>,
+    copies: Vec<(Reply, Classes)>,
+}
+
+/// Who waits for a request's commit.
+struct Waiting {
+    reply: Reply,
+    copies: Vec<(Reply, Classes)>,
+    /// Once it is committed.
+    answer: Answer,
+    /// What the request holds of the queue until then.
+    _room: OwnedSemaphorePermit,
 }
 
 impl Writer {
@@ -212,8 +218,8 @@ impl Writer {
                 let answer = Answer::from_bytes(answer).unwrap_or_default();
                 resent.push((queued.reply, answer));
             } else if let Some(first) = place.get(&hash) {
-                self.count_resent(&queued);
-                fresh[*first].copies.push(queued.reply);
+                let classes = queued.submission.decoded.classes;
+                fresh[*first].copies.push((queued.reply, classes));
             } else {
                 place.insert(hash, fresh.len());
                 fresh.push(Fresh {
@@ -246,20 +252,7 @@ impl Writer {
             self.trim_streams(now.as_second());
         }
         self.streams.checkpoint();
-        let mut gathered = Gathered::default();
-        let mut waiting = Vec::with_capacity(fresh.len());
-        for Fresh { queued, copies } in fresh {
-            let hash = queued.submission.hash;
-            let Submission { kind, decoded, .. } = queued.submission;
-            let answer = gathered.take(kind, decoded, &mut self.streams);
-            gathered.requests.push((hash, answer.to_bytes()));
-            waiting.push((queued.reply, copies, answer));
-        }
-        gathered.sum_spans(&self.live);
-        gathered.add_owed(&self.owed.take());
-        if let Some(ingest) = &self.ingest {
-            gathered.add_ingest(ingest, &self.known, now.as_second());
-        }
+        let (mut gathered, waiting) = self.gather(fresh, now);
         let delta = gathered.delta(&self.streams);
         let group = Group {
             prints,
@@ -281,23 +274,58 @@ impl Writer {
                 self.health.committed();
                 self.apply(seq, delta);
                 failpoint!("journal.applied");
-                for (reply, copies, answer) in waiting {
-                    for copy in copies {
-                        answer_one(copy, Ok(answer.clone()));
+                for waiting in waiting {
+                    for (copy, _) in waiting.copies {
+                        answer_one(copy, Ok(waiting.answer.clone()));
                     }
-                    answer_one(reply, Ok(answer));
+                    answer_one(waiting.reply, Ok(waiting.answer));
                 }
             }
             Err(error) => {
                 self.streams.rollback();
                 self.in_doubt = true;
                 self.doubtful = gathered.refused;
-                let replies = waiting
-                    .into_iter()
-                    .flat_map(|(reply, copies, _)| copies.into_iter().chain([reply]));
+                let replies = waiting.into_iter();
+                let replies = replies.flat_map(|one| all_replies(one.reply, one.copies));
                 self.refuse(replies.collect(), &error);
             }
         }
+    }
+
+    /// Counts requests, and what is owed besides, into one commit.
+    fn gather(&mut self, fresh: Vec<Fresh>, now: Timestamp) -> (Gathered, Vec<Waiting>) {
+        let mut gathered = Gathered::default();
+        let mut waiting = Vec::with_capacity(fresh.len());
+        for Fresh { queued, copies } in fresh {
+            let Queued {
+                submission,
+                reply,
+                room,
+            } = queued;
+            let Submission {
+                kind,
+                hash,
+                decoded,
+                ..
+            } = submission;
+            for (_, copied) in &copies {
+                gathered.take_copy(kind, copied);
+            }
+            let answer = gathered.take(kind, decoded, &mut self.streams);
+            gathered.requests.push((hash, answer.to_bytes()));
+            waiting.push(Waiting {
+                reply,
+                copies,
+                answer,
+                _room: room,
+            });
+        }
+        gathered.sum_spans(&self.live);
+        gathered.add_owed(&self.owed.take());
+        if let Some(ingest) = &self.ingest {
+            gathered.add_ingest(ingest, &self.known, now.as_second());
+        }
+        (gathered, waiting)
     }
 
     /// Forgets metric streams that have long been silent. One that comes back begins with a base.
@@ -357,9 +385,12 @@ impl Writer {
     fn refuse_fresh(&self, fresh: Vec<Fresh>, error: &StoreError) {
         let mut replies = Vec::with_capacity(fresh.len());
         for Fresh { queued, copies } in fresh {
-            let shed = queued.submission.decoded.classes.all_shed();
-            self.owed.note(queued.submission.kind, &shed);
-            replies.extend(copies.into_iter().chain([queued.reply]));
+            let Submission { kind, decoded, .. } = &queued.submission;
+            let copied = copies.iter().map(|(_, classes)| classes);
+            for classes in copied.chain([&decoded.classes]) {
+                self.owed.note(*kind, &classes.all_shed());
+            }
+            replies.extend(all_replies(queued.reply, copies));
         }
         self.refuse(replies, error);
     }
@@ -383,104 +414,6 @@ impl Writer {
     }
 }
 
-/// What a group's requests add up to.
-#[derive(Default)]
-struct Gathered {
-    entries: Vec<Entry>,
-    classes: Ledger,
-    /// What is owed if the group is not committed.
-    refused: Ledger,
-    spans: Vec<Spans>,
-    /// The series of every point.
-    points: Vec<SeriesId>,
-    unweighted: Vec<(SeriesId, Slice)>,
-    exemplars: ExemplarSet,
-    touched: HashSet<StreamId, RandomState>,
-    series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
-    requests: Vec<([u8; 16], Vec<u8>)>,
-}
-
-impl Gathered {
-    /// Counts one request and returns its answer.
-    fn take(&mut self, kind: Kind, decoded: Decoded, streams: &mut Streams) -> Answer {
-        let shed = decoded.classes.all_shed();
-        sum(self.refused.signal_mut(kind).merge(&shed), "classes");
-        let absorbed = streams.absorb(&decoded.points);
-        let mut classes = decoded.classes;
-        sum(classes.merge(&absorbed.classes), "classes");
-        let mut problems = decoded.problems;
-        problems.merge(&absorbed.problems);
-        self.series.extend(decoded.new_series);
-        self.exemplars.merge(&decoded.exemplars);
-        self.touched.extend(absorbed.touched);
-        self.entries.extend(absorbed.entries);
-        self.spans.push(decoded.spans);
-        self.points.extend(absorbed.taken);
-        sum(self.classes.signal_mut(kind).merge(&classes), "classes");
-        Answer::new(&classes, &problems)
-    }
-
-    /// Sums the spans, and tells what an objective uses from what none does, by the catalog in force now.
-    fn sum_spans(&mut self, live: &Mutex<Live>) {
-        let spans = std::mem::take(&mut self.spans);
-        let summed = Spans::sum(&spans).unwrap_or_else(|overflow| {
-            sum(Err(overflow), "a group");
-            Summed::default()
-        });
-        drop(spans);
-        self.entries.extend(summed.entries);
-        self.unweighted = summed.unweighted;
-        let points = std::mem::take(&mut self.points).into_iter();
-        let mut live = locked(live);
-        let unmatched = live.unmatched(summed.taken);
-        self.classes.spans.leave_unmatched(unmatched);
-        let points = live.unmatched(points.map(|series| (series, 1)));
-        self.classes.points.leave_unmatched(points);
-    }
-
-    fn add_owed(&mut self, owed: &Ledger) {
-        sum(self.classes.merge(owed), "classes");
-        sum(self.refused.merge(owed), "classes");
-    }
-
-    /// What is stored of it.
-    fn group(&mut self, received_s: i64, delta: &Delta) -> Group {
-        let series = self.series.iter();
-        Group {
-            received_s,
-            requests: std::mem::take(&mut self.requests),
-            series: series
-                .map(|(id, key)| (id.0.cast_signed(), key.encode()))
-                .collect(),
-            delta: delta.encode(),
-            prints: Vec::new(),
-        }
-    }
-
-    /// Counts where the spans went for sloburn's own objective, in the slice of their arrival.
-    fn add_ingest(&mut self, ingest: &Ingest, known: &Known, now_s: i64) {
-        for (entry, key) in ingest.entries(&self.classes.spans, Slice::ending_at(now_s)) {
-            if known.get(entry.series).is_none() {
-                self.series.insert(entry.series, Arc::clone(key));
-            }
-            self.entries.push(entry);
-        }
-    }
-
-    fn delta(&mut self, streams: &Streams) -> Delta {
-        let mut delta = Delta::default();
-        sum(
-            delta.add(std::mem::take(&mut self.entries), &self.classes),
-            "a group",
-        );
-        delta.note_unweighted(std::mem::take(&mut self.unweighted));
-        delta.exemplars = std::mem::take(&mut self.exemplars);
-        let state = |id: &StreamId| Some((*id, streams.encode_state(*id)?));
-        delta.set_streams(self.touched.iter().filter_map(state).collect());
-        delta
-    }
-}
-
 /// The classes of requests that are refused for now.
 fn shed(group: &[Queued]) -> Ledger {
     let mut ledger = Ledger::default();
@@ -494,6 +427,11 @@ fn shed(group: &[Queued]) -> Ledger {
 
 fn seconds(nanos: u64) -> i64 {
     i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+/// Everybody who waits for one request's commit.
+fn all_replies(reply: Reply, copies: Vec<(Reply, Classes)>) -> impl Iterator<Item = Reply> {
+    copies.into_iter().map(|(copy, _)| copy).chain([reply])
 }
 
 fn replies(group: Vec<Queued>) -> Vec<Reply> {

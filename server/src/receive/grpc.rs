@@ -52,7 +52,10 @@ async fn export(receive: &Receive, kind: Kind, request: Request<Body>) -> Respon
     if !is_grpc(&head.headers) {
         return otlp_http::not_grpc(&head.headers);
     }
-    let answer = match call(kind, &head.headers) {
+    let call = call(kind, &head.headers);
+    // Bodies may be long in coming, and heads are not in the room that they share.
+    drop(head);
+    let answer = match call {
         Ok(call) => receive.export(call, &mut body).await,
         Err(refusal) => Err(refusal),
     };

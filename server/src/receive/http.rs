@@ -50,14 +50,16 @@ pub(super) fn not_grpc(headers: &HeaderMap) -> Response<Body> {
 
 async fn export(receive: &Receive, kind: Kind, request: Request<Body>) -> Response<Body> {
     let (head, mut body) = request.into_parts();
-    let answer = match call(kind, &head.headers) {
+    let (call, encoding) = (call(kind, &head.headers), reply_encoding(&head.headers));
+    // Bodies may be long in coming, and heads are not in the room that they share.
+    drop(head);
+    let answer = match call {
         Ok(call) => receive.export(call, &mut body).await,
         Err(refusal) => {
             super::body::drain(&mut body, &receive.parts.limits).await;
             Err(refusal)
         }
     };
-    let encoding = reply_encoding(&head.headers);
     match answer {
         Ok(answer) => accepted(kind, encoding, &answer),
         Err(refusal) => refused(encoding, &refusal),
