@@ -1,7 +1,7 @@
 # Thin names for commands. Everything CI checks, a person can run from here.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint bench chaos fuzz screenshots setup
+.PHONY: help demo test check fmt lint bench chaos conformance fuzz screenshots setup
 
 CARGO := cargo
 # A failing test tells what it saw; a backtrace of the test runner tells nothing more.
@@ -44,6 +44,9 @@ chaos: setup ## Break sloburn in every numbered way and count: SEED= repeats a r
 
 fuzz: setup ## Fuzz the decoders: SECONDS= a target (10), all or the one that TARGET= names
 	SECONDS_EACH=$(or $(SECONDS),10) TARGET=$(TARGET) fuzz/run.sh
+
+conformance: ## Compare our verdicts over other systems' spec files with theirs: CORPUS= a folder with a verdicts.tsv
+	$(CARGO) run --locked --quiet --package slo-specs --example conformance -- $(CORPUS)
 
 screenshots: setup ## Take the pictures of the README from the running demo
 	$(CARGO) build --locked --package server --bin sloburn

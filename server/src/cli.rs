@@ -114,6 +114,9 @@ pub struct CheckArgs {
     /// Spec files, or folders that are searched for `*.yaml` and `*.yml`.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Refuse also what OpenSLO's Go SDK refuses, though sloburn would take it.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Options of `replay`.

@@ -11,7 +11,7 @@ mod report;
 mod sli;
 mod slo;
 mod source;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -335,6 +335,11 @@ fn resolve_object(
         }
         Kind::Slo => {
             let objectives = slo::read(report, meta, spec, library, text).unwrap_or_default();
+            if objectives.is_empty() && report.errors() == 0 {
+                let message =
+                    format!("SLO `{name}` is not measured: it is kept out of the catalog");
+                report.warn(meta.at, message, "give it sources of type `otlp`");
+            }
             catalog
                 .objectives
                 .extend(objectives.into_iter().filter(|_| is_sound()));

@@ -146,7 +146,10 @@ fn targets_lie_between_0_and_1() {
             target,
             "target: 0.999, op: lt, value: 3",
             &[
-                ("op:", "`op` belongs to a `thresholdMetric`"),
+                (
+                    "op:",
+                    "warning: `op` belongs to a `thresholdMetric`; it says nothing about a ratio",
+                ),
                 ("value:", "`value` belongs to a `thresholdMetric`"),
             ],
         ),
@@ -226,12 +229,6 @@ fn fields_that_are_not_built_are_refused_by_name() {
             "`rawType` of OpenSLO v1",
         ),
         ("counter: true", raw, "raw", "`raw` of OpenSLO v1"),
-        (
-            "type: otlp",
-            "type: Prometheus",
-            "Prometheus",
-            "metric source type `Prometheus`",
-        ),
     ] {
         check(&[(
             from,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position, Value};
+use crate::strict::is_label;
 
 /// Annotations of ours begin with this; the others are somebody else's.
 const PREFIX: &str = "sloburn.dev/";
@@ -122,6 +123,14 @@ fn checked_name(report: Report<'_>, node: &Node) -> Option<String> {
         report.error_with(
             node.at,
             format!("name `{name}` cannot stand in an address"),
+            help,
+        );
+    } else if !is_label(&name) {
+        let help = "other tools of OpenSLO want at most 63 lower-case letters, digits and `-`; \
+                    `--strict` refuses it";
+        report.warn(
+            node.at,
+            format!("name `{name}` is not an RFC 1123 label"),
             help,
         );
     }

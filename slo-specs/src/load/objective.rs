@@ -138,12 +138,16 @@ fn bound(fields: &Fields<'_>, sli: Option<&Sli>) -> Option<(Op, f64)> {
     match sli {
         None => None,
         Some(Sli::Ratio { .. }) => {
-            for name in ["op", "value"] {
-                if fields.has(name) {
-                    let message = format!("`{name}` belongs to a `thresholdMetric`");
-                    let help = "a ratio's good and bad events are told apart by its indicator";
-                    report.error_with(fields.place(name), message, help);
-                }
+            if fields.has("op") {
+                let help = "remove it: a ratio's good and bad events are told apart by its indicator; \
+                            `--strict` refuses it";
+                let message = "`op` belongs to a `thresholdMetric`; it says nothing about a ratio";
+                report.warn(fields.place("op"), message, help);
+            }
+            if fields.has("value") {
+                let message = "`value` belongs to a `thresholdMetric`";
+                let help = "a ratio's good and bad events are told apart by its indicator";
+                report.error_with(fields.place("value"), message, help);
             }
             None
         }

@@ -3,7 +3,7 @@
 use super::library::Library;
 use super::matching;
 use super::meta::Meta;
-use super::report::{Fields, Known, Report};
+use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position};
 use crate::{Selector, Signal};
 
@@ -88,15 +88,19 @@ fn is_otlp(fields: &Fields<'_>, library: &Library) -> Option<bool> {
     }
 }
 
-/// Tells that only OTLP is measured.
+/// Tells that only OTLP is measured. Another type is good OpenSLO, so it is no error; what must be a slip of the pen is.
 pub(super) fn unknown_type(report: Report<'_>, at: Position, kind: &str) {
-    let thing = format!("metric source type `{kind}`");
-    let help = if kind.eq_ignore_ascii_case(OTLP_TYPE) {
-        "write it in lower case: `otlp`"
-    } else {
-        "the only type so far is `otlp`: send the service's OpenTelemetry spans or metrics here"
-    };
-    report.not_built(at, &thing, help);
+    if closest(kind, &[OTLP_TYPE]).is_some() {
+        let help = "write `otlp`, in lower case";
+        report.error_with(at, format!("metric source type `{kind}` is unknown"), help);
+        return;
+    }
+    let message = format!(
+        "metric source type `{kind}` is not measured here; what is built on it is kept out"
+    );
+    let help = "use `type: otlp` with the service's OpenTelemetry spans or metrics; \
+                `sloburn convert` turns PromQL into such sources";
+    report.warn(at, message, help);
 }
 
 fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {

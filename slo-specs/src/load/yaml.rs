@@ -24,22 +24,22 @@ const MAX_MESSAGE_CHARS: usize = 200;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
+pub(crate) struct Position {
     /// From 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// In characters, from 1.
-    pub(super) column: u64,
+    pub(crate) column: u64,
 }
 
 /// A value and where it stands (where it is used, if it is an alias).
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) at: Position,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) at: Position,
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Value {
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
     Null,
     Bool(bool),
     /// As written, and its value.
@@ -51,21 +51,21 @@ pub(super) enum Value {
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) root: Node,
+pub(crate) struct Document {
+    pub(crate) root: Node,
     /// Its text.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// Something that is not YAML, or more of it than we take.
 #[derive(Debug)]
-pub(super) struct SyntaxError {
-    pub(super) at: Position,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) at: Position,
+    pub(crate) message: String,
 }
 
 /// Reads every document of a file. An error spoils its own document only.
-pub(super) fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
+pub(crate) fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
     let start = Position { line: 1, column: 1 };
     if text.len() > MAX_FILE_BYTES {
         let message = format!(
@@ -93,7 +93,7 @@ pub(super) fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
 
 impl Value {
     /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
