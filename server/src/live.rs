@@ -218,7 +218,7 @@ impl Live {
     /// Percentiles of an objective's events over its window, as of a tick.
     pub(crate) fn quantiles(&self, objective: &Objective, now: i64) -> Option<Quantiles> {
         let latency = self.latencies.get(&objective.indicator.fingerprint())?;
-        latency.quantiles(now - window_s(objective), now)
+        latency.quantiles(objective.window.from(now), now)
     }
 
     /// Counts a committed delta.
@@ -389,7 +389,7 @@ impl Live {
         }
     }
 
-    /// The longest window of any objective, in seconds.
+    /// The longest window of any objective, in seconds, at its longest.
     pub(crate) fn longest_window_s(&self) -> i64 {
         self.catalog
             .objectives
@@ -442,7 +442,7 @@ fn shared(catalog: &Catalog) -> Vec<Arc<Objective>> {
 }
 
 fn window_s(objective: &Objective) -> i64 {
-    i64::try_from(objective.window.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(objective.window.longest().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A count beyond 2⁶⁴ cannot be kept; it can only come from a hostile counter, and is told.

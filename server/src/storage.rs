@@ -167,8 +167,7 @@ impl StorageWatch {
 
     /// Times within an objective's window whose data is not whole.
     pub(crate) fn incomplete(&self, objective: &Objective, at: Timestamp) -> Vec<Incomplete> {
-        let window_s = i64::try_from(objective.window.as_secs()).unwrap_or(i64::MAX);
-        let oldest_s = at.as_second().saturating_sub(window_s);
+        let oldest_s = objective.window.from(at.as_second());
         let instant = |second: i64| Timestamp::from_second(second).unwrap_or(at);
         self.quarantined()
             .iter()

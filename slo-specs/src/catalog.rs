@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BurnRate, Indicator, Ratio, Signal};
+use crate::{BurnRate, Indicator, Ratio, Signal, Window};
 
 /// Everything that is promised.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +29,8 @@ pub struct Objective {
     pub service: String,
     /// Share of events that must be good.
     pub target: Ratio,
-    /// The rolling window the target is about.
-    pub window: Duration,
+    /// The window the target is about.
+    pub window: Window,
     /// What is counted.
     pub indicator: Indicator,
     /// What alerts, most severe first.

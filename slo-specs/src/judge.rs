@@ -90,7 +90,7 @@ pub struct LateBreach {
 
 /// Judges an objective at a tick.
 pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> Evaluation {
-    let window = timeline.tally(now.as_second(), objective.window);
+    let window = objective.window.tally(timeline, now.as_second());
     let budget = ErrorBudget {
         target: objective.target,
         tally: window,

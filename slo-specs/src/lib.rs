@@ -47,4 +47,7 @@ pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Sub
 pub use strict::strict;
 pub use tally::{ErrorBudget, Tally};
 pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline};
-pub use window::{WindowError, parse_window, window_name};
+pub use window::{
+    Calendar, CalendarUnit, Period, Window, WindowError, civil_time, instant_of, parse_window,
+    window_name, zone_named,
+};

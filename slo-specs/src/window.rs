@@ -1,79 +1,114 @@
-//! Look-back windows as people write them: `5m`, `1h`, `30d`.
+//! The time a target is about: a look-back that rolls along, or a period of the calendar.
+
+mod calendar;
+mod length;
+mod zone;
 
 use std::time::Duration;
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-const WEEK: u64 = 7 * DAY;
+use jiff::Timestamp;
 
-/// Why a text is not a length of time we can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WindowError {
-    /// Not a whole number and a unit: write `5m`, `1h`, `30d` or `4w`.
-    #[error("not a number and a unit")]
-    Malformed,
-    /// Months, quarters and years differ in length and only fit calendar windows.
-    #[error("only calendar windows have months, quarters and years, and they are not built yet")]
-    Calendar,
-    /// Zero, or beyond what a number can hold.
-    #[error("not a usable length of time")]
-    OutOfRange,
+pub use calendar::{Calendar, CalendarUnit, Period};
+pub(crate) use length::window_words;
+pub use length::{WindowError, parse_window, window_name};
+pub use zone::{civil_time, instant_of, zone_named};
+
+use crate::{Tally, Timeline};
+
+/// The window of an objective.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The last so long, always.
+    Rolling(Duration),
+    /// What was counted since the period began.
+    Calendar(Calendar),
 }
 
-/// Parses OpenSLO's duration shorthand: a whole number and `m` (minutes), `h`, `d` or `w`.
-///
-/// ```
-/// use std::time::Duration;
-/// assert_eq!(slo_specs::parse_window("30d"), Ok(Duration::from_secs(30 * 86_400)));
-/// assert_eq!(slo_specs::parse_window("1M"), Err(slo_specs::WindowError::Calendar));
-/// ```
-pub fn parse_window(text: &str) -> Result<Duration, WindowError> {
-    let unit_at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or(WindowError::Malformed)?;
-    let (count, unit) = text.split_at(unit_at);
-    if count.is_empty() {
-        return Err(WindowError::Malformed);
+impl Window {
+    /// Start of the window at a tick, in Unix seconds: the window is `(from, now]`.
+    ///
+    /// Of a calendar window that is where the period began that the slice `now` belongs to: at the very
+    /// end of a period it is still that period's start.
+    pub fn from(&self, now_s: i64) -> i64 {
+        match self {
+            Self::Rolling(length) => now_s.saturating_sub(seconds(*length)),
+            Self::Calendar(calendar) => calendar.period(now_s).from_s,
+        }
     }
-    let unit = match unit {
-        "m" => MINUTE,
-        "h" => HOUR,
-        "d" => DAY,
-        "w" => WEEK,
-        "M" | "Q" | "Y" => return Err(WindowError::Calendar),
-        _ => return Err(WindowError::Malformed),
-    };
-    let count: u64 = count.parse().map_err(|_| WindowError::OutOfRange)?;
-    match count.checked_mul(unit) {
-        None | Some(0) => Err(WindowError::OutOfRange),
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
+
+    /// How far the window reaches back at a tick.
+    pub fn look_back(&self, now_s: i64) -> Duration {
+        match self {
+            Self::Rolling(length) => *length,
+            Self::Calendar(_) => {
+                let back = now_s.saturating_sub(self.from(now_s));
+                Duration::from_secs(u64::try_from(back).unwrap_or_default())
+            }
+        }
+    }
+
+    /// What was counted in the window at a tick. As of every look-back, the far edge is exact to 10 s up
+    /// to 6 h, to the minute up to 35 d, and beyond that moved down to the whole hour of UTC: in a zone
+    /// that is half an hour off, a period older than 35 d has up to half an hour of the one before.
+    pub fn tally(&self, timeline: &Timeline, now_s: i64) -> Tally {
+        timeline.tally(now_s, self.look_back(now_s))
+    }
+
+    /// The window's length by and large: days of 24 h, months of 30 d, quarters of 90 d, years of 365 d. For
+    /// burn rates from budget shares, and for how long to keep what is counted.
+    pub fn nominal(&self) -> Duration {
+        match self {
+            Self::Rolling(length) => *length,
+            Self::Calendar(calendar) => calendar.nominal(),
+        }
+    }
+
+    /// The longest the window can be: a month may have 31 days, and a day 25 hours.
+    pub fn longest(&self) -> Duration {
+        match self {
+            Self::Rolling(length) => *length,
+            Self::Calendar(calendar) => calendar.longest(),
+        }
+    }
+
+    /// The period that a tick is in; `None` of a rolling window.
+    pub fn period(&self, now_s: i64) -> Option<Period> {
+        match self {
+            Self::Rolling(_) => None,
+            Self::Calendar(calendar) => Some(calendar.period(now_s)),
+        }
+    }
+
+    /// When the period ends that a tick is in, and the budget is whole again; `None` of a rolling window.
+    pub fn resets_at(&self, now_s: i64) -> Option<Timestamp> {
+        Timestamp::from_second(self.period(now_s)?.until_s).ok()
+    }
+
+    /// For people: `30d`, or `1M (calendar, Europe/Berlin)`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Rolling(length) => window_name(*length),
+            Self::Calendar(calendar) => {
+                format!("{} (calendar, {})", calendar.length(), calendar.zone())
+            }
+        }
+    }
+
+    /// For machines, such as keys and labels of metrics: `30d`, or `calendar-1M`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Rolling(length) => window_name(*length),
+            Self::Calendar(calendar) => format!("calendar-{}", calendar.length()),
+        }
     }
 }
 
-/// Name of a window in its largest whole unit up to days: `5m`, `1h`, `30d`; seconds if it must.
-///
-/// ```
-/// use std::time::Duration;
-/// assert_eq!(slo_specs::window_name(Duration::from_secs(3_600)), "1h");
-/// assert_eq!(slo_specs::window_name(Duration::from_secs(28 * 86_400)), "28d");
-/// assert_eq!(slo_specs::window_name(Duration::from_secs(90)), "90s");
-/// ```
-pub fn window_name(window: Duration) -> String {
-    let (count, unit) = largest_unit(window);
-    format!("{count}{unit}")
+impl From<Duration> for Window {
+    fn from(length: Duration) -> Self {
+        Self::Rolling(length)
+    }
 }
 
-/// The same with a space, as prose has it: `1 h`.
-pub(crate) fn window_words(window: Duration) -> String {
-    let (count, unit) = largest_unit(window);
-    format!("{count} {unit}")
-}
-
-fn largest_unit(window: Duration) -> (u64, &'static str) {
-    let seconds = window.as_secs();
-    [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")]
-        .into_iter()
-        .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit))
-        .map_or((seconds, "s"), |(unit, name)| (seconds / unit, name))
+fn seconds(length: Duration) -> i64 {
+    i64::try_from(length.as_secs()).unwrap_or(i64::MAX)
 }

@@ -61,7 +61,7 @@ fn the_example_of_the_language_resolves() {
         (objective.target.numerator(), objective.target.denominator()),
         (999, 1000)
     );
-    assert_eq!(objective.window, Duration::from_hours(30 * 24));
+    assert_eq!(objective.window, Duration::from_hours(30 * 24).into());
     assert_eq!(objective.segments, ["cloud.region", "customer.tier"]);
     assert_eq!(objective.tier.as_deref(), Some("tier-1"));
     assert_eq!(objective.labels["team"], ["payments", "web"]);

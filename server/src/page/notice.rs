@@ -293,7 +293,7 @@ fn slo_notice(id: &str, cause: Option<&Cause>) -> SloNotice {
             .map_or(id, |objective| &objective.title)
             .to_owned(),
         target: objective.map(|objective| objective.target.as_f64()),
-        window: objective.map(|objective| window_name(objective.window)),
+        window: objective.map(|objective| objective.window.name()),
         budget_left: cause.and_then(|cause| cause.evaluation.budget.remaining()),
         empty_at: cause.and_then(|cause| empty_at(&cause.evaluation)),
     }

@@ -131,7 +131,7 @@ fn objective() -> Objective {
         service: "checkout".to_owned(),
         tier: None,
         target: "0.999".parse().unwrap(),
-        window: Duration::from_hours(30 * 24),
+        window: Duration::from_hours(30 * 24).into(),
         indicator: Indicator::Ratio {
             part: Part::Bad(selector(Signal::Traces)),
             total: selector(Signal::Traces),

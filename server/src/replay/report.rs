@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use slo_specs::{Evaluation, Objective, window_name};
+use slo_specs::{Evaluation, Objective, Window, window_name};
 
 use crate::live::{Live, Quantiles};
 
@@ -128,8 +128,7 @@ pub(crate) fn unweighted_at(
 ) -> Option<Timestamp> {
     let indicators = &live.unweighted().indicators;
     let end = *indicators.get(&objective.indicator.fingerprint())?;
-    let window_s = i64::try_from(objective.window.as_secs()).unwrap_or(i64::MAX);
-    let within = end > evaluation.at.as_second().saturating_sub(window_s);
+    let within = end > objective.window.from(evaluation.at.as_second());
     within.then(|| Timestamp::from_second(end).ok()).flatten()
 }
 
@@ -138,14 +137,21 @@ pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Liv
     let now = evaluation.at.as_second();
     let timeline = live.timeline(objective.indicator.fingerprint());
     let mut lengths = BTreeSet::from(WINDOWS);
-    lengths.insert(objective.window);
+    if let Window::Rolling(length) = &objective.window {
+        lengths.insert(*length);
+    }
     let window = |length: Duration| {
         let tally = timeline
             .map(|timeline| timeline.tally(now, length))
             .unwrap_or_default();
         (window_name(length), tally.error_ratio())
     };
-    Windows(lengths.into_iter().map(window).collect())
+    let mut windows: Vec<_> = lengths.into_iter().map(window).collect();
+    if let Window::Calendar(_) = &objective.window {
+        let label = objective.window.label();
+        windows.push((label, evaluation.window.error_ratio()));
+    }
+    Windows(windows)
 }
 
 /// An SLO as of the tick of its evaluation.

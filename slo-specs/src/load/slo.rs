@@ -81,7 +81,7 @@ pub(super) fn read(
             title: title(meta, &goal),
             description: description.clone(),
             service: service.clone(),
-            window,
+            window: window.into(),
             rules: rules(report, &goal, window, &attached, minimum_bad),
             runbook: runbook.clone(),
             segments: segments.clone(),

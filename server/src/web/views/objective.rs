@@ -97,20 +97,20 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
     let measured_s = evaluation
         .measured_since
         .map_or(now_s, Timestamp::as_second);
-    let window_s = seconds(objective.window);
+    let window_from_s = objective.window.from(now_s);
     Objective {
         id: objective.id.clone(),
         title: Text::new(&objective.title),
         service: Text::new(&objective.service),
         target: objective.target.as_f64(),
-        window: objective.window,
+        window: objective.window.nominal(),
         status,
         since,
         budget: Budget {
             counts: counts(evaluation.window),
             left: evaluation.budget.remaining(),
             left_day_ago: left_at(live, one, now_s - DAY_S),
-            measured_since: (measured_s > now_s - window_s)
+            measured_since: (measured_s > window_from_s)
                 .then_some(evaluation.measured_since)
                 .flatten(),
         },
@@ -135,7 +135,7 @@ fn recent(now_s: i64, measured_s: i64) -> Grid {
 fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
     let objective = &one.objective;
     let timeline = live.timeline(objective.indicator.fingerprint())?;
-    let tally = timeline.between(at_s - seconds(objective.window), at_s);
+    let tally = objective.window.tally(timeline, at_s);
     let target = objective.target;
     ErrorBudget { target, tally }.remaining()
 }
@@ -143,7 +143,7 @@ fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
 /// The latest time the budget was not spent, looked for in steps of a hundredth of the window.
 fn missed_since(live: &Live, one: &ObjectiveSnapshot) -> Option<Timestamp> {
     let now_s = one.evaluation.at.as_second();
-    let step_s = (seconds(one.objective.window) / 100).max(10);
+    let step_s = (seconds(one.objective.window.nominal()) / 100).max(10);
     let past = (1..=100).map(|step| now_s - step * step_s);
     let kept = past.take_while(|at| left_at(live, one, *at).is_some_and(|left| left <= 0.0));
     kept.last().map(instant).or(Some(one.evaluation.at))
@@ -168,7 +168,7 @@ pub(super) fn looks(live: &Live, one: &ObjectiveSnapshot) -> Vec<Look> {
     };
     let mut lengths = vec![FIVE, HOUR, SIX_HOURS];
     lengths.push(one.evaluation.exhaustion_window);
-    lengths.retain(|length| *length <= one.objective.window);
+    lengths.retain(|length| *length <= one.objective.window.nominal());
     lengths.sort_unstable();
     lengths.dedup();
     lengths

@@ -93,7 +93,7 @@ pub(in crate::web) async fn slo(
 
 /// Two windows up to now, in at most 240 steps on the 10-second grid.
 fn past(one: &ObjectiveSnapshot) -> Grid {
-    let window_s = seconds(one.objective.window);
+    let window_s = seconds(one.objective.window.nominal());
     let step_s = (window_s / WINDOW_STEPS).div_euclid(10).max(1) * 10;
     let steps = (window_s / step_s).max(1) * 2;
     Grid::last(one.evaluation.at.as_second(), step_s, steps)
