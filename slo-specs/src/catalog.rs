@@ -1,11 +1,12 @@
 //! The catalog: every objective that resolved, with the rules that judge it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BurnRate, Indicator, Ratio, Signal, Window};
+use crate::{BurnRate, Correction, Indicator, Ratio, Signal, Window};
 
 /// Everything that is promised.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Catalog {
     pub objectives: Vec<Objective>,
     /// Sorted by name: those declared, and those that objectives name.
     pub services: Vec<Service>,
+    /// Sorted by name; names are unique.
+    pub corrections: Vec<Arc<Correction>>,
 }
 
 /// One promise: an indicator, a target and a window.
@@ -21,6 +24,8 @@ pub struct Catalog {
 pub struct Objective {
     /// The SLO's name; of several objectives in one SLO, `name.slug`.
     pub id: String,
+    /// The SLO's name.
+    pub slo: String,
     /// Display name, or else the id.
     pub title: String,
     /// May be empty.
@@ -43,6 +48,8 @@ pub struct Objective {
     pub tier: Option<String>,
     /// Labels of the SLO; a label may have several values.
     pub labels: BTreeMap<String, Vec<String>>,
+    /// Times that do not count, in the order of their names.
+    pub corrections: Vec<Arc<Correction>>,
     /// Where it is written.
     pub source: Source,
 }

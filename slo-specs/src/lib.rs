@@ -16,6 +16,7 @@
 
 mod alert;
 mod catalog;
+mod correction;
 mod decimal;
 mod indicator;
 mod judge;
@@ -32,6 +33,10 @@ mod window;
 pub use alert::{AlertState, Change, Episode, Transition};
 pub use catalog::{
     Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
+};
+pub use correction::{
+    Correction, CorrectionKind, CorrectionScope, Frequency, Recurrence, RepeatRule, RuleError,
+    Until, When, excluded,
 };
 pub use decimal::{BurnRate, NumberError, Ratio};
 pub use indicator::{Fingerprint, Indicator, Op, Part};

@@ -126,6 +126,7 @@ fn cause() -> Cause {
 fn objective() -> Objective {
     Objective {
         id: "checkout-availability".to_owned(),
+        slo: "checkout-availability".to_owned(),
         title: "Checkout requests succeed".to_owned(),
         description: String::new(),
         service: "checkout".to_owned(),
@@ -140,6 +141,7 @@ fn objective() -> Objective {
         runbook: Some("https://runbooks.example/checkout".to_owned()),
         segments: Vec::new(),
         labels: std::collections::BTreeMap::new(),
+        corrections: Vec::new(),
         source: Source::default(),
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn finish(catalog: &mut Catalog) {
     let Catalog {
         objectives,
         services,
+        ..
     } = catalog;
     for Objective { service, .. } in objectives.iter() {
         if !services.iter().any(|known| known.name == *service) {

@@ -87,6 +87,8 @@ pub(super) fn read(
             segments: segments.clone(),
             tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
             labels: meta.labels.clone(),
+            corrections: Vec::new(),
+            slo: meta.name.clone(),
             source: Source {
                 file: report.file.to_owned(),
                 line: goal.at.line,

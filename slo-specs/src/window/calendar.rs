@@ -146,16 +146,13 @@ impl Calendar {
         };
         let (now, start) = (self.zone.to_datetime(now).date(), self.start.date());
         let count = i64::from(self.count);
-        match self.unit.in_months() {
-            Some(months) => {
-                let years = i64::from(now.year()) - i64::from(start.year());
-                let between = years * 12 + i64::from(now.month()) - i64::from(start.month());
-                between.div_euclid(count * i64::from(months))
-            }
-            None => {
-                let hours = now.duration_since(start).as_hours();
-                hours.div_euclid(24 * count * self.unit.in_days())
-            }
+        if let Some(months) = self.unit.in_months() {
+            let years = i64::from(now.year()) - i64::from(start.year());
+            let between = years * 12 + i64::from(now.month()) - i64::from(start.month());
+            between.div_euclid(count * i64::from(months))
+        } else {
+            let hours = now.duration_since(start).as_hours();
+            hours.div_euclid(24 * count * self.unit.in_days())
         }
     }
 }
