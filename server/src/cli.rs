@@ -27,6 +27,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check spec files and folders; prints every problem as `file:line:column: problem`.
     Check(CheckArgs),
+    /// Convert spec files of Sloth, Pyrra and OpenSLO v1alpha; says field by field what cannot be converted.
+    Convert(ConvertArgs),
     /// Judge recorded telemetry offline, with a simulated clock.
     Replay(ReplayArgs),
 }
@@ -117,6 +119,17 @@ pub struct CheckArgs {
     /// Refuse also what OpenSLO's Go SDK refuses, though sloburn would take it.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Options of `convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Files, or folders that are searched for `*.yaml` and `*.yml`.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Folder for the converted files, each under its own name; printed unless given.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `replay`.

@@ -11,6 +11,7 @@ mod classes;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod convert;
 pub mod dedup;
 pub mod demo;
 mod fold;

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => server::serve::main(&args),
         Command::Demo(args) => server::demo::main(args),
         Command::Check(args) => server::check::main(&args),
+        Command::Convert(args) => server::convert::main(&args),
         Command::Replay(args) => server::replay::main(&args),
     };
     match outcome {

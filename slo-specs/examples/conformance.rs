@@ -2,14 +2,15 @@
 //! `make conformance CORPUS=FOLDER`.
 //!
 //! Of each `openslo/v1` file that is compared, the SDK's rules and [`slo_specs::strict`] must agree whether it is valid, and
-//! every field the SDK complains of must be among those we complain of.
+//! every field the SDK complains of must be among those we complain of. Each file of another system is converted, and what comes
+//! of it must load without an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use slo_specs::{SourceFile, strict};
+use slo_specs::{SourceFile, convert, load, strict};
 
 fn main() -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
@@ -43,12 +44,64 @@ fn main() -> io::Result<ExitCode> {
         }
     }
     writeln!(out, "{compared} compared, {differing} differ")?;
-    let sound = compared > 0 && differing == 0;
+    let unsound = conversions(&folder, &table, &mut out)?;
+    let sound = compared > 0 && differing == 0 && unsound == 0;
     Ok(if sound {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Converts what is another system's; tells how many results do not load.
+fn conversions(folder: &Path, table: &str, out: &mut impl io::Write) -> io::Result<usize> {
+    let (mut whole, mut partly, mut unsound) = (0, 0, 0);
+    for row in rows(table) {
+        let column = |name: &str| row.get(name).copied().unwrap_or_default();
+        let version = column("apiVersion");
+        let foreign = [
+            "version:prometheus/v1",
+            "sloth.slok.dev/v1",
+            "pyrra.dev/v1alpha1",
+            "openslo/v1alpha",
+        ];
+        if !foreign.contains(&version) || column("kinds").contains("AlertWindows") {
+            continue;
+        }
+        let path = column("path");
+        let text = std::fs::read_to_string(locate(folder, column("repo"), path))?;
+        let converted = convert(&[SourceFile {
+            path: path.to_owned(),
+            text,
+        }]);
+        let refused: Vec<_> = converted.problems.iter().filter(|p| p.is_error()).collect();
+        let loaded = load(&converted.files);
+        whole += usize::from(refused.is_empty());
+        partly += usize::from(!refused.is_empty());
+        let word = if refused.is_empty() {
+            "whole"
+        } else {
+            "partly"
+        };
+        writeln!(
+            out,
+            "{word:8} {} objectives  {path}",
+            loaded.catalog.objectives.len()
+        )?;
+        for problem in refused {
+            writeln!(out, "         {problem}")?;
+        }
+        let strict = strict(&converted.files);
+        unsound += usize::from(!loaded.problems.is_empty() || !strict.is_empty());
+        for problem in loaded.problems.iter().chain(&strict) {
+            writeln!(out, "  UNSOUND {problem}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{whole} converted whole, {partly} in part or not, {unsound} do not load"
+    )?;
+    Ok(unsound)
 }
 
 /// Column → value, of each row.

@@ -16,8 +16,10 @@
 
 mod alert;
 mod catalog;
+mod convert;
 mod correction;
 mod decimal;
+mod field;
 mod indicator;
 mod judge;
 mod load;
@@ -34,6 +36,7 @@ pub use alert::{AlertState, Change, Episode, Transition};
 pub use catalog::{
     Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
 };
+pub use convert::{Converted, convert};
 pub use correction::{
     Correction, CorrectionKind, CorrectionScope, Frequency, Recurrence, RepeatRule, RuleError,
     Until, When, excluded,

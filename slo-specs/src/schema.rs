@@ -312,6 +312,8 @@ struct Operators {
     prefix: Option<String>,
     /// Found anywhere in the text; anchor with `^` and `$`.
     regex: Option<String>,
+    /// A regular expression that is found nowhere in it; a missing attribute passes.
+    not_regex: Option<String>,
     gt: Option<f64>,
     gte: Option<f64>,
     lt: Option<f64>,

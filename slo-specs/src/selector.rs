@@ -39,7 +39,7 @@ pub struct Matcher {
     pub test: Test,
 }
 
-/// A test of one value. A missing attribute passes `Not` and `Exists(false)` only.
+/// A test of one value. A missing attribute passes `Not`, `NotRegex` and `Exists(false)` only.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
     /// Equal to one of these.
@@ -50,6 +50,8 @@ pub enum Test {
     Prefix(String),
     /// A text in which this is found somewhere; anchor with `^` and `$` for the whole.
     Regex(Pattern),
+    /// A text in which this is found nowhere, or missing.
+    NotRegex(Pattern),
     /// A number, or a numeric text, above this.
     Gt(f64),
     /// A number, or a numeric text, at or above this.
@@ -160,6 +162,9 @@ impl Test {
             Self::Not(none) => value.is_none_or(|value| !none.iter().any(|s| s.equals(value))),
             Self::Prefix(prefix) => value.is_some_and(|value| value.text().starts_with(prefix)),
             Self::Regex(Pattern(regex)) => value.is_some_and(|value| regex.is_match(&value.text())),
+            Self::NotRegex(Pattern(regex)) => {
+                value.is_none_or(|value| !regex.is_match(&value.text()))
+            }
             Self::Gt(bound) => number().is_some_and(|number| number > *bound),
             Self::Gte(bound) => number().is_some_and(|number| number >= *bound),
             Self::Lt(bound) => number().is_some_and(|number| number < *bound),
@@ -180,6 +185,7 @@ impl Test {
             Self::Not(none) => format!("not {}", list(none)),
             Self::Prefix(prefix) => format!("prefix {prefix:?}"),
             Self::Regex(pattern) => format!("regex {:?}", pattern.as_str()),
+            Self::NotRegex(pattern) => format!("not-regex {:?}", pattern.as_str()),
             Self::Gt(bound) => format!("gt {:016x}", bound.to_bits()),
             Self::Gte(bound) => format!("gte {:016x}", bound.to_bits()),
             Self::Lt(bound) => format!("lt {:016x}", bound.to_bits()),

@@ -4,14 +4,11 @@
 //! [`load`](crate::load()) cannot weaken each other. `docs/decisions/0029-strict-and-lenient.md` says which is which.
 
 mod alerting;
-mod field;
 mod rules;
 
 use std::cell::RefCell;
 
-use field::Field;
-pub(crate) use field::is_label;
-
+use crate::field::Field;
 use crate::load::yaml::{self, Value};
 use crate::{Problem, SourceFile};
 

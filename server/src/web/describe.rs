@@ -75,6 +75,7 @@ fn test(test: &Test) -> String {
         },
         Test::Prefix(prefix) => format!("begins with {prefix}"),
         Test::Regex(pattern) => format!("matches {}", pattern.as_str()),
+        Test::NotRegex(pattern) => format!("does not match {}", pattern.as_str()),
         Test::Gt(bound) => format!("> {bound}"),
         Test::Gte(bound) => format!("≥ {bound}"),
         Test::Lt(bound) => format!("< {bound}"),

@@ -6,7 +6,7 @@ use crate::selector::{Matcher, Pattern, Scalar, Test};
 
 const OPERATORS: Known = Known {
     fields: &[
-        "in", "not", "prefix", "regex", "gt", "gte", "lt", "lte", "exists",
+        "in", "not", "prefix", "regex", "notRegex", "gt", "gte", "lt", "lte", "exists",
     ],
     planned: &[],
 };
@@ -94,23 +94,26 @@ fn operator(report: Report<'_>, name: &str, operand: &Node) -> Option<Test> {
             _ => scalar(report, operand, name).map(|scalar| Test::Not(vec![scalar])),
         },
         "prefix" => report.text(operand, name).map(Test::Prefix),
-        "regex" => {
-            let text = report.text(operand, name)?;
-            match Pattern::new(&text) {
-                Ok(pattern) => Some(Test::Regex(pattern)),
-                Err(why) => {
-                    let message = format!("regex `{text}` is not valid: {why}");
-                    let help = "the syntax is that of Rust's regex crate: no look-around";
-                    report.error_with(operand.at, message, help);
-                    None
-                }
-            }
-        }
+        "regex" => pattern(report, name, operand).map(Test::Regex),
+        "notRegex" => pattern(report, name, operand).map(Test::NotRegex),
         "gt" => number().map(Test::Gt),
         "gte" => number().map(Test::Gte),
         "lt" => number().map(Test::Lt),
         "lte" => number().map(Test::Lte),
         _ => report.bool(operand, name).map(Test::Exists),
+    }
+}
+
+fn pattern(report: Report<'_>, name: &str, operand: &Node) -> Option<Pattern> {
+    let text = report.text(operand, name)?;
+    match Pattern::new(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(why) => {
+            let message = format!("{name} `{text}` is not valid: {why}");
+            let help = "the syntax is that of Rust's regex crate: no look-around";
+            report.error_with(operand.at, message, help);
+            None
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position, Value};
-use crate::strict::is_label;
+use crate::field::is_label;
 
 /// Annotations of ours begin with this; the others are somebody else's.
 const PREFIX: &str = "sloburn.dev/";

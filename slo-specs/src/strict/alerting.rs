@@ -1,7 +1,7 @@
 //! What alert policies, conditions and notification targets must be.
 
-use super::field::Field;
 use super::rules::{OPERATORS, description, metadata};
+use crate::field::Field;
 
 /// `spec` of an `AlertPolicy`.
 pub(super) fn policy(spec: &Field<'_>) {

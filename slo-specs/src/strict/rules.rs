@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZoneDatabase;
 
 use super::alerting;
-use super::field::Field;
+use crate::field::Field;
 use crate::load::yaml::Value;
 
 const DESCRIPTION: usize = 1050;
@@ -53,7 +53,7 @@ pub(super) fn metadata(object: &Field<'_>) {
     }
     for (key, place) in metadata.field("annotations").keys() {
         let (domain, name) = key.rsplit_once('/').unwrap_or(("", &key));
-        let domain_fits = !key.contains('/') || domain.split('.').all(super::field::is_label);
+        let domain_fits = !key.contains('/') || domain.split('.').all(crate::field::is_label);
         if !is_key(name) || !domain_fits {
             place.wrong("is not an annotation's key", KEY_HELP);
         }

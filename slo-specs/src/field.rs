@@ -13,7 +13,7 @@ const UNITS: [char; 7] = ['m', 'h', 'd', 'w', 'M', 'Q', 'Y'];
 
 /// A field that may be there.
 #[derive(Clone, Debug)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     file: &'a str,
     problems: &'a RefCell<Vec<Problem>>,
     /// Nothing when it is absent or says nothing.
@@ -27,7 +27,7 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn root(file: &'a str, problems: &'a RefCell<Vec<Problem>>, node: &'a Node) -> Self {
+    pub(crate) fn root(file: &'a str, problems: &'a RefCell<Vec<Problem>>, node: &'a Node) -> Self {
         Self {
             file,
             problems,
@@ -40,7 +40,7 @@ impl<'a> Field<'a> {
     }
 
     /// A field of this one. What is absent has absent fields.
-    pub(super) fn field(&self, name: &str) -> Self {
+    pub(crate) fn field(&self, name: &str) -> Self {
         let entry = self.entries().iter().find(|(key, _)| is(key, name));
         let dot = if self.path.is_empty() { "" } else { "." };
         Self {
@@ -61,7 +61,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(super) fn items(&self) -> Vec<Self> {
+    pub(crate) fn items(&self) -> Vec<Self> {
         let Some(Value::List(items)) = self.value() else {
             return Vec::new();
         };
@@ -76,7 +76,7 @@ impl<'a> Field<'a> {
     }
 
     /// The keys of a map, each with the path of the map and its own place.
-    pub(super) fn keys(&self) -> Vec<(String, Self)> {
+    pub(crate) fn keys(&self) -> Vec<(String, Self)> {
         let key = |(key, _): &(Node, Node)| {
             let (Value::Text(name) | Value::Number(name, _)) = &key.value else {
                 return None;
@@ -95,30 +95,60 @@ impl<'a> Field<'a> {
         self.entries().iter().filter_map(key).collect()
     }
 
-    pub(super) fn value(&self) -> Option<&'a Value> {
+    pub(crate) fn value(&self) -> Option<&'a Value> {
         self.node.map(|node| &node.value)
     }
 
     /// Whether it says something.
-    pub(super) fn says(&self) -> bool {
+    pub(crate) fn says(&self) -> bool {
         self.node.is_some()
     }
 
     /// Whether its name stands there, though perhaps with nothing.
-    pub(super) fn named(&self) -> bool {
+    pub(crate) fn named(&self) -> bool {
         self.named
     }
 
     /// The text of a scalar, a number's as it was written.
-    pub(super) fn text(&self) -> Option<&'a str> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
         match self.value()? {
             Value::Text(text) | Value::Number(text, _) => Some(text),
             _ => None,
         }
     }
 
+    /// The text of a scalar, of true and false too.
+    pub(crate) fn scalar(&self) -> Option<String> {
+        match self.value()? {
+            Value::Text(text) | Value::Number(text, _) => Some(text.clone()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// A text that says something.
+    pub(crate) fn owned(&self) -> Option<String> {
+        self.text()
+            .filter(|text| !text.trim().is_empty())
+            .map(str::to_owned)
+    }
+
+    /// Whether it is written as true.
+    pub(crate) fn is_true(&self) -> bool {
+        self.value() == Some(&Value::Bool(true))
+    }
+
     /// Tells that something is wrong with it.
-    pub(super) fn wrong(&self, what: &str, help: &str) {
+    pub(crate) fn wrong(&self, what: &str, help: &str) {
+        self.push(Level::Error, what, help);
+    }
+
+    /// Tells something about it that its author should know.
+    pub(crate) fn note(&self, what: &str, help: &str) {
+        self.push(Level::Warning, what, help);
+    }
+
+    fn push(&self, severity: Level, what: &str, help: &str) {
         let path = if self.path.is_empty() {
             "document"
         } else {
@@ -128,20 +158,20 @@ impl<'a> Field<'a> {
             file: self.file.to_owned(),
             line: self.at.line,
             column: self.at.column,
-            severity: Level::Error,
+            severity,
             message: format!("`{path}` {what}"),
             help: Some(help.to_owned()),
         });
     }
 
     /// It must not be there.
-    pub(super) fn forbidden(&self, what: &str, help: &str) {
+    pub(crate) fn forbidden(&self, what: &str, help: &str) {
         let at = self.name_at;
         Self { at, ..self.clone() }.wrong(what, help);
     }
 
     /// Must say something.
-    pub(super) fn required(&self, help: &str) -> bool {
+    pub(crate) fn required(&self, help: &str) -> bool {
         let empty = matches!(self.value(), Some(Value::Text(text)) if text.is_empty());
         let there = self.says() && !empty;
         if !there {
@@ -151,7 +181,7 @@ impl<'a> Field<'a> {
     }
 
     /// Must be text of at most so many characters, if it says anything.
-    pub(super) fn short_text(&self, most: usize) {
+    pub(crate) fn short_text(&self, most: usize) {
         match self.value() {
             None => {}
             Some(Value::Text(text)) if text.chars().count() <= most => {}
@@ -162,7 +192,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(super) fn boolean(&self) {
+    pub(crate) fn boolean(&self) {
         if let Some(other) = self
             .value()
             .filter(|value| !matches!(value, Value::Bool(_)))
@@ -175,7 +205,7 @@ impl<'a> Field<'a> {
     }
 
     /// A number within the range that the predicate and its words tell.
-    pub(super) fn number(&self, range: &str, fits: impl Fn(f64) -> bool) {
+    pub(crate) fn number(&self, range: &str, fits: impl Fn(f64) -> bool) {
         match self.value() {
             None => {}
             Some(Value::Number(_, value)) if fits(*value) => {}
@@ -190,7 +220,7 @@ impl<'a> Field<'a> {
     }
 
     /// One of the words, if it says anything.
-    pub(super) fn word(&self, words: &[&str]) {
+    pub(crate) fn word(&self, words: &[&str]) {
         if self.says() && !self.text().is_some_and(|text| words.contains(&text)) {
             let shown = self.text().unwrap_or("something else");
             let help = format!("it is one of {}", words.join(", "));
@@ -199,7 +229,7 @@ impl<'a> Field<'a> {
     }
 
     /// A name as RFC 1123 has labels, if it is named at all.
-    pub(super) fn label(&self) {
+    pub(crate) fn label(&self) {
         let text = self.text().unwrap_or_default();
         if self.named && !is_label(text) {
             let what = format!("is `{text}`, which is not an RFC 1123 label");
@@ -210,7 +240,7 @@ impl<'a> Field<'a> {
     }
 
     /// A duration in OpenSLO's shorthand, if it says anything.
-    pub(super) fn duration(&self) {
+    pub(crate) fn duration(&self) {
         if self.says() && !self.text().is_some_and(is_duration) {
             let shown = self.text().unwrap_or_default();
             let help =
@@ -220,7 +250,7 @@ impl<'a> Field<'a> {
     }
 
     /// Exactly one of the fields must be there; with `required` not also none.
-    pub(super) fn exclusive(&self, names: &[&str], required: bool) {
+    pub(crate) fn exclusive(&self, names: &[&str], required: bool) {
         let there: Vec<&str> = names
             .iter()
             .copied()
