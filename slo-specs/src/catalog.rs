@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BurnRate, Correction, Indicator, Ratio, Signal, Window};
+use crate::{Budgeting, BurnRate, Correction, Indicator, Ratio, Signal, Window};
 
 /// Everything that is promised.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Objective {
     pub window: Window,
     /// What is counted.
     pub indicator: Indicator,
+    /// In what the budget is counted.
+    pub budgeting: Budgeting,
     /// What alerts, most severe first.
     pub rules: Vec<BurnRule>,
     /// Where to look when it burns.
@@ -151,8 +153,9 @@ impl Catalog {
     /// Thresholds that any objective declares: sorted, unique.
     pub fn thresholds(&self) -> Vec<DeclaredThreshold> {
         let mut found: Vec<DeclaredThreshold> = Vec::new();
-        for objective in &self.objectives {
-            if let Indicator::Threshold { of, op, bound } = &objective.indicator {
+        let objectives = self.objectives.iter();
+        for leaf in objectives.flat_map(|objective| objective.indicator.leaves()) {
+            if let Indicator::Threshold { of, op, bound } = leaf {
                 let metric = match of.signal {
                     Signal::Traces => None,
                     Signal::Metrics => of.metric.clone(),

@@ -249,7 +249,7 @@ fn compare(mut left: (u128, u128), mut right: (u128, u128)) -> Ordering {
 }
 
 /// Digits and power of ten of a plain decimal: `0.999` is (999, 1000).
-fn decimal(text: &str) -> Result<(u64, u64), NumberError> {
+pub(crate) fn decimal(text: &str) -> Result<(u64, u64), NumberError> {
     let text = text.trim().trim_start_matches('+');
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

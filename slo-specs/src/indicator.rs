@@ -1,6 +1,6 @@
 //! Indicators: which events count, and which of them are good.
 
-use crate::{Counted, Selector, Signal};
+use crate::{Combine, Counted, Ratio, Selector, Signal};
 
 /// What an objective counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,28 @@ pub enum Indicator {
         /// Milliseconds for spans, the metric's own unit for metrics.
         bound: f64,
     },
+    /// Several indicators together.
+    Composite(Composite),
+}
+
+/// Several indicators that are judged together, slice by slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composite {
+    /// What they make together.
+    pub combine: Combine,
+    /// At least one; none of them is a composite itself.
+    pub parts: Vec<CompositePart>,
+}
+
+/// One of the indicators of a composite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompositePart {
+    /// What it counts.
+    pub indicator: Indicator,
+    /// How much it weighs beside the others.
+    pub weight: u64,
+    /// What it promises by itself.
+    pub target: Ratio,
 }
 
 /// The part of a ratio that is selected; the other is what remains of the total.
@@ -53,32 +75,38 @@ pub struct Fingerprint(pub u64);
 impl Indicator {
     /// First eight bytes of the BLAKE3 hash of the canonical form.
     pub fn fingerprint(&self) -> Fingerprint {
-        let hash = blake3::hash(self.canonical().as_bytes());
-        let (head, _) = hash
-            .as_bytes()
-            .split_first_chunk::<8>()
-            .unwrap_or((&[0; 8], &[]));
-        Fingerprint(u64::from_le_bytes(*head))
+        fingerprint_of(&self.canonical())
+    }
+
+    /// The indicators whose events are counted: itself, or the parts of a composite.
+    pub fn leaves(&self) -> impl Iterator<Item = &Indicator> {
+        let (own, parts) = match self {
+            Self::Ratio { .. } | Self::Threshold { .. } => (Some(self), [].as_slice()),
+            Self::Composite(composite) => (None, composite.parts.as_slice()),
+        };
+        own.into_iter()
+            .chain(parts.iter().map(|part| &part.indicator))
     }
 
     /// Every selector of the indicator: the total or the measured events first.
     pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
-        let (first, second) = match self {
-            Self::Ratio {
-                part: Part::Good(part) | Part::Bad(part),
-                total,
-            } => (total, Some(part)),
-            Self::Threshold { of, .. } => (of, None),
-        };
-        std::iter::once(first).chain(second)
+        self.leaves().flat_map(|leaf| {
+            let (first, second) = match leaf {
+                Self::Ratio {
+                    part: Part::Good(part) | Part::Bad(part),
+                    total,
+                } => (Some(total), Some(part)),
+                Self::Threshold { of, .. } => (Some(of), None),
+                Self::Composite(_) => (None, None),
+            };
+            first.into_iter().chain(second)
+        })
     }
 
-    /// The signal that the indicator's total is counted from.
+    /// The signal that the indicator's total is counted from; of a composite, its first part's.
     pub fn signal(&self) -> Signal {
-        match self {
-            Self::Ratio { total, .. } => total.signal,
-            Self::Threshold { of, .. } => of.signal,
-        }
+        let first = self.selectors().next();
+        first.map_or(Signal::Traces, |selector| selector.signal)
     }
 
     /// Which events are counted beside all: those that the part of a ratio selects.
@@ -91,7 +119,8 @@ impl Indicator {
             Self::Ratio {
                 part: Part::Bad(_), ..
             }
-            | Self::Threshold { .. } => Counted::Bad,
+            | Self::Threshold { .. }
+            | Self::Composite(_) => Counted::Bad,
         }
     }
 
@@ -117,8 +146,23 @@ impl Indicator {
                     bound.to_bits()
                 )
             }
+            Self::Composite(Composite { combine, parts }) => {
+                let parts = parts.iter().map(|part| part.indicator.canonical());
+                let parts: Vec<String> = parts.collect();
+                format!("v1 {}({})", combine.name(), parts.join(", "))
+            }
         }
     }
+}
+
+/// First eight bytes of the BLAKE3 hash of a canonical form.
+pub(crate) fn fingerprint_of(canonical: &str) -> Fingerprint {
+    let hash = blake3::hash(canonical.as_bytes());
+    let (head, _) = hash
+        .as_bytes()
+        .split_first_chunk::<8>()
+        .unwrap_or((&[0; 8], &[]));
+    Fingerprint(u64::from_le_bytes(*head))
 }
 
 impl Op {

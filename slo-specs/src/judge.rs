@@ -109,7 +109,9 @@ pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> E
         exhaustion_window,
         budget,
         readings,
-        measured_since: timeline.measured_since().and_then(instant),
+        measured_since: timeline
+            .measured_since()
+            .and_then(|since| instant(since - objective.budgeting.lead_s())),
         last_event: timeline.last_event().and_then(instant),
     }
 }

@@ -14,12 +14,15 @@
 //! # Ok::<(), slo_specs::NumberError>(())
 //! ```
 
+mod account;
 mod alert;
+mod budgeting;
 mod catalog;
 mod convert;
 mod correction;
 mod decimal;
 mod field;
+mod derived;
 mod indicator;
 mod judge;
 mod load;
@@ -32,7 +35,9 @@ mod tally;
 mod timeline;
 mod window;
 
+pub use account::{Account, AccountPart, Combine};
 pub use alert::{AlertState, Change, Episode, Transition};
+pub use budgeting::{Budgeting, EmptySlice, SliceTarget, Slicing, Verdict};
 pub use catalog::{
     Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
 };
@@ -42,7 +47,8 @@ pub use correction::{
     Until, When, excluded,
 };
 pub use decimal::{BurnRate, NumberError, Ratio};
-pub use indicator::{Fingerprint, Indicator, Op, Part};
+pub use derived::Derived;
+pub use indicator::{Composite, CompositePart, Fingerprint, Indicator, Op, Part};
 pub use judge::{
     Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, outlook,
     read_rule,

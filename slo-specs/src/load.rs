@@ -2,6 +2,7 @@
 
 mod alerting;
 mod assemble;
+mod budgeting;
 mod burn;
 mod library;
 mod matching;

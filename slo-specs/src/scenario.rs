@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    AlertState, Change, Evaluation, Objective, SourceFile, Tally, Timeline, evaluate, judge_again,
-    load,
+    AlertState, Change, Counted, Derived, Evaluation, Objective, SourceFile, Tally, Timeline,
+    evaluate, judge_again, load,
 };
 
 /// When scenarios begin: 2024-01-01T00:00:00Z, in Unix seconds.
@@ -113,27 +113,37 @@ impl Scenario {
     /// Runs it, tick by tick; the answer is what came otherwise than expected.
     pub fn run(&self) -> Result<Vec<String>, ScenarioError> {
         let objective = self.load()?;
-        let slices = self.slices()?;
+        let counted = objective.indicator.counted();
+        let slices = self.slices(counted)?;
         let expected = self.expectations()?;
         let until = ticks(&self.until)?;
-        let mut timeline = Timeline::new();
+        let mut events = Timeline::counting(counted);
+        let mut up = Timeline::new();
+        let account = objective.account();
+        let mut derived = (!account.is_plain()).then(|| Derived::new(account));
         let mut states = vec![AlertState::default(); objective.rules.len()];
         let mut fired: Vec<Fired> = Vec::new();
         let mut wrong = Vec::new();
         for now in (0..=until).step_by(10) {
             let arrived = slices.get(&now).map_or(&[][..], Vec::as_slice);
             for (end, tally) in arrived {
-                timeline.add(BEGIN_S + end, *tally);
+                events.add(BEGIN_S + end, *tally);
             }
-            let late = arrived
-                .iter()
-                .map(|(end, _)| *end)
-                .filter(|end| *end < now)
-                .min();
-            let evaluation = evaluate(&objective, &timeline, instant(now));
+            up.add(BEGIN_S + now, Tally::new(1, 0));
+            let mut late = arrived.iter().map(|(end, _)| *end).min();
+            if let Some(derived) = &mut derived {
+                for (end, _) in arrived {
+                    derived.touch(BEGIN_S + end);
+                }
+                let changed = derived.update(|_| Some(&events), &up, BEGIN_S + now);
+                late = changed.map(|end| end - BEGIN_S);
+            }
+            let late = late.filter(|end| *end < now);
+            let timeline = derived.as_ref().map_or(&events, Derived::timeline);
+            let evaluation = evaluate(&objective, timeline, instant(now));
             step(
                 &objective,
-                &timeline,
+                timeline,
                 &evaluation,
                 late,
                 &mut states,
@@ -142,7 +152,10 @@ impl Scenario {
             for expectation in expected.get(&now).into_iter().flatten() {
                 compare(expectation, &objective, &evaluation, &mut wrong);
             }
-            timeline.advance(BEGIN_S + now);
+            events.advance(BEGIN_S + now);
+            if let Some(derived) = &mut derived {
+                derived.timeline_mut().advance(BEGIN_S + now);
+            }
         }
         self.compare_alerts(&fired, &mut wrong)?;
         Ok(wrong)
@@ -162,13 +175,17 @@ impl Scenario {
     }
 
     /// Arrival → slices.
-    fn slices(&self) -> Result<BTreeMap<i64, Vec<(i64, Tally)>>, ScenarioError> {
+    fn slices(&self, counted: Counted) -> Result<BTreeMap<i64, Vec<(i64, Tally)>>, ScenarioError> {
         let mut slices: BTreeMap<i64, Vec<(i64, Tally)>> = BTreeMap::new();
         for traffic in &self.traffic {
             let arrives = traffic.arrives.as_deref().map(ticks).transpose()?;
             let mut end = ticks(&traffic.from)? + TICK_S;
             while end <= ticks(&traffic.to)? {
-                let tally = Tally::new(traffic.total, traffic.bad);
+                let part = match counted {
+                    Counted::Bad => traffic.bad,
+                    Counted::Good => traffic.total.saturating_sub(traffic.bad),
+                };
+                let tally = Tally::new(traffic.total, part);
                 slices
                     .entry(arrives.unwrap_or(end).max(end))
                     .or_default()

@@ -162,6 +162,8 @@ struct Window(#[schemars(regex(pattern = "^[0-9]+[mhdw]$"))] String);
 #[derive(JsonSchema)]
 enum BudgetingMethod {
     Occurrences,
+    Timeslices,
+    RatioTimeslices,
 }
 
 #[derive(JsonSchema)]
@@ -176,6 +178,17 @@ struct Objective {
     target: Option<f64>,
     /// Above 0 and below 100.
     target_percent: Option<f64>,
+    /// With `Timeslices`: the share of a slice's events that must be good, 0 to 1.
+    time_slice_target: Option<f64>,
+    /// With `Timeslices` and `RatioTimeslices`: the length of a slice; a number is minutes.
+    time_slice_window: Option<SliceLength>,
+}
+
+#[derive(JsonSchema)]
+#[serde(untagged)]
+enum SliceLength {
+    Minutes(u32),
+    Window(Window),
 }
 
 #[derive(JsonSchema)]

@@ -75,7 +75,7 @@ pub enum Counted {
 }
 
 impl Counted {
-    fn tally(self, sum: Tally) -> Tally {
+    pub(crate) fn tally(self, sum: Tally) -> Tally {
         let part = sum.bad.min(sum.total);
         let bad = match self {
             Self::Bad => part,
@@ -111,6 +111,10 @@ impl Timeline {
             .entry(hour_end)
             .or_default()
             .add(slice_end - (hour_end - HOUR_S), tally);
+        self.changed(hour_end);
+    }
+
+    fn changed(&mut self, hour_end: i64) {
         self.dirty.insert(hour_end);
         if self
             .settled
@@ -135,15 +139,51 @@ impl Timeline {
         self.between(from, now)
     }
 
+    /// Replaces what is counted in the slice that ends at `slice_end`. An hour that is one sum by
+    /// now stays as it is, unless the slice is the whole of it: then the answer is false.
+    pub(crate) fn set(&mut self, slice_end: i64, tally: Tally) -> bool {
+        let hour_end = ceil(slice_end, HOUR_S);
+        let known = self.hours.get(&hour_end);
+        if tally == Tally::EMPTY && known.is_none() {
+            return false;
+        }
+        if known.is_some_and(|hour| hour.tier() == Tier::Hour) && slice_end != hour_end {
+            return false;
+        }
+        let hour = self.hours.entry(hour_end).or_default();
+        if !hour.set(slice_end - (hour_end - HOUR_S), tally) {
+            return false;
+        }
+        self.changed(hour_end);
+        true
+    }
+
+    /// How finely the hour of a slice is kept.
+    pub(crate) fn tier_at(&self, slice_end: i64) -> Option<Tier> {
+        self.hours.get(&ceil(slice_end, HOUR_S)).map(Hour::tier)
+    }
+
+    /// Ends of the hours that have events, beginning with the one of `from`.
+    pub(crate) fn hours_from(&self, from: i64) -> impl Iterator<Item = i64> {
+        self.hours
+            .range(ceil(from, HOUR_S)..)
+            .map(|(hour_end, _)| *hour_end)
+    }
+
     /// Sum of the slices whose end lies in `(from, to]`.
     pub fn between(&self, from: i64, to: i64) -> Tally {
+        self.counted.tally(self.sum_between(from, to))
+    }
+
+    /// The same as it was added: what the `bad` of it stands for is for [`Counted`] to say.
+    pub(crate) fn sum_between(&self, from: i64, to: i64) -> Tally {
         if from >= to {
             return Tally::EMPTY;
         }
         let last = ceil(to, HOUR_S);
         let first = floor(from, HOUR_S).saturating_add(HOUR_S);
         let hours = self.hours.range(first..=last);
-        let sum = hours
+        hours
             .map(|(&hour_end, hour)| {
                 let begin = hour_end - HOUR_S;
                 if from <= begin && hour_end <= to {
@@ -152,8 +192,7 @@ impl Timeline {
                     hour.between((from - begin).max(0), (to - begin).min(HOUR_S))
                 }
             })
-            .sum();
-        self.counted.tally(sum)
+            .sum()
     }
 
     /// Whether any window within `(from, to]` may have that many bad events. Where good events are
@@ -251,10 +290,10 @@ impl Tier {
     }
 }
 
-fn floor(second: i64, step: i64) -> i64 {
+pub(crate) fn floor(second: i64, step: i64) -> i64 {
     second.max(i64::MIN / 2).div_euclid(step) * step
 }
 
-fn ceil(second: i64, step: i64) -> i64 {
+pub(crate) fn ceil(second: i64, step: i64) -> i64 {
     floor(second.saturating_add(step - 1), step)
 }

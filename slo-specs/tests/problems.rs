@@ -164,18 +164,6 @@ fn fields_that_are_not_built_are_refused_by_name() {
     for (from, to, at, thing) in [
         (
             target,
-            "target: 0.999, timeSliceTarget: 0.9",
-            "timeSliceTarget",
-            "`timeSliceTarget` of OpenSLO v1",
-        ),
-        (
-            target,
-            "target: 0.999, timeSliceWindow: 5m",
-            "timeSliceWindow",
-            "`timeSliceWindow` of OpenSLO v1",
-        ),
-        (
-            target,
             "target: 0.999, compositeWeight: 2",
             "compositeWeight",
             "`compositeWeight` of OpenSLO v1",
@@ -185,18 +173,6 @@ fn fields_that_are_not_built_are_refused_by_name() {
             "target: 0.999, indicatorRef: x",
             "indicatorRef",
             "`indicatorRef` of OpenSLO v1",
-        ),
-        (
-            "Occurrences",
-            "Timeslices",
-            "Timeslices",
-            "budgetingMethod `Timeslices`",
-        ),
-        (
-            "Occurrences",
-            "RatioTimeslices",
-            "RatioTimeslices",
-            "budgetingMethod `RatioTimeslices`",
         ),
         (
             "30d, isRolling: true",
@@ -236,6 +212,75 @@ fn fields_that_are_not_built_are_refused_by_name() {
             &[(at, format!("{thing} is not built yet").as_str())],
         )]);
     }
+}
+
+#[test]
+fn slices_have_a_length_and_a_target() {
+    let sliced = |fields: &str| ("Timeslices", fields.to_owned());
+    for (case, (method, fields), expected) in [
+        (
+            "slices without a length",
+            sliced(", timeSliceTarget: 0.9"),
+            &["objective of SLO `web` has no `timeSliceWindow`"][..],
+        ),
+        (
+            "slices without a target",
+            sliced(", timeSliceWindow: 5m"),
+            &["objective of SLO `web` has no `timeSliceTarget`"],
+        ),
+        (
+            "a target beyond 1",
+            sliced(", timeSliceWindow: 5m, timeSliceTarget: 1.1"),
+            &["`timeSliceTarget` is 1.1; it must be at most 1"],
+        ),
+        (
+            "a target below 0",
+            sliced(", timeSliceWindow: 5m, timeSliceTarget: -1"),
+            &["`timeSliceTarget` is -1; it must be 0 or above"],
+        ),
+        (
+            "half a minute",
+            sliced(", timeSliceWindow: 0.5, timeSliceTarget: 1"),
+            &["`timeSliceWindow` is `0.5m`, not a number and a unit"],
+        ),
+        (
+            "all events, ten minutes",
+            sliced(", timeSliceWindow: 10, timeSliceTarget: 1"),
+            &[],
+        ),
+        (
+            "the mean of slices has no target for each",
+            (
+                "RatioTimeslices",
+                ", timeSliceWindow: 1m, timeSliceTarget: 1".to_owned(),
+            ),
+            &["`timeSliceTarget` does not belong to `budgetingMethod: RatioTimeslices`"],
+        ),
+        (
+            "events are not cut",
+            ("Occurrences", ", timeSliceWindow: 1m".to_owned()),
+            &["`timeSliceWindow` does not belong to `budgetingMethod: Occurrences`"],
+        ),
+    ] {
+        let text = SLO
+            .replace("Occurrences", method)
+            .replace("target: 0.999", &format!("target: 0.999{fields}"));
+        let loaded = load(&[SourceFile {
+            path: "a.yaml".into(),
+            text,
+        }]);
+        let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(messages, expected, "{case}");
+    }
+    let annotated = "{ name: web, annotations: { sloburn.dev/slices-without-data: bad } }";
+    check(&[(
+        "{ name: web }",
+        annotated,
+        &[(
+            "bad }",
+            "`sloburn.dev/slices-without-data` needs time slices",
+        )],
+    )]);
 }
 
 #[test]

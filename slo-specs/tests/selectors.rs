@@ -82,6 +82,7 @@ spec:
     match &loaded.catalog.objectives[0].indicator {
         Indicator::Ratio { total, .. } => total.clone(),
         Indicator::Threshold { of, .. } => of.clone(),
+        Indicator::Composite(_) => panic!("no composite"),
     }
 }
 

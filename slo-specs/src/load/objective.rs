@@ -1,20 +1,23 @@
 //! `objectives` of an SLO: targets and bounds.
 
+use super::budgeting::Method;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::yaml::{Node, Position, Value};
-use crate::{NumberError, Op, Ratio, Signal};
+use crate::{Budgeting, NumberError, Op, Ratio, Signal};
 
 const OBJECTIVE: Known = Known {
-    fields: &["displayName", "op", "value", "target", "targetPercent"],
-    planned: &[
+    fields: &[
+        "displayName",
+        "op",
+        "value",
+        "target",
+        "targetPercent",
         "timeSliceTarget",
         "timeSliceWindow",
-        "indicator",
-        "indicatorRef",
-        "compositeWeight",
     ],
+    planned: &["indicator", "indicatorRef", "compositeWeight"],
 };
 
 /// One of an SLO's objectives.
@@ -26,6 +29,8 @@ pub(super) struct Goal {
     pub(super) target: Option<Ratio>,
     /// Of a threshold.
     pub(super) bound: Option<(Op, f64)>,
+    /// `None` when it is wrong, and told of.
+    pub(super) budgeting: Option<Budgeting>,
     pub(super) at: Position,
     pub(super) one_of_several: bool,
 }
@@ -35,6 +40,7 @@ pub(super) struct Goal {
 /// with its objective when the list is sorted otherwise.
 pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<Goal> {
     let report = fields.report;
+    let method = Method::read(fields, meta);
     let help = "write `objectives: [{ target: 0.999 }]`";
     let Some(node) = fields.require("objectives", help) else {
         return Vec::new();
@@ -46,7 +52,7 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<
     let several = items.len() > 1;
     let mut goals: Vec<Goal> = items
         .iter()
-        .filter_map(|item| goal(report, item, meta, sli, several))
+        .filter_map(|item| goal(report, item, meta, sli, method, several))
         .collect();
     goals.sort_by(|a, b| a.id.cmp(&b.id));
     for pair in goals.windows(2) {
@@ -67,6 +73,7 @@ fn goal(
     node: &Node,
     meta: &Meta,
     sli: Option<&Sli>,
+    method: Option<Method>,
     several: bool,
 ) -> Option<Goal> {
     let what = format!("objective of SLO `{}`", meta.name);
@@ -74,6 +81,7 @@ fn goal(
     let title = fields.text("displayName");
     let target = target(&fields, meta);
     let bound = bound(&fields, sli);
+    let budgeting = method.and_then(|method| method.of_objective(&fields));
     let id = if several {
         let slug = title.as_deref().map(slug).filter(|slug| !slug.is_empty());
         let slug = slug.unwrap_or_else(|| plain_slug(target, bound));
@@ -86,6 +94,7 @@ fn goal(
         title,
         target,
         bound,
+        budgeting,
         at: node.at,
         one_of_several: several,
     })

@@ -12,7 +12,13 @@ use super::yaml::{Node, Position, Value};
 use crate::{BurnRate, BurnRule, Indicator, Objective, Ratio, Source};
 
 /// Annotations of ours on an SLO.
-pub(super) const ANNOTATIONS: &[&str] = &["runbook", "segments", "minimum-bad-events", "tier"];
+pub(super) const ANNOTATIONS: &[&str] = &[
+    "runbook",
+    "segments",
+    "minimum-bad-events",
+    "tier",
+    "slices-without-data",
+];
 /// The policy of an SLO that names none.
 const DEFAULT_POLICY: &str = "default";
 
@@ -69,7 +75,6 @@ pub(super) fn read(
         )
         .and_then(|node| report.text(node, "service"));
     let window = time_window(&fields);
-    check_budgeting(&fields);
     let sli = indicator(&fields, library);
     let goals = goals(&fields, meta, sli.as_ref());
     let attached = policies(&fields, library);
@@ -82,6 +87,7 @@ pub(super) fn read(
             description: description.clone(),
             service: service.clone(),
             window: window.into(),
+            budgeting: goal.budgeting?,
             rules: rules(report, &goal, window, &attached, minimum_bad),
             runbook: runbook.clone(),
             segments: segments.clone(),
@@ -192,22 +198,6 @@ fn time_window(fields: &Fields<'_>) -> Option<Duration> {
     )
 }
 
-fn check_budgeting(fields: &Fields<'_>) {
-    let report = fields.report;
-    let Some(node) = fields.require("budgetingMethod", "write `budgetingMethod: Occurrences`")
-    else {
-        return;
-    };
-    let words = &["Occurrences", "Timeslices", "RatioTimeslices"];
-    match report.word(node, "budgetingMethod", words).as_deref() {
-        None | Some("Occurrences") => {}
-        Some(other) => {
-            let thing = format!("budgetingMethod `{other}`");
-            report.not_built(node.at, &thing, "write `budgetingMethod: Occurrences`");
-        }
-    }
-}
-
 /// The rules of every attached policy; without `alertPolicies` those of the default one, with an
 /// empty list none.
 fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
@@ -291,21 +281,27 @@ fn rules(
                     at,
                     asked_for,
                 }: &Attached| {
+        let budgeting = goal.budgeting.unwrap_or_default();
+        // Nothing is known of a part of a slice.
+        let slice = budgeting
+            .slicing()
+            .map_or(Duration::ZERO, |slicing| slicing.length);
+        let (long, short) = (condition.long.max(slice), condition.short.max(slice));
         let threshold = match condition.spend {
             Spend::Rate(rate) => rate,
-            Spend::Share(share) => {
-                BurnRate::from_share(share, window.as_secs(), condition.long.as_secs())
-            }
+            Spend::Share(share) => BurnRate::from_share(share, window.as_secs(), long.as_secs()),
         };
         let rule = BurnRule {
             name: condition.name.clone(),
             severity: condition.severity,
-            long: condition.long,
-            short: condition.short,
+            long,
+            short,
             threshold,
             bound: condition.bound,
             hold: condition.hold,
-            minimum_bad: minimum_bad.unwrap_or(condition.minimum_bad),
+            minimum_bad: minimum_bad
+                .unwrap_or(condition.minimum_bad)
+                .saturating_mul(budgeting.units()),
             receivers: receivers.clone(),
         };
         if let Some(target) = goal.target {

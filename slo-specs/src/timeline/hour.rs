@@ -51,6 +51,19 @@ impl Hour {
         self.slots = Slots::Open(std::mem::take(&mut slots));
     }
 
+    /// Replaces the slice that ends `offset` seconds into the hour; whether that changed anything.
+    pub(super) fn set(&mut self, offset: i64, tally: Tally) -> bool {
+        let index = slot_at(self.tier, offset);
+        let mut slots = self.open();
+        let changed = slots.get(index).is_some_and(|slot| *slot != tally);
+        if let Some(slot) = slots.get_mut(index).filter(|_| changed) {
+            *slot = tally;
+            self.sum = slots.iter().copied().sum();
+        }
+        self.slots = Slots::Open(slots);
+        changed
+    }
+
     /// Sum of the slices that end in `(from, to]`, in seconds into the hour.
     pub(super) fn between(&self, from: i64, to: i64) -> Tally {
         let step = i64::from(self.tier.seconds());

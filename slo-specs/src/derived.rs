@@ -1,0 +1,199 @@
+//! Timelines that are derived from others, step by step, and kept in step with them.
+
+use std::collections::BTreeSet;
+
+use crate::account::Account;
+use crate::timeline::{ceil, floor};
+use crate::{EmptySlice, Fingerprint, Slicing, Tally, Tier, Timeline};
+
+/// Finest step, in seconds.
+const TEN_S: i64 = 10;
+const HOUR_S: i64 = 3_600;
+/// A slice without events counts as empty this long after its end: exporters send once a minute.
+const EMPTY_AFTER_S: i64 = 120;
+/// Share of a slice in which sloburn must have been there to say that nothing came, in percent.
+const UP_PERCENT: u64 = 75;
+
+/// The timeline of an account that is not plain.
+///
+/// A slice is in it from its end on: half a slice says nothing. Whatever changes one later, such as
+/// late events, changes it here too.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    account: Account,
+    timeline: Timeline,
+    /// Ends of the steps to be counted again.
+    stale: BTreeSet<i64>,
+    /// What ended up to here is counted, or stale; none if nothing ever was.
+    swept: Option<i64>,
+    /// What came before the first update was not touched one by one.
+    fresh: bool,
+}
+
+impl Derived {
+    /// Nothing is counted yet.
+    pub fn new(account: Account) -> Self {
+        let counted = match (account.slicing, account.parts.first()) {
+            (None, Some(part)) => part.counted,
+            _ => crate::Counted::Bad,
+        };
+        Self {
+            account,
+            timeline: Timeline::counting(counted),
+            stale: BTreeSet::new(),
+            swept: None,
+            fresh: true,
+        }
+    }
+
+    /// What it is derived from.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// What is counted: ask and seal it as any timeline.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The same, to restore stored hours into and to seal.
+    pub fn timeline_mut(&mut self) -> &mut Timeline {
+        &mut self.timeline
+    }
+
+    /// What is stored is restored: what ended up to then is counted, the rest is still to be.
+    pub fn resume(&mut self, counted_until: i64) {
+        self.swept = Some(floor(counted_until, self.step_s()) - self.step_s());
+    }
+
+    /// Events of the slice of 10 s that ends there have changed.
+    pub fn touch(&mut self, end: i64) {
+        self.stale.insert(ceil(end, self.step_s()));
+    }
+
+    /// Counts what is new or has changed up to `now`, and tells the earliest end of a step that
+    /// changed; the first time none, as all is new then. `of` gives the timelines of the account's parts, sealed as of now; `up` has an event
+    /// for every tick that sloburn was there.
+    pub fn update<'t>(
+        &mut self,
+        of: impl Fn(Fingerprint) -> Option<&'t Timeline>,
+        up: &Timeline,
+        now: i64,
+    ) -> Option<i64> {
+        let parts = self.account.parts.iter().map(|part| of(part.of));
+        let parts: Vec<&Timeline> = parts.collect::<Option<_>>()?;
+        let fresh = self.fresh;
+        self.sweep(&parts, now);
+        let mut earliest: Option<i64> = None;
+        let later = self.stale.split_off(&(now + 1));
+        for end in std::mem::replace(&mut self.stale, later) {
+            let Some((end, tally)) = self.count(&parts, up, end, now) else {
+                continue;
+            };
+            if self.timeline.set(end, tally) {
+                earliest = earliest.into_iter().chain([end]).min();
+            }
+        }
+        earliest.filter(|_| !fresh)
+    }
+
+    /// Marks what nobody touched: everything, the first time; and slices without events, where they
+    /// count for something.
+    fn sweep(&mut self, parts: &[&Timeline], now: i64) {
+        let first = parts.iter().filter_map(|part| part.measured_since()).min();
+        let Some(from) = self
+            .swept
+            .or(first.map(|first| floor(first, self.step_s())))
+        else {
+            return;
+        };
+        if std::mem::take(&mut self.fresh) {
+            self.touch_all(parts, from);
+        }
+        if self.counts_empty() {
+            let step = self.step_s();
+            let to = floor(now - EMPTY_AFTER_S, step).max(from);
+            self.stale.extend(ends(from, to, step));
+            self.swept = Some(to);
+        }
+    }
+
+    /// Marks every step with events that ends after `from`.
+    fn touch_all(&mut self, parts: &[&Timeline], from: i64) {
+        for part in parts {
+            for hour_end in part.hours_from(from) {
+                let grain = part.tier_at(hour_end).map_or(TEN_S, seconds);
+                let step = self
+                    .account
+                    .slicing
+                    .map_or(grain, |slicing| slicing.length_s());
+                let of_hour = ends(hour_end - HOUR_S, hour_end, step).chain([ceil(hour_end, step)]);
+                self.stale.extend(of_hour.filter(|end| *end > from));
+            }
+        }
+    }
+
+    /// What the step that ends at `end` counts for, and the end of the slot it is kept in. `None` if
+    /// that cannot be known, as its time is kept more coarsely by now.
+    fn count(
+        &self,
+        parts: &[&Timeline],
+        up: &Timeline,
+        end: i64,
+        now: i64,
+    ) -> Option<(i64, Tally)> {
+        let tier_at = |end: i64| parts.iter().filter_map(|part| part.tier_at(end)).max();
+        let (from, end) = match self.account.slicing {
+            Some(slicing) => (end - slicing.length_s(), end),
+            None => {
+                let grain = tier_at(end).map_or(TEN_S, seconds);
+                (ceil(end, grain) - grain, ceil(end, grain))
+            }
+        };
+        let tier = tier_at(end).max(tier_at(from + TEN_S));
+        if tier == Some(Tier::Hour) && (from % HOUR_S != 0 || end % HOUR_S != 0) {
+            return None;
+        }
+        let tally = self.account.step(parts, &[(from, end)]);
+        let empty = || {
+            self.account
+                .slicing
+                .map_or(Tally::EMPTY, |slicing| empty(slicing, up, end, now))
+        };
+        Some((end, tally.unwrap_or_else(empty)))
+    }
+
+    fn counts_empty(&self) -> bool {
+        self.account
+            .slicing
+            .is_some_and(|slicing| slicing.empty != EmptySlice::Unmeasured)
+    }
+
+    fn step_s(&self) -> i64 {
+        self.account
+            .slicing
+            .map_or(TEN_S, |slicing| slicing.length_s())
+    }
+}
+
+/// What a slice without events counts for: nothing as long as events may be on their way, or if
+/// sloburn was not there to see them.
+fn empty(slicing: Slicing, up: &Timeline, end: i64, now: i64) -> Tally {
+    let length = slicing.length_s();
+    let ticks = up.between(end - length, end).total;
+    let all = u64::try_from(length / TEN_S).unwrap_or(u64::MAX);
+    if end > now - EMPTY_AFTER_S || ticks * 100 < all.saturating_mul(UP_PERCENT) {
+        return Tally::EMPTY;
+    }
+    slicing.judge_empty()
+}
+
+fn seconds(tier: Tier) -> i64 {
+    i64::from(tier.seconds())
+}
+
+/// Ends of the steps that end in `(from, to]`.
+fn ends(from: i64, to: i64, step: i64) -> impl Iterator<Item = i64> {
+    let first = floor(from, step) + step;
+    (first..=to).step_by(usize::try_from(step).unwrap_or(usize::MAX))
+}
