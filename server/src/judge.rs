@@ -152,6 +152,7 @@ impl Judge {
 
     /// Evaluates the live state at a tick. No alert changes until the step is accepted.
     pub(crate) fn propose(&mut self, live: &mut Live, now: Timestamp) -> Step {
+        live.derive(now.as_second());
         for (indicator, end) in live.take_touched() {
             let earliest = self.touched.entry(indicator).or_insert(end);
             *earliest = end.min(*earliest);
@@ -164,7 +165,7 @@ impl Judge {
         };
         let mut incident = self.next_incident.max(1);
         for objective in live.objectives() {
-            let fingerprint = objective.indicator.fingerprint();
+            let fingerprint = objective.tallied();
             let Some(timeline) = live.timeline(fingerprint) else {
                 continue;
             };

@@ -3,6 +3,7 @@
 //! The journal writer applies committed deltas; every tick takes a cut for the store and judges.
 //! All of it is plain data behind one mutex, held for microseconds and never across an await.
 
+mod accounts;
 mod latency;
 mod unweighted;
 
@@ -17,6 +18,7 @@ use collector::{
 use foldhash::HashMap;
 use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
 
+use self::accounts::Accounts;
 use self::latency::Latency;
 pub(crate) use self::latency::{MINUTES_S, Quantiles};
 pub(crate) use self::unweighted::Unweighted;
@@ -97,6 +99,7 @@ pub(crate) struct Live {
     known: Arc<Known>,
     index: Index,
     timelines: BTreeMap<Fingerprint, Timeline>,
+    accounts: Accounts,
     latencies: BTreeMap<Fingerprint, Latency>,
     /// What each series measured since the last cut.
     pending: HashMap<(Slice, SeriesId), Measured>,
@@ -125,6 +128,7 @@ impl Live {
             .collect();
         Live {
             objectives: shared(&catalog),
+            accounts: Accounts::new(&catalog),
             catalog,
             known,
             index,
@@ -197,12 +201,44 @@ impl Live {
         if self.without_history.contains(&indicator) {
             return None;
         }
-        self.timelines.get(&indicator)
+        let plain = self.timelines.get(&indicator);
+        plain.or_else(|| self.accounts.timeline(indicator))
+    }
+
+    /// What an objective's budget is counted from; none as for [`Live::timeline`].
+    pub(crate) fn account(&self, objective: &Objective) -> Option<&Timeline> {
+        self.timeline(objective.tallied())
+    }
+
+    /// Whether the passing of time changes what is counted.
+    pub(crate) fn counts_silence(&self) -> bool {
+        self.accounts.counts_silence()
     }
 
     /// As [`Live::timeline`], to restore chunks into.
     pub(crate) fn timeline_mut(&mut self, indicator: Fingerprint) -> Option<&mut Timeline> {
-        self.timelines.get_mut(&indicator)
+        let plain = self.timelines.get_mut(&indicator);
+        plain.or_else(|| self.accounts.timeline_mut(indicator))
+    }
+
+    /// Brings what is derived from the indicators' events up to a tick.
+    pub(crate) fn derive(&mut self, now: i64) {
+        let Live {
+            timelines,
+            accounts,
+            without_history,
+            touched,
+            ..
+        } = self;
+        let of = |leaf| {
+            timelines
+                .get(&leaf)
+                .filter(|_| !without_history.contains(&leaf))
+        };
+        accounts.update(of, now, |account, end| {
+            let earliest = touched.entry(account).or_insert(end);
+            *earliest = end.min(*earliest);
+        });
     }
 
     /// The objectives of the catalog, each to be kept as long as needed.
@@ -210,9 +246,10 @@ impl Live {
         self.objectives.clone()
     }
 
-    /// Every indicator of the catalog.
+    /// Everything that tallies are stored of: every indicator of the catalog, and what is derived from them.
     pub(crate) fn indicators(&self) -> Vec<Fingerprint> {
-        self.timelines.keys().copied().collect()
+        let plain = self.timelines.keys().copied();
+        plain.chain(self.accounts.fingerprints()).collect()
     }
 
     /// Percentiles of an objective's events over its window, as of a tick.
@@ -276,6 +313,7 @@ impl Live {
                 && let Some(timeline) = self.timelines.get_mut(fingerprint)
             {
                 timeline.add(end, tally);
+                self.accounts.touch(*fingerprint, end);
                 let earliest = self.touched.entry(*fingerprint).or_insert(end);
                 *earliest = end.min(*earliest);
             }
@@ -356,6 +394,14 @@ impl Live {
                 self.latencies.remove(fingerprint);
             }
         }
+        self.accounts.forget(indicators);
+    }
+
+    /// Tallies are restored, but those of `half`: they are to be counted again.
+    pub(crate) fn restored(&mut self, half: &[Fingerprint]) {
+        self.forget(half);
+        self.accounts.resume(half);
+        self.history_counted();
     }
 
     /// Takes what was counted since the last cut. `now` seals and drops what is old.
@@ -374,6 +420,14 @@ impl Live {
             timeline.advance(now);
             for chunk in timeline.take_dirty() {
                 chunks.insert((*fingerprint, chunk.hour_end), chunk);
+            }
+        }
+        self.accounts.note_up(now);
+        self.derive(now);
+        for (fingerprint, timeline) in self.accounts.timelines_mut() {
+            timeline.advance(now);
+            for chunk in timeline.take_dirty() {
+                chunks.insert((fingerprint, chunk.hour_end), chunk);
             }
         }
         Cut {
@@ -403,10 +457,10 @@ impl Live {
         let mut longest = BTreeMap::new();
         for objective in &self.catalog.objectives {
             let window = window_s(objective);
-            let entry = longest
-                .entry(objective.indicator.fingerprint())
-                .or_insert(window);
-            *entry = window.max(*entry);
+            for leaf in objective.indicator.leaves() {
+                let entry = longest.entry(leaf.fingerprint()).or_insert(window);
+                *entry = window.max(*entry);
+            }
         }
         longest
     }
@@ -430,6 +484,7 @@ impl Live {
             });
             self.timelines.insert(*fingerprint, timeline);
         }
+        added.extend(self.accounts.change_catalog(&self.catalog, &added));
         let timelines = &self.timelines;
         self.latencies
             .retain(|fingerprint, _| timelines.contains_key(fingerprint));

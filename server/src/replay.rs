@@ -235,16 +235,17 @@ impl Replay {
     /// No event lies in any look-back, and no alert waits for its hold.
     fn is_still(&self) -> bool {
         let tick = self.next_tick - TICK_S;
-        self.live.objectives().iter().all(|objective| {
-            let timeline = self.live.timeline(objective.indicator.fingerprint());
-            let last = timeline.and_then(slo_specs::Timeline::last_event);
-            objective.rules.iter().all(|rule| {
-                let look_back = i64::try_from(rule.long.as_secs()).unwrap_or(i64::MAX);
-                let state = self.judge.state(&objective.id, &rule.name);
-                last.is_none_or(|last| last <= tick.saturating_sub(look_back))
-                    && !matches!(state, AlertState::Pending { .. })
+        !self.live.counts_silence()
+            && self.live.objectives().iter().all(|objective| {
+                let timeline = self.live.account(objective);
+                let last = timeline.and_then(slo_specs::Timeline::last_event);
+                objective.rules.iter().all(|rule| {
+                    let look_back = i64::try_from(rule.long.as_secs()).unwrap_or(i64::MAX);
+                    let state = self.judge.state(&objective.id, &rule.name);
+                    last.is_none_or(|last| last <= tick.saturating_sub(look_back))
+                        && !matches!(state, AlertState::Pending { .. })
+                })
             })
-        })
     }
 
     fn take(&mut self, kind: Kind, line: &[u8], arrival: u64) -> Result<(), String> {

@@ -215,8 +215,7 @@ fn restore_tallies(
     }
     let half = |indicator: &&Fingerprint| !whole.contains(&indicator.0.cast_signed());
     let half: Vec<Fingerprint> = indicators.iter().filter(half).copied().collect();
-    live.forget(&half);
-    live.history_counted();
+    live.restored(&half);
     Ok(half)
 }
 

@@ -56,12 +56,8 @@ impl Index {
         let unique: BTreeMap<Fingerprint, Indicator> = catalog
             .objectives
             .iter()
-            .map(|objective| {
-                (
-                    objective.indicator.fingerprint(),
-                    objective.indicator.clone(),
-                )
-            })
+            .flat_map(|objective| objective.indicator.leaves())
+            .map(|leaf| (leaf.fingerprint(), leaf.clone()))
             .collect();
         Index {
             indicators: unique.into_iter().collect(),
@@ -140,6 +136,8 @@ fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Ro
                 let counts = of.matches(&series) && key.signal != Measurement::Sum;
                 (counts, counts)
             }
+            // An index has its parts in its place.
+            Indicator::Composite(_) => (false, false),
         };
         (total || part).then_some(Role {
             indicator,
@@ -188,6 +186,7 @@ pub(crate) fn tally(indicator: &Indicator, role: Role, measured: &Measured) -> T
                 uncertain: most_good - least_good,
             }
         }
+        Indicator::Composite(_) => Tally::EMPTY,
     }
 }
 

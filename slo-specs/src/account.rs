@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use crate::budgeting::{SLICE_UNITS, share};
 use crate::indicator::fingerprint_of;
 use crate::{
-    Composite, CompositePart, Counted, Fingerprint, Indicator, Objective, Ratio, Slicing, Tally,
-    Timeline,
+    Composite, CompositePart, Counted, EmptySlice, Fingerprint, Indicator, Objective, Ratio,
+    Slicing, Tally, Timeline,
 };
 
 /// What an objective's budget is counted from.
@@ -99,6 +99,12 @@ impl Account {
     /// Whether the indicator's own timeline is the account.
     pub fn is_plain(&self) -> bool {
         self.combine == Combine::Single && self.slicing.is_none()
+    }
+
+    /// Whether a slice without events counts for something.
+    pub fn counts_silence(&self) -> bool {
+        let empty = self.slicing.map(|slicing| slicing.empty);
+        empty.is_some_and(|empty| empty != EmptySlice::Unmeasured)
     }
 
     /// Names the account: tallies are stored under it.

@@ -83,6 +83,23 @@ impl Budgeting {
         }
     }
 
+    /// A part of a [`Tally`] as people count it: events, or slices with up to two digits.
+    ///
+    /// ```
+    /// use slo_specs::Budgeting;
+    /// assert_eq!(Budgeting::Occurrences.amount(1_200), "1200");
+    /// ```
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn amount(self, count: u64) -> String {
+        match self.units() {
+            1 => count.to_string(),
+            units => {
+                let hundredths = (count as f64 * 100.0 / units as f64).round();
+                (hundredths / 100.0).to_string()
+            }
+        }
+    }
+
     /// How long before the start of its slot in a timeline a slice begins, in seconds.
     pub(crate) fn lead_s(self) -> i64 {
         self.slicing()

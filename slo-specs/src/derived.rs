@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::account::Account;
 use crate::timeline::{ceil, floor};
-use crate::{EmptySlice, Fingerprint, Slicing, Tally, Tier, Timeline};
+use crate::{Fingerprint, Slicing, Tally, Tier, Timeline};
 
 /// Finest step, in seconds.
 const TEN_S: i64 = 10;
@@ -110,7 +110,7 @@ impl Derived {
         if std::mem::take(&mut self.fresh) {
             self.touch_all(parts, from);
         }
-        if self.counts_empty() {
+        if self.account.counts_silence() {
             let step = self.step_s();
             let to = floor(now - EMPTY_AFTER_S, step).max(from);
             self.stale.extend(ends(from, to, step));
@@ -161,12 +161,6 @@ impl Derived {
                 .map_or(Tally::EMPTY, |slicing| empty(slicing, up, end, now))
         };
         Some((end, tally.unwrap_or_else(empty)))
-    }
-
-    fn counts_empty(&self) -> bool {
-        self.account
-            .slicing
-            .is_some_and(|slicing| slicing.empty != EmptySlice::Unmeasured)
     }
 
     fn step_s(&self) -> i64 {

@@ -139,9 +139,9 @@ impl Timeline {
         self.between(from, now)
     }
 
-    /// Replaces what is counted in the slice that ends at `slice_end`. An hour that is one sum by
-    /// now stays as it is, unless the slice is the whole of it: then the answer is false.
-    pub(crate) fn set(&mut self, slice_end: i64, tally: Tally) -> bool {
+    /// Replaces what is counted in the slice that ends at `slice_end`; whether that changed anything.
+    /// An hour that is one sum by now stays as it is, unless the slice is the whole of it.
+    pub fn set(&mut self, slice_end: i64, tally: Tally) -> bool {
         let hour_end = ceil(slice_end, HOUR_S);
         let known = self.hours.get(&hour_end);
         if tally == Tally::EMPTY && known.is_none() {

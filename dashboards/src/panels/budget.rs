@@ -151,7 +151,10 @@ fn figures(view: &SloView) -> Vec<Figure> {
         name: "Failed".to_owned(),
         value: format::grouped(counts.bad),
         class: "",
-        note: format!("of {}", format::grouped(counts.total)),
+        note: match objective.budget.unit {
+            "events" => format!("of {}", format::grouped(counts.total)),
+            unit => format!("of {} {unit}", format::grouped(counts.total)),
+        },
     });
     if let Some([p50, p95, p99]) = view.quantiles_us {
         figures.push(Figure {

@@ -23,6 +23,9 @@ pub(crate) fn panel(view: &SloView) -> Part {
     let counted = match &definition.indicator {
         Indicator::Ratio { part, total } => vec![("Counted", part), ("Of", total)],
         Indicator::Threshold { of, bound } => vec![("Measured", of), ("Good", bound)],
+        Indicator::Composite { how, parts } => std::iter::once(("Together", how))
+            .chain(parts.iter().map(|part| ("Part", part)))
+            .collect(),
     };
     let body = Markup::of(&Definition {
         place: format!("{}:{}", definition.file, definition.line),
@@ -51,9 +54,10 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
     let mut lines = vec![(
         "Error budget",
         format!(
-            "{} of {} events = {budget_shown} may fail in {}",
+            "{} of {} {} = {budget_shown} may fail in {}",
             format::target(fraction),
             format::grouped(counts.total),
+            objective.budget.unit,
             format::window(objective.window)
         ),
     )];

@@ -173,6 +173,7 @@ fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {
     let bad = whole((1.0 - left.unwrap_or(1.0)) * (1.0 - target) * real(total));
     Budget {
         counts: Counts { total, bad },
+        unit: "events",
         left,
         left_day_ago: left.map(|left| (left + 0.031).min(1.0)),
         measured_since: (state == State::Young).then(|| ago(6 * 86_400)),

@@ -43,8 +43,10 @@ pub struct Objective {
 /// The error budget of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Events in the window.
+    /// What the window holds.
     pub counts: Counts,
+    /// What is counted: `events`, `time slices`, or `seconds` of slices that are bad in part.
+    pub unit: &'static str,
     /// Fraction left, 1 = untouched, below 0 = overspent; `None` without events.
     pub left: Option<f64>,
     /// The same a day ago.
@@ -256,5 +258,12 @@ pub enum Indicator {
         of: Text,
         /// `≤ 400 ms`
         bound: Text,
+    },
+    /// Several indicators together.
+    Composite {
+        /// What they make together, such as `the worst part, slice by slice`.
+        how: Text,
+        /// Each in one line.
+        parts: Vec<Text>,
     },
 }

@@ -133,6 +133,7 @@ fn objective() -> Objective {
         tier: None,
         target: "0.999".parse().unwrap(),
         window: Duration::from_hours(30 * 24).into(),
+        budgeting: slo_specs::Budgeting::Occurrences,
         indicator: Indicator::Ratio {
             part: Part::Bad(selector(Signal::Traces)),
             total: selector(Signal::Traces),

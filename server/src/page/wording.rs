@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use slo_specs::{BurnRate, Evaluation, Exhaustion, Indicator, Op, Signal, window_name};
+use slo_specs::{
+    Budgeting, BurnRate, Evaluation, Exhaustion, Indicator, Objective, Op, Signal, window_name,
+};
 
 use super::notice::{NoticeInput, empty_at};
 use super::text;
@@ -31,16 +33,18 @@ fn impact(cause: &Cause) -> Option<String> {
             (Signal::Traces, Op::Lt | Op::Lte) => "is too slow for",
             _ => "is out of bounds for",
         },
+        Indicator::Composite(_) => "fails in",
     };
-    let share = text::share_of(cause.reading.short, counted(&cause.objective.indicator))?;
+    let share = text::share_of(cause.reading.short, counted(&cause.objective))?;
     Some(format!("{} {fails} {share}", cause.objective.service))
 }
 
 /// What users would call that which is counted.
-fn counted(indicator: &Indicator) -> &'static str {
-    match indicator.signal() {
-        Signal::Traces => "request",
-        Signal::Metrics => "event",
+fn counted(objective: &Objective) -> &'static str {
+    match (objective.budgeting, objective.indicator.signal()) {
+        (Budgeting::Timeslices(_), _) => "time slice",
+        (Budgeting::Occurrences, Signal::Traces) => "request",
+        (Budgeting::Occurrences, Signal::Metrics) => "event",
     }
 }
 
@@ -66,12 +70,16 @@ pub(super) fn text(input: &NoticeInput<'_>) -> String {
 fn readings(cause: &Cause) -> [String; 2] {
     let Cause { rule, reading, .. } = cause;
     let (long, short) = (window_name(rule.long), window_name(rule.short));
-    let events = counted(&cause.objective.indicator);
+    let events = counted(&cause.objective);
+    let amount = |count: u64| cause.objective.budgeting.amount(count);
     let burn = |burn: Option<BurnRate>| burn.map_or("unknown".to_owned(), |burn| burn.to_string());
     [
         format!(
             "{} of {} {events}s were bad in {short}, {} of {} in {long}.",
-            reading.short.bad, reading.short.total, reading.long.bad, reading.long.total,
+            amount(reading.short.bad),
+            amount(reading.short.total),
+            amount(reading.long.bad),
+            amount(reading.long.total),
         ),
         format!(
             "Burn rate {} and {}, threshold {}.",

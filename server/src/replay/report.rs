@@ -127,7 +127,9 @@ pub(crate) fn unweighted_at(
     live: &Live,
 ) -> Option<Timestamp> {
     let indicators = &live.unweighted().indicators;
-    let end = *indicators.get(&objective.indicator.fingerprint())?;
+    let leaves = objective.indicator.leaves();
+    let ends = leaves.filter_map(|leaf| indicators.get(&leaf.fingerprint()));
+    let end = *ends.max()?;
     let within = end > objective.window.from(evaluation.at.as_second());
     within.then(|| Timestamp::from_second(end).ok()).flatten()
 }
@@ -135,7 +137,7 @@ pub(crate) fn unweighted_at(
 /// The error ratios that are reported of an objective, as of the tick of its evaluation.
 pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Live) -> Windows {
     let now = evaluation.at.as_second();
-    let timeline = live.timeline(objective.indicator.fingerprint());
+    let timeline = live.account(objective);
     let mut lengths = BTreeSet::from(WINDOWS);
     if let Window::Rolling(length) = &objective.window {
         lengths.insert(*length);

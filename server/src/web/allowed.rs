@@ -45,7 +45,7 @@ impl Allowed {
     pub(super) fn counts(&self, key: &SeriesKey) -> bool {
         match &self.objective.indicator {
             Indicator::Threshold { of, .. } => selects(of, key),
-            Indicator::Ratio { .. } => false,
+            Indicator::Ratio { .. } | Indicator::Composite(_) => false,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Selectors in words.
 
-use slo_specs::{Indicator, Matcher, Op, Part, Scalar, Selector, Signal, Test};
+use slo_specs::{
+    Combine, Composite, CompositePart, Indicator, Matcher, Op, Part, Scalar, Selector, Signal, Test,
+};
 
 /// What an indicator counts, for people.
 pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
@@ -32,7 +34,37 @@ pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
                 bound: format!("{op} {bound}{unit}").into(),
             }
         }
+        Indicator::Composite(Composite { combine, parts }) => {
+            dashboards::view::Indicator::Composite {
+                how: match combine {
+                    Combine::Weighted => "mean of the parts by weight, slice by slice".into(),
+                    Combine::Worst => "the worst part, slice by slice".into(),
+                    Combine::All => "a slice is good when every part keeps its own target".into(),
+                    Combine::Rest => "all but the segments that are told apart".into(),
+                    Combine::Single => "one indicator".into(),
+                },
+                parts: parts
+                    .iter()
+                    .map(|part| composite_part(*combine, part))
+                    .collect(),
+            }
+        }
     }
+}
+
+/// `3 × bad: server spans, … of server spans, … (target 0.999)`
+fn composite_part(combine: Combine, part: &CompositePart) -> dashboards::Text {
+    let counted = match indicator(&part.indicator) {
+        dashboards::view::Indicator::Ratio { part, total } => format!("{part} of {total}"),
+        dashboards::view::Indicator::Threshold { of, bound } => format!("{of} {bound}"),
+        dashboards::view::Indicator::Composite { how, .. } => how.to_string(),
+    };
+    match combine {
+        Combine::Weighted => format!("{} × {counted}", part.weight),
+        Combine::All => format!("{counted}, target {}", part.target),
+        Combine::Single | Combine::Worst | Combine::Rest => counted,
+    }
+    .into()
 }
 
 /// `server spans, service.name = checkout, status error`

@@ -42,6 +42,19 @@ impl Grid {
         }
     }
 
+    /// About the same time in steps of at least `least_s`, and whole ones of it.
+    pub(super) fn no_finer_than(self, least_s: i64) -> Grid {
+        if least_s == 0 || self.step_s % least_s == 0 {
+            return self;
+        }
+        let step_s = self.step_s.max(least_s).div_euclid(least_s) * least_s;
+        Grid::last(
+            self.to_s(),
+            step_s,
+            ((self.to_s() - self.from_s) / step_s).max(1),
+        )
+    }
+
     pub(super) fn to_s(self) -> i64 {
         self.start_s(self.steps)
     }
@@ -89,6 +102,25 @@ pub(super) fn instant(second: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_hold_whole_slices() {
+        for (case, step_s, steps, least_s, expected) in [
+            ("events have no length", 10, 60, 0, (10, 60)),
+            ("a minute holds a minute", 60, 60, 60, (60, 60)),
+            ("ten seconds hold none", 10, 90, 60, (60, 15)),
+            ("six minutes hold one of five", 360, 60, 300, (300, 72)),
+            ("an hour at least", 360, 60, 3_600, (3_600, 6)),
+            ("a slice longer than the chart", 10, 60, 3_600, (3_600, 1)),
+        ] {
+            let grid = Grid::last(7_200, step_s, steps).no_finer_than(least_s);
+            assert_eq!(
+                (grid.step_s, grid.steps, grid.to_s()),
+                (expected.0, expected.1, 7_200),
+                "{case}"
+            );
+        }
+    }
 
     fn range(from_s: i64, to_s: i64) -> Range {
         Range {

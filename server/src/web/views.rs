@@ -20,7 +20,7 @@ pub(super) use slo::{slo, slos};
 use std::sync::Arc;
 
 use dashboards::view::{Counts, Steps};
-use slo_specs::{Fingerprint, Tally};
+use slo_specs::{Budgeting, Objective, Tally};
 
 use super::State;
 use super::grid::Grid;
@@ -47,23 +47,43 @@ impl Source<'_> {
     }
 }
 
-/// Counts as views have them.
-fn counts(tally: Tally) -> Counts {
+/// Counts as views have them: events or time slices; of slices that are bad in part, seconds.
+fn counts(objective: &Objective, tally: Tally) -> Counts {
+    let shown = |count: u64| match objective.budgeting {
+        Budgeting::Timeslices(slicing) if objective.budgeting.units() > 1 => {
+            let units = u128::from(objective.budgeting.units());
+            let seconds = u128::from(count) * u128::from(slicing.length.as_secs());
+            u64::try_from((seconds + units / 2) / units).unwrap_or(u64::MAX)
+        }
+        Budgeting::Occurrences | Budgeting::Timeslices(_) => count,
+    };
     Counts {
-        total: tally.total,
-        bad: tally.bad,
+        total: shown(tally.total),
+        bad: shown(tally.bad),
     }
 }
 
-/// An indicator's counts over a grid.
-fn steps(live: &Live, indicator: Fingerprint, grid: Grid) -> Steps {
-    grid.steps(|from, to| between(live, indicator, from, to))
+/// What [`counts`] are.
+fn unit(objective: &Objective) -> &'static str {
+    match (objective.budgeting, objective.budgeting.units()) {
+        (Budgeting::Occurrences, _) => "events",
+        (Budgeting::Timeslices(_), 1) => "time slices",
+        (Budgeting::Timeslices(_), _) => "seconds",
+    }
 }
 
-/// An indicator's counts in `(from, to]`.
-fn between(live: &Live, indicator: Fingerprint, from: i64, to: i64) -> Counts {
-    live.timeline(indicator)
+/// An objective's counts over a grid, of steps that hold whole time slices.
+fn steps(live: &Live, objective: &Objective, grid: Grid) -> Steps {
+    let slicing = objective.budgeting.slicing();
+    let slice_s = slicing.map_or(0, |slicing| objective::seconds(slicing.length));
+    let grid = grid.no_finer_than(slice_s);
+    grid.steps(|from, to| between(live, objective, from, to))
+}
+
+/// An objective's counts in `(from, to]`.
+fn between(live: &Live, objective: &Objective, from: i64, to: i64) -> Counts {
+    live.account(objective)
         .map_or_else(Counts::default, |timeline| {
-            counts(timeline.between(from, to))
+            counts(objective, timeline.between(from, to))
         })
 }

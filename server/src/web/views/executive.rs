@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dashboards::Text;
 use dashboards::view::{Counts, ExecutiveView, Objective, Served, ServiceRow, Status, WentWell};
 use jiff::Timestamp;
-use slo_specs::{Fingerprint, Indicator};
+use slo_specs::{Budgeting, Fingerprint, Indicator};
 
 use super::objective::{alerts, all, days, urgency};
 use super::{Source, between, shell, steps};
@@ -167,18 +167,15 @@ fn went_well(live: &Live, all: &[ObjectiveSnapshot], now_s: i64, grid: Grid) -> 
                 && !builtin::is(&one.objective)
         }
     });
+    // Requests are added up: slices of time are none.
+    let felt = felt.filter(|one| one.objective.budgeting == Budgeting::Occurrences);
     let mut seen: BTreeSet<Fingerprint> = BTreeSet::new();
     let felt: Vec<_> = felt
         .filter(|one| seen.insert(one.objective.indicator.fingerprint()))
         .collect();
     let (mut sum, mut allowed) = (Counts::default(), 0.0);
     for one in &felt {
-        let own = between(
-            live,
-            one.objective.indicator.fingerprint(),
-            now_s - MONTH_S,
-            now_s,
-        );
+        let own = between(live, &one.objective, now_s - MONTH_S, now_s);
         sum = sum.plus(own);
         #[expect(clippy::cast_precision_loss, reason = "a shown ratio has few digits")]
         let events = own.total as f64;
@@ -191,7 +188,7 @@ fn went_well(live: &Live, all: &[ObjectiveSnapshot], now_s: i64, grid: Grid) -> 
     let promised = 1.0 - allowed / sum.total as f64;
     let mut trend = grid.with(vec![Counts::default(); grid.steps]);
     for one in &felt {
-        let own = steps(live, one.objective.indicator.fingerprint(), grid);
+        let own = steps(live, &one.objective, grid);
         for (sum, counts) in trend.counts.iter_mut().zip(own.counts) {
             *sum = sum.plus(counts);
         }

@@ -12,7 +12,7 @@ use slo_specs::{
     window_name,
 };
 
-use super::{Source, between, counts, steps};
+use super::{Source, counts, steps, unit};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::HistoryRow;
@@ -87,7 +87,6 @@ pub(super) fn all(source: &Source<'_>) -> Vec<Objective> {
 pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
     let (objective, evaluation) = (&one.objective, &one.evaluation);
     let now_s = evaluation.at.as_second();
-    let fingerprint = objective.indicator.fingerprint();
     let (status, since) = status(one);
     let since = since.or_else(|| {
         (status == Status::Missed)
@@ -107,7 +106,8 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
         status,
         since,
         budget: Budget {
-            counts: counts(evaluation.window),
+            counts: counts(objective, evaluation.window),
+            unit: unit(objective),
             left: evaluation.budget.remaining(),
             left_day_ago: left_at(live, one, now_s - DAY_S),
             measured_since: (measured_s > window_from_s)
@@ -117,7 +117,7 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
         burn_1h: burn(one, HOUR),
         burn_5m: burn(one, FIVE),
         outlook: exhaustion(evaluation.exhaustion),
-        recent: steps(live, fingerprint, recent(now_s, measured_s)),
+        recent: steps(live, objective, recent(now_s, measured_s)),
         last_event: evaluation.last_event,
     }
 }
@@ -134,7 +134,7 @@ fn recent(now_s: i64, measured_s: i64) -> Grid {
 /// Budget left at a moment in the past; `None` where nothing was measured.
 fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
     let objective = &one.objective;
-    let timeline = live.timeline(objective.indicator.fingerprint())?;
+    let timeline = live.account(objective)?;
     let tally = objective.window.tally(timeline, at_s);
     let target = objective.target;
     ErrorBudget { target, tally }.remaining()
@@ -163,7 +163,7 @@ fn burn(one: &ObjectiveSnapshot, look_back: Duration) -> Option<f64> {
 
 /// The last 5 minutes, hour and 6 hours, as far as the window reaches.
 pub(super) fn looks(live: &Live, one: &ObjectiveSnapshot) -> Vec<Look> {
-    let Some(timeline) = live.timeline(one.objective.indicator.fingerprint()) else {
+    let Some(timeline) = live.account(&one.objective) else {
         return Vec::new();
     };
     let mut lengths = vec![FIVE, HOUR, SIX_HOURS];
@@ -188,7 +188,7 @@ fn look(timeline: &Timeline, one: &ObjectiveSnapshot, length: Duration) -> Look 
     };
     Look {
         length,
-        counts: counts(tally),
+        counts: counts(&one.objective, tally),
         burn: BurnRate::of(tally, one.objective.target).map(BurnRate::as_f64),
         outlook: exhaustion(end),
     }
@@ -217,8 +217,8 @@ pub(super) fn rules(one: &ObjectiveSnapshot) -> Vec<Rule> {
             threshold: rule.threshold.as_f64(),
             long_burn: reading.long_burn.map(BurnRate::as_f64),
             short_burn: reading.short_burn.map(BurnRate::as_f64),
-            minimum_bad: rule.minimum_bad,
-            long_bad: reading.long.bad,
+            minimum_bad: rule.minimum_bad / one.objective.budgeting.units(),
+            long_bad: reading.long.bad / one.objective.budgeting.units(),
             phase: match alert {
                 AlertState::Inactive { .. } => RulePhase::Inactive,
                 AlertState::Pending { since, .. } => RulePhase::Pending { since: *since },
@@ -298,7 +298,7 @@ fn past(objectives: &[&ObjectiveSnapshot], row: &HistoryRow) -> Option<Alert> {
 /// What a bad event is to its user.
 pub(super) fn failure(indicator: &Indicator) -> Failure {
     match indicator {
-        Indicator::Ratio { .. } => Failure::Fails,
+        Indicator::Ratio { .. } | Indicator::Composite(_) => Failure::Fails,
         Indicator::Threshold { of, .. } => {
             let metric = of.metric.as_deref().unwrap_or_default();
             let timed = ["duration", "latency"]
@@ -320,15 +320,13 @@ pub(super) fn days(live: &Live, one: &ObjectiveSnapshot) -> dashboards::view::St
         .evaluation
         .measured_since
         .map_or(now_s, Timestamp::as_second);
-    let fingerprint = one.objective.indicator.fingerprint();
     let step_s = match now_s - measured_s {
         ..5_400 => 60,
         5_400..10_800 => 120,
         10_800..345_600 => 3_600,
         _ => DAY_S,
     };
-    let grid = Grid::last(now_s, step_s, 90);
-    grid.steps(|from, to| between(live, fingerprint, from, to))
+    steps(live, &one.objective, Grid::last(now_s, step_s, 90))
 }
 
 /// A length in whole seconds.

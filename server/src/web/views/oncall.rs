@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use slo_specs::{AlertState, BurnRate, outlook};
 
 use super::objective::{alerts, all, exhaustion, failure, seconds, status, urgency};
-use super::{Source, between, counts, shell, steps};
+use super::{Source, counts, shell, steps};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
@@ -90,12 +90,11 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
             _ => None,
         })?;
     let now_s = evaluation.at.as_second();
-    let fingerprint = objective.indicator.fingerprint();
-    let timeline = live.timeline(fingerprint)?;
+    let timeline = live.account(objective)?;
     let budget = evaluation.budget.allowed_events();
     // What failed before it fired made it fire: that is part of what it used.
     let onset_s = since.as_second() - seconds(rule.short);
-    let used = between(live, fingerprint, onset_s, now_s).bad;
+    let used = timeline.between(onset_s, now_s).bad;
     Some(Banner {
         objective: objective.id.clone(),
         title: Text::new(&objective.title),
@@ -103,8 +102,8 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
         service_known: services.contains(&objective.service),
         service: objective.service.clone(),
         rule: Text::new(&rule.name),
-        long: (rule.long, counts(reading.long)),
-        short: (rule.short, counts(reading.short)),
+        long: (rule.long, counts(objective, reading.long)),
+        short: (rule.short, counts(objective, reading.short)),
         allowed: objective.target.complement().as_f64(),
         burn: (
             reading.long_burn.map(BurnRate::as_f64),
@@ -115,7 +114,7 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
         used: (budget > 0.0).then(|| fraction(used, budget)),
         outlook: exhaustion(evaluation.exhaustion),
         outlook_long: exhaustion(outlook(&evaluation.budget, timeline, now_s, rule.long)),
-        minutes: steps(live, fingerprint, grid(rule.long, now_s)),
+        minutes: steps(live, objective, grid(rule.long, now_s)),
         runbook: objective.runbook.clone(),
         range: around(since, rule.short, evaluation.at),
     })

@@ -80,8 +80,8 @@ pub(in crate::web) async fn slo(
             .latency
             .map(|quantiles| [quantiles.p50, quantiles.p95, quantiles.p99]),
         rules: rules(one),
-        past: steps(live, one.objective.indicator.fingerprint(), past(one)),
-        minutes: steps(live, one.objective.indicator.fingerprint(), Grid::of(range)),
+        past: steps(live, &one.objective, past(one)),
+        minutes: steps(live, &one.objective, Grid::of(range)),
         latency,
         days: days(live, one),
         endpoints,
