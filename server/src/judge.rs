@@ -169,7 +169,10 @@ impl Judge {
             let Some(timeline) = live.timeline(fingerprint) else {
                 continue;
             };
-            let evaluation = evaluate(&objective, timeline, now);
+            let evaluation = Evaluation {
+                uncorrected: live.uncorrected(&objective, now.as_second()),
+                ..evaluate(&objective, timeline, now)
+            };
             let late = self
                 .judge_again_from(&objective, fingerprint, now)
                 .map(|from| judge_again(&objective, timeline, from, now))

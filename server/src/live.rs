@@ -221,6 +221,13 @@ impl Live {
         plain.or_else(|| self.accounts.timeline_mut(indicator))
     }
 
+    /// What an objective's window would hold without corrections; none if it has none.
+    pub(crate) fn uncorrected(&self, objective: &Objective, now: i64) -> Option<Tally> {
+        let account = objective.account().uncorrected()?;
+        let timeline = self.timeline(account.fingerprint())?;
+        Some(objective.window.tally(timeline, now))
+    }
+
     /// Brings what is derived from the indicators' events up to a tick.
     pub(crate) fn derive(&mut self, now: i64) {
         let Live {

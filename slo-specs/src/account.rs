@@ -1,13 +1,15 @@
 //! What an objective's budget is counted from: its indicator's events as they are, or a timeline
 //! derived from them by time slices, corrections and composition.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::budgeting::{SLICE_UNITS, share};
 use crate::indicator::fingerprint_of;
 use crate::{
-    Composite, CompositePart, Counted, EmptySlice, Fingerprint, Indicator, Objective, Ratio,
-    Slicing, Tally, Timeline,
+    Composite, CompositePart, Correction, Counted, EmptySlice, Fingerprint, Indicator, Objective,
+    Ratio, Slicing, Tally, Timeline,
 };
 
 /// What an objective's budget is counted from.
@@ -22,6 +24,8 @@ pub struct Account {
     pub combine: Combine,
     /// How time is cut, if it is.
     pub slicing: Option<Slicing>,
+    /// What is left out of it.
+    pub corrections: Vec<Arc<Correction>>,
 }
 
 /// One of an account's timelines.
@@ -73,6 +77,7 @@ impl Objective {
             parts,
             combine,
             slicing: self.budgeting.slicing(),
+            corrections: self.corrections.clone(),
         }
     }
 
@@ -98,13 +103,21 @@ impl Combine {
 impl Account {
     /// Whether the indicator's own timeline is the account.
     pub fn is_plain(&self) -> bool {
-        self.combine == Combine::Single && self.slicing.is_none()
+        self.combine == Combine::Single && self.slicing.is_none() && self.corrections.is_empty()
     }
 
     /// Whether a slice without events counts for something.
     pub fn counts_silence(&self) -> bool {
         let empty = self.slicing.map(|slicing| slicing.empty);
         empty.is_some_and(|empty| empty != EmptySlice::Unmeasured)
+    }
+
+    /// The same without corrections, if it has any: what the number would be without them.
+    pub fn uncorrected(&self) -> Option<Self> {
+        (!self.corrections.is_empty()).then(|| Self {
+            corrections: Vec::new(),
+            ..self.clone()
+        })
     }
 
     /// Names the account: tallies are stored under it.
@@ -133,6 +146,12 @@ impl Account {
         if let Some(slicing) = self.slicing {
             text.push(' ');
             text.push_str(&slicing.canonical());
+        }
+        let corrections = self.corrections.iter().map(|one| one.canonical());
+        let corrections: BTreeSet<String> = corrections.collect();
+        for correction in corrections {
+            text.push_str(" without ");
+            text.push_str(&correction);
         }
         text
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::account::Account;
 use crate::timeline::{ceil, floor};
-use crate::{Fingerprint, Slicing, Tally, Tier, Timeline};
+use crate::{Fingerprint, Slicing, Tally, Tier, Timeline, excluded};
 
 /// Finest step, in seconds.
 const TEN_S: i64 = 10;
@@ -26,6 +26,8 @@ pub struct Derived {
     stale: BTreeSet<i64>,
     /// What ended up to here is counted, or stale; none if nothing ever was.
     swept: Option<i64>,
+    /// Where the first step with events begins: late ones may move it.
+    begins: Option<i64>,
     /// What came before the first update was not touched one by one.
     fresh: bool,
 }
@@ -42,6 +44,7 @@ impl Derived {
             timeline: Timeline::counting(counted),
             stale: BTreeSet::new(),
             swept: None,
+            begins: None,
             fresh: true,
         }
     }
@@ -61,9 +64,11 @@ impl Derived {
         &mut self.timeline
     }
 
-    /// What is stored is restored: what ended up to then is counted, the rest is still to be.
+    /// What is stored is restored: it was brought up to `counted_until` last, when what ended just
+    /// before may still have waited for its events.
     pub fn resume(&mut self, counted_until: i64) {
-        self.swept = Some(floor(counted_until, self.step_s()) - self.step_s());
+        let step = self.step_s();
+        self.swept = Some(floor(counted_until - EMPTY_AFTER_S, step) - step);
     }
 
     /// Events of the slice of 10 s that ends there have changed.
@@ -86,8 +91,10 @@ impl Derived {
         self.sweep(&parts, now);
         let mut earliest: Option<i64> = None;
         let later = self.stale.split_off(&(now + 1));
-        for end in std::mem::replace(&mut self.stale, later) {
-            let Some((end, tally)) = self.count(&parts, up, end, now) else {
+        let stale = std::mem::replace(&mut self.stale, later);
+        let excluded = self.excluded(&stale);
+        for end in stale {
+            let Some((end, tally)) = self.count(&parts, &excluded, up, end, now) else {
                 continue;
             };
             if self.timeline.set(end, tally) {
@@ -100,19 +107,20 @@ impl Derived {
     /// Marks what nobody touched: everything, the first time; and slices without events, where they
     /// count for something.
     fn sweep(&mut self, parts: &[&Timeline], now: i64) {
+        let step = self.step_s();
         let first = parts.iter().filter_map(|part| part.measured_since()).min();
-        let Some(from) = self
-            .swept
-            .or(first.map(|first| floor(first, self.step_s())))
-        else {
+        let Some(first) = first.map(|first| floor(first, step)) else {
+            self.swept = None;
             return;
         };
+        let from = self.swept.map_or(first, |swept| swept.max(first));
+        let began = self.begins.replace(first).unwrap_or(first);
         if std::mem::take(&mut self.fresh) {
             self.touch_all(parts, from);
         }
         if self.account.counts_silence() {
-            let step = self.step_s();
-            let to = floor(now - EMPTY_AFTER_S, step).max(from);
+            self.stale.extend(ends(first, began, step));
+            let to = floor(now - EMPTY_AFTER_S, step);
             self.stale.extend(ends(from, to, step));
             self.swept = Some(to);
         }
@@ -133,11 +141,23 @@ impl Derived {
         }
     }
 
+    /// What corrections leave out of these steps.
+    fn excluded(&self, steps: &BTreeSet<i64>) -> Vec<(i64, i64)> {
+        match (steps.first(), steps.last()) {
+            (Some(first), Some(last)) if !self.account.corrections.is_empty() => {
+                let reach = self.step_s().max(HOUR_S);
+                excluded(&self.account.corrections, first - reach, last + HOUR_S)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What the step that ends at `end` counts for, and the end of the slot it is kept in. `None` if
     /// that cannot be known, as its time is kept more coarsely by now.
     fn count(
         &self,
         parts: &[&Timeline],
+        excluded: &[(i64, i64)],
         up: &Timeline,
         end: i64,
         now: i64,
@@ -154,13 +174,19 @@ impl Derived {
         if tier == Some(Tier::Hour) && (from % HOUR_S != 0 || end % HOUR_S != 0) {
             return None;
         }
-        let tally = self.account.step(parts, &[(from, end)]);
-        let empty = || {
-            self.account
-                .slicing
-                .map_or(Tally::EMPTY, |slicing| empty(slicing, up, end, now))
+        let kept = kept(excluded, from, end);
+        let whole = kept == [(from, end)];
+        // Of an hour that is one sum by now no part can be left out: it counts until all of it is.
+        let kept = match tier {
+            Some(Tier::Hour) if !kept.is_empty() => vec![(from, end)],
+            _ => kept,
         };
-        Some((end, tally.unwrap_or_else(empty)))
+        let tally = self.account.step(parts, &kept);
+        let nothing = || match self.account.slicing {
+            Some(slicing) if whole => empty(slicing, up, end, now),
+            _ => Tally::EMPTY,
+        };
+        Some((end, tally.unwrap_or_else(nothing)))
     }
 
     fn step_s(&self) -> i64 {
@@ -168,6 +194,27 @@ impl Derived {
             .slicing
             .map_or(TEN_S, |slicing| slicing.length_s())
     }
+}
+
+/// What is left of `(from, to]`.
+fn kept(excluded: &[(i64, i64)], from: i64, to: i64) -> Vec<(i64, i64)> {
+    let mut kept = Vec::with_capacity(1);
+    let mut begin = from;
+    let first = excluded.partition_point(|(_, end)| *end <= from);
+    for (start, end) in excluded
+        .iter()
+        .skip(first)
+        .take_while(|(start, _)| *start < to)
+    {
+        if *start > begin {
+            kept.push((begin, *start));
+        }
+        begin = begin.max(*end);
+    }
+    if begin < to {
+        kept.push((begin, to));
+    }
+    kept
 }
 
 /// What a slice without events counts for: nothing as long as events may be on their way, or if

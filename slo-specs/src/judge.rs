@@ -18,6 +18,8 @@ pub struct Evaluation {
     pub at: Timestamp,
     /// What happened within the SLO's window.
     pub window: Tally,
+    /// The same with what corrections leave out of it; none without corrections.
+    pub uncorrected: Option<Tally>,
     /// What is left of it.
     pub budget: ErrorBudget,
     /// One for each rule, in the objective's order.
@@ -105,6 +107,7 @@ pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> E
     Evaluation {
         at: now,
         window,
+        uncorrected: None,
         exhaustion: outlook(&budget, timeline, now.as_second(), exhaustion_window),
         exhaustion_window,
         budget,

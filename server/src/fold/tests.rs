@@ -15,6 +15,11 @@ const START_S: i64 = 1_704_067_200;
 
 fn catalog(names: &[&str]) -> Arc<Catalog> {
     let slo = |name: &&str| {
+        let (method, slices) = if name.starts_with("sliced") {
+            ("Timeslices", ", timeSliceWindow: 1m, timeSliceTarget: 0.98")
+        } else {
+            ("Occurrences", "")
+        };
         format!(
             "
 ---
@@ -24,7 +29,7 @@ metadata: {{ name: {name} }}
 spec:
   service: {name}
   timeWindow: [{{ duration: 30d, isRolling: true }}]
-  budgetingMethod: Occurrences
+  budgetingMethod: {method}
   indicator:
     metadata: {{ name: {name}-success }}
     spec:
@@ -32,7 +37,7 @@ spec:
         counter: true
         bad: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: {name} }}, status: error }} }} }}
         total: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: {name} }} }} }} }}
-  objectives: [{{ displayName: available, target: 0.999 }}]
+  objectives: [{{ displayName: available, target: 0.999{slices} }}]
 "
         )
     };
@@ -140,7 +145,7 @@ impl Bench {
     fn tally(&self, service: &str, look_back: Duration) -> (u64, u64) {
         let live = locked(&self.resumed.live);
         let objective = live.catalog().objective(service).unwrap().clone();
-        let timeline = live.timeline(objective.indicator.fingerprint()).unwrap();
+        let timeline = live.account(&objective).unwrap();
         let tally = timeline.tally(self.now, look_back);
         (tally.total, tally.bad)
     }
@@ -188,6 +193,42 @@ async fn restarts_and_folds_at_any_point_keep_every_count() {
     let failed: i64 = rows.iter().map(|row| row.failed).sum();
     assert_eq!((requests, failed), (signed(total), signed(bad)));
     assert_eq!(bench.store.journal_after(0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn time_slices_agree_with_a_recount_over_restarts_and_a_catalog_that_comes_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["sliced"], START_S).await;
+    let mut rng = StdRng::seed_from_u64(5);
+    let mut minutes: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for step in 0..200 {
+        bench.now += 10 * rng.random_range(1..4_i64);
+        let end = bench.now - 10 * rng.random_range(0..30_i64);
+        let (good, bad) = (rng.random_range(1..50), rng.random_range(0..3));
+        bench
+            .commit("sliced", Slice::ending_at(end), good, bad)
+            .await;
+        let minute = minutes.entry((end + 59).div_euclid(60) * 60).or_default();
+        *minute = (minute.0 + good + bad, minute.1 + bad);
+        if rng.random_bool(0.3) {
+            bench.folder.fold(bench.now, None).await.unwrap();
+        }
+        if rng.random_bool(0.1) {
+            bench = bench.restart().await;
+        }
+        if step == 90 {
+            // Judged anew over what is stored and what is not folded yet.
+            let (empty, whole) = (catalog(&[]), catalog(&["sliced"]));
+            bench.folder.change_catalog(empty, bench.now).await.unwrap();
+            bench.folder.change_catalog(whole, bench.now).await.unwrap();
+        }
+        locked(&bench.resumed.live).derive(bench.now);
+        let ended = minutes.range(..=bench.now);
+        let bad = ended.clone().filter(|(_, (total, bad))| bad * 50 > *total);
+        let expected = (ended.count() as u64, bad.count() as u64);
+        let found = bench.tally("sliced", Duration::from_hours(6));
+        assert_eq!(found, expected, "after step {step}");
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,9 @@ impl Accounts {
         self.of_leaf.clear();
         let mut without_history = Vec::new();
         let accounts = catalog.objectives.iter().map(slo_specs::Objective::account);
+        // What was counted and what is left of it after corrections: both are kept.
+        let accounts =
+            accounts.flat_map(|account| account.uncorrected().into_iter().chain([account]));
         for account in accounts.filter(|account| !account.is_plain()) {
             let fingerprint = account.fingerprint();
             if self.derived.contains_key(&fingerprint) {

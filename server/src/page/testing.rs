@@ -108,6 +108,7 @@ fn cause() -> Cause {
             breached: true,
         },
         evaluation: Evaluation {
+            uncorrected: None,
             at,
             window,
             budget: ErrorBudget {

@@ -1,0 +1,210 @@
+//! Time slices and corrections, against a recount of the raw events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use slo_specs::{
+    Catalog, Correction, CorrectionKind, CorrectionScope, Derived, Objective, Source, SourceFile,
+    Tally, Timeline, When, load,
+};
+
+/// An hour boundary, in Unix seconds.
+const START: i64 = 1_704_067_200;
+
+fn catalog(method: &str, objective: &str, empty: &str) -> Catalog {
+    let text = format!(
+        "apiVersion: openslo/v1
+kind: SLO
+metadata: {{ name: web, annotations: {{ {empty} }} }}
+spec:
+  service: web
+  timeWindow: [{{ duration: 30d, isRolling: true }}]
+  budgetingMethod: {method}
+  indicator:
+    spec:
+      ratioMetric:
+        bad: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, status: error, match: {{ service.name: web }} }} }} }}
+        total: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: web }} }} }} }}
+  objectives: [{{ target: 0.9{objective} }}]
+  alertPolicies: []
+"
+    );
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text,
+    }]);
+    assert_eq!(loaded.problems, []);
+    loaded.catalog
+}
+
+/// One batch of events: when they arrive, the slice they are of, how many, how many are bad.
+#[derive(Clone, Debug)]
+struct Batch {
+    arrives: i64,
+    end: i64,
+    total: u64,
+    bad: u64,
+}
+
+fn batches() -> impl Strategy<Value = Vec<Batch>> {
+    let batch =
+        (1..720_i64, 0..90_i64, 1..50_u64, 0..50_u64).prop_map(|(slot, late, total, bad)| Batch {
+            arrives: START + (slot + late) * 10,
+            end: START + slot * 10,
+            total,
+            bad: bad.min(total) / 4,
+        });
+    prop::collection::vec(batch, 0..60)
+}
+
+/// Runs ticks over what arrives, starting again from stored hours at some of them.
+fn judged(objective: &Objective, batches: &[Batch], until: i64, restarts: &[i64]) -> Derived {
+    let account = objective.account();
+    let leaf = objective.indicator.fingerprint();
+    let (mut events, mut up) = (Timeline::new(), Timeline::new());
+    let mut derived = Derived::new(account.clone());
+    let mut now = START;
+    while now <= until {
+        for batch in batches
+            .iter()
+            .filter(|batch| (now - 10..now).contains(&(batch.arrives - 10)))
+        {
+            events.add(batch.end, Tally::new(batch.total, batch.bad));
+            derived.touch(batch.end);
+        }
+        up.set(now, Tally::new(1, 0));
+        derived.update(|of| (of == leaf).then_some(&events), &up, now);
+        events.advance(now);
+        derived.timeline_mut().advance(now);
+        if restarts.contains(&now) {
+            let chunks = derived.timeline_mut().take_dirty();
+            let mut again = Derived::new(account.clone());
+            for hour in stored(derived.timeline(), chunks) {
+                again
+                    .timeline_mut()
+                    .restore(hour.tier, hour.hour_end, &hour.bytes)
+                    .unwrap();
+            }
+            again.resume(now);
+            derived = again;
+        }
+        now += 10;
+    }
+    derived
+}
+
+/// All hours that were ever stored: here the store forgets none between restarts.
+fn stored(timeline: &Timeline, _: Vec<slo_specs::Chunk>) -> Vec<slo_specs::Chunk> {
+    let mut whole = timeline.clone();
+    let end = whole.last_event().unwrap_or(START);
+    let mut hours: BTreeMap<i64, Tally> = BTreeMap::new();
+    let mut at = START;
+    while at <= end + 3_600 {
+        hours.insert(at, Tally::EMPTY);
+        at += 3_600;
+    }
+    for hour in hours.keys() {
+        // A change and its reverse make the hour dirty.
+        let slot = hour + 10;
+        let before = whole.between(slot - 10, slot);
+        whole.set(slot, before.plus(Tally::new(1, 0)));
+        whole.set(slot, before);
+    }
+    whole.take_dirty()
+}
+
+/// The events of a stretch of time, again from the raw batches.
+fn events(batches: &[Batch], from: i64, to: i64, excluded: &[(i64, i64)], now: i64) -> Tally {
+    let counts = |batch: &&Batch| {
+        let out = excluded
+            .iter()
+            .any(|(start, end)| batch.end > *start && batch.end <= *end);
+        batch.end > from && batch.end <= to && batch.arrives <= now && !out
+    };
+    batches
+        .iter()
+        .filter(counts)
+        .map(|batch| Tally::new(batch.total, batch.bad))
+        .sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn slices_agree_with_a_recount(
+        batches in batches(),
+        minutes in prop::sample::select(vec![1_i64, 2, 5, 7, 60, 90]),
+        percent in 50..=100_u64,
+        empty in prop::sample::select(vec!["unmeasured", "bad", "good"]),
+        restarts in prop::collection::vec((0..810_i64).prop_map(|slot| START + slot * 10), 0..3),
+    ) {
+        let objective = format!(", timeSliceWindow: {minutes}m, timeSliceTarget: {}", real(percent));
+        let annotation = format!("sloburn.dev/slices-without-data: {empty}");
+        let objective = catalog("Timeslices", &objective, &annotation).objectives.remove(0);
+        let until = START + 8_100;
+        let derived = judged(&objective, &batches, until, &restarts);
+        let length = minutes * 60;
+        let first = batches.iter().filter(|batch| batch.arrives <= until).map(|batch| batch.end - 10).min();
+        let mut expected = Tally::EMPTY;
+        let mut end = (START / length + 1) * length;
+        while end <= until {
+            let of_slice = events(&batches, end - length, end, &[], until);
+            let silent = first.is_some_and(|first| end > first / length * length) && end <= until - 120;
+            if of_slice.total > 0 {
+                let good = u128::from(of_slice.good()) * 100 >= u128::from(of_slice.total) * u128::from(percent);
+                expected = expected.plus(Tally::new(1, u64::from(!good)));
+            } else if silent && empty != "unmeasured" && end - length >= START {
+                expected = expected.plus(Tally::new(1, u64::from(empty == "bad")));
+            }
+            end += length;
+        }
+        prop_assert_eq!(derived.timeline().tally(until, Duration::from_hours(5)), expected);
+    }
+
+    #[test]
+    fn what_is_left_out_agrees_with_a_recount(
+        batches in batches(),
+        spans in prop::collection::vec((0..130_i64, 1..20_i64), 0..4),
+        restarts in prop::collection::vec((0..810_i64).prop_map(|slot| START + slot * 10), 0..2),
+    ) {
+        let mut objective = catalog("Occurrences", "", "").objectives.remove(0);
+        objective.corrections = spans.iter().map(|(from, minutes)| correction(*from, *minutes)).collect();
+        let until = START + 8_100;
+        let excluded: Vec<(i64, i64)> = spans
+            .iter()
+            .map(|(from, minutes)| (START + from * 60, START + (from + minutes) * 60))
+            .collect();
+        let expected = events(&batches, START, until, &excluded, until);
+        if spans.is_empty() {
+            prop_assert!(objective.account().is_plain());
+        } else {
+            let derived = judged(&objective, &batches, until, &restarts);
+            prop_assert_eq!(derived.timeline().tally(until, Duration::from_hours(5)), expected);
+        }
+    }
+}
+
+fn correction(from_minute: i64, minutes: i64) -> Arc<Correction> {
+    let start_s = START + from_minute * 60;
+    Arc::new(Correction {
+        name: "test".to_owned(),
+        title: "test".to_owned(),
+        reason: "test".to_owned(),
+        author: "test".to_owned(),
+        kind: CorrectionKind::Exclusion,
+        scope: CorrectionScope::default(),
+        when: When::Once {
+            start_s,
+            end_s: start_s + minutes * 60,
+        },
+        source: Source::default(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage")]
+fn real(percent: u64) -> f64 {
+    percent as f64 / 100.0
+}
