@@ -136,8 +136,7 @@ impl Account {
             } = part;
             let (numerator, denominator) = (target.numerator(), target.denominator());
             let written = match self.combine {
-                Combine::Single | Combine::Rest => write!(text, " {of}"),
-                Combine::Worst => write!(text, " {of}"),
+                Combine::Single | Combine::Rest | Combine::Worst => write!(text, " {of}"),
                 Combine::Weighted => write!(text, " {of}*{weight}"),
                 Combine::All => write!(text, " {of}>={numerator}/{denominator}"),
             };

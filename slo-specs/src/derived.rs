@@ -163,13 +163,12 @@ impl Derived {
         now: i64,
     ) -> Option<(i64, Tally)> {
         let tier_at = |end: i64| parts.iter().filter_map(|part| part.tier_at(end)).max();
-        let (from, end) = match self.account.slicing {
-            Some(slicing) => (end - slicing.length_s(), end),
-            None => {
-                let grain = tier_at(end).map_or(TEN_S, seconds);
-                (ceil(end, grain) - grain, ceil(end, grain))
-            }
-        };
+        let grain = || tier_at(end).map_or(TEN_S, seconds);
+        let slice = self.account.slicing.map(|slicing| slicing.length_s());
+        let length = slice.unwrap_or_else(grain);
+        // Slices end where they end; finer steps are gathered in the slot that holds them.
+        let end = slice.map_or_else(|| ceil(end, length), |_| end);
+        let from = end - length;
         let tier = tier_at(end).max(tier_at(from + TEN_S));
         if tier == Some(Tier::Hour) && (from % HOUR_S != 0 || end % HOUR_S != 0) {
             return None;

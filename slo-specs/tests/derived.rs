@@ -85,7 +85,7 @@ fn judged(objective: &Objective, batches: &[Batch], until: i64, restarts: &[i64]
                 again
                     .timeline_mut()
                     .restore(hour.tier, hour.hour_end, &hour.bytes)
-                    .unwrap();
+                    .expect("its own bytes");
             }
             again.resume(now);
             derived = again;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slo_specs::{AttributeRef, Indicator, Selector, Signal, SourceFile, Subject, load};
+use slo_specs::{AttributeRef, Selector, Signal, SourceFile, Subject, load};
 
 /// A span or a metric point of a test.
 struct Event {
@@ -79,11 +79,8 @@ spec:
         text,
     }]);
     assert_eq!(loaded.problems, [], "{spec}");
-    match &loaded.catalog.objectives[0].indicator {
-        Indicator::Ratio { total, .. } => total.clone(),
-        Indicator::Threshold { of, .. } => of.clone(),
-        Indicator::Composite(_) => panic!("no composite"),
-    }
+    let indicator = &loaded.catalog.objectives[0].indicator;
+    indicator.selectors().next().expect("a selector").clone()
 }
 
 #[test]
