@@ -164,6 +164,48 @@ pub fn judge_again(
         .collect()
 }
 
+/// Whether a rule could be breached at any tick in `first..=last`. False only if none can be: then an
+/// alert that is inactive at `first` is so at `last`, and the ticks between need not be judged.
+///
+/// Events after a tick do not change what it sees, so that this may be asked of the past at once.
+pub fn may_breach(
+    objective: &Objective,
+    timeline: &Timeline,
+    first: Timestamp,
+    last: Timestamp,
+) -> bool {
+    let (first, last) = (first.as_second(), last.as_second());
+    objective.rules.iter().any(|rule| {
+        let enough = timeline.extremes(rule.long, first, last).0 >= rule.minimum_bad;
+        enough
+            && [rule.long, rule.short]
+                .into_iter()
+                .all(|window| may_be_over(rule, objective.target, timeline, window, (first, last)))
+    })
+}
+
+fn may_be_over(
+    rule: &BurnRule,
+    target: Ratio,
+    timeline: &Timeline,
+    window: Duration,
+    (first, last): (i64, i64),
+) -> bool {
+    let (bad, total) = timeline.extremes(window, first, last);
+    let most = Tally {
+        total,
+        bad,
+        uncertain: 0,
+    };
+    // Where no event is in all of the windows, a bad one may be all that there is in one of them.
+    let most = match BurnRate::of(most, target) {
+        Some(burn) => Some(burn),
+        None if bad > 0 => return true,
+        None => BurnRate::new(0, 1),
+    };
+    most.is_some_and(|burn| rule.is_over(burn))
+}
+
 impl Reading {
     /// What the rule looks like.
     pub fn state(&self) -> RuleState {

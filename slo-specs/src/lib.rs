@@ -50,8 +50,8 @@ pub use decimal::{BurnRate, NumberError, Ratio};
 pub use derived::Derived;
 pub use indicator::{Composite, CompositePart, Fingerprint, Indicator, Op, Part};
 pub use judge::{
-    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, outlook,
-    read_rule,
+    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, may_breach,
+    outlook, read_rule,
 };
 pub use load::{Loaded, SourceFile, load};
 pub use problem::{Level, Problem};

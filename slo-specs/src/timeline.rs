@@ -128,15 +128,22 @@ impl Timeline {
     /// down to the whole minute, beyond 35 d to the whole hour, whatever is still kept finer: so
     /// the answer depends neither on restarts nor on when hours were sealed.
     pub fn tally(&self, now: i64, look_back: Duration) -> Tally {
-        let far = now.saturating_sub(i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX));
-        let from = if look_back <= TEN_LOOK_BACK {
-            far
-        } else if look_back <= MINUTE_LOOK_BACK {
-            floor(far, 60)
-        } else {
-            floor(far, HOUR_S)
+        self.between(far_edge(now, look_back), now)
+    }
+
+    /// Of all windows of one length that end in `first..=last`: the most bad events that any may have,
+    /// and the fewest events that all have. A bound, not the exact extremes.
+    pub(crate) fn extremes(&self, look_back: Duration, first: i64, last: i64) -> (u64, u64) {
+        // Each of them lies within the one and holds the other.
+        let most = self.between(far_edge(first, look_back), last);
+        let least = self.between(far_edge(last, look_back), first);
+        let not_good = most.total.saturating_sub(least.good());
+        let bad = match self.counted {
+            Counted::Bad => most.bad.min(not_good),
+            // More good than all events in one part hide bad ones in the sum, never in a part of it.
+            Counted::Good => not_good,
         };
-        self.between(from, now)
+        (bad, least.total)
     }
 
     /// Replaces what is counted in the slice that ends at `slice_end`; whether that changed anything.
@@ -287,6 +294,18 @@ impl Tier {
         [Self::Ten, Self::Minute, Self::Hour]
             .into_iter()
             .find(|tier| tier.seconds() == seconds)
+    }
+}
+
+/// Where a window begins: cut as finely as a window of its length is.
+fn far_edge(now: i64, look_back: Duration) -> i64 {
+    let far = now.saturating_sub(i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX));
+    if look_back <= TEN_LOOK_BACK {
+        far
+    } else if look_back <= MINUTE_LOOK_BACK {
+        floor(far, 60)
+    } else {
+        floor(far, HOUR_S)
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
-    AlertState, Bound, BurnRate, BurnRule, Change, ErrorBudget, Exhaustion, Objective, Ratio,
-    Reading, RuleState, Severity, SourceFile, Tally, Timeline, evaluate, judge_again, load,
-    read_rule,
+    AlertState, Bound, BurnRate, BurnRule, Change, Counted, ErrorBudget, Exhaustion, Objective,
+    Ratio, Reading, RuleState, Severity, SourceFile, Tally, Timeline, evaluate, judge_again, load,
+    may_breach, read_rule,
 };
 
 const BEGIN: i64 = 1_704_067_200;
@@ -236,6 +236,28 @@ fn late_data_is_judged_at_the_ticks_it_belongs_to() {
     );
 }
 
+#[test]
+fn calm_hours_need_not_be_judged_and_a_burn_must_be() {
+    let mut timeline = Timeline::new();
+    for slice in 0..3 * 360 {
+        let bad = if (400..430).contains(&slice) {
+            50
+        } else {
+            u64::from(slice % 100 == 0)
+        };
+        timeline.add(BEGIN + slice * 10, Tally::new(100, bad));
+    }
+    let objective = Objective {
+        target: ratio("0.99"),
+        rules: vec![rule("5", 30, 5, 0)],
+        ..objective()
+    };
+    let may = |first, last| may_breach(&objective, &timeline, at(first), at(last));
+    assert!(!may(2_400, 3_600), "one of 10 000 is bad");
+    assert!(may(4_000, 4_400), "it begins to burn");
+    assert!(!may(9_000, 10_000), "it is over");
+}
+
 proptest! {
     #[test]
     fn burn_is_monotone_in_bad(total in 1_u64..1_000_000, a in 0_u64..1_000_000, b in 0_u64..1_000_000) {
@@ -281,6 +303,32 @@ proptest! {
         let threshold = BurnRate::from_share(share, window_h * 3_600, long_h * 3_600);
         let exact = BurnRate::new(share.numerator() * window_h, share.denominator() * long_h).unwrap();
         prop_assert_eq!(threshold, exact.max(BurnRate::ONE));
+    }
+
+    #[test]
+    fn what_is_not_judged_could_not_have_breached(
+        slices in prop::collection::vec((0_u64..30, 0_u64..12), 60..400),
+        threshold in 1_u64..40, long_m in 2_u64..30, first in 0_i64..200, length in 0_i64..200, good: bool,
+    ) {
+        let counted = if good { Counted::Good } else { Counted::Bad };
+        let mut timeline = Timeline::counting(counted);
+        for (index, (total, part)) in (0_i64..).zip(slices) {
+            // Of a ratio of good events, more may be good than there are in one slice.
+            let part = if good { total.saturating_sub(part / 6) + u64::from(part == 11) } else { part / 6 };
+            timeline.add(BEGIN + index * 10, Tally { total, bad: part, uncertain: 0 });
+        }
+        let objective = Objective {
+            target: ratio("0.95"),
+            rules: vec![rule(&threshold.to_string(), long_m, 1, 0)],
+            ..objective()
+        };
+        let (first, last) = (first * 10, (first + length) * 10);
+        if !may_breach(&objective, &timeline, at(first), at(last)) {
+            for tick in (first..=last).step_by(10) {
+                let reading = read_rule(&objective.rules[0], objective.target, &timeline, at(tick));
+                prop_assert!(!reading.breached, "{reading:?}");
+            }
+        }
     }
 
     #[test]
