@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::dedup::Dedup;
+use crate::plan::Edge;
 use crate::telemetry::LogFormat;
 
 /// SLO and error-budget observability: OTLP in, budgets, burn rates and pages out.
@@ -31,6 +32,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Judge recorded telemetry offline, with a simulated clock.
     Replay(ReplayArgs),
+    /// Tell which pages other specs would have caused: the same past under both.
+    Plan(PlanArgs),
 }
 
 /// Options of `serve`. An option wins over its environment variable, which wins over the file.
@@ -153,6 +156,68 @@ pub enum ReplayFormat {
     Text,
     /// One JSON object.
     Json,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Spec file or folder as it is; with `--server` it may be left out, for the catalog in force there.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Spec file or folder as it would be.
+    #[arg(value_name = "NEW")]
+    pub new: Option<PathBuf>,
+    /// The past as recorded telemetry: JSON lines as the OpenTelemetry Collector's file exporter writes them.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["data", "database_url", "server"])]
+    pub recording: Vec<PathBuf>,
+    /// The past as the data folder of a sloburn, which may be running, keeps it.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["database_url", "server"])]
+    pub data: Option<PathBuf>,
+    /// The past as the PostgreSQL database of a sloburn keeps it.
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    pub database_url: Option<String>,
+    /// The past as a running sloburn keeps it: `http://127.0.0.1:8080`.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// From when: RFC 3339, or `-7d` before the end [default: 30 days before it; a recording's begin].
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<Edge>,
+    /// Until when [default: the end of what there is].
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<Edge>,
+    /// A page is false if less than this share of its window's budget was spent while it burned.
+    #[arg(long, value_name = "SHARE", default_value = "0.02")]
+    pub significant: slo_specs::Ratio,
+    /// How the plan is printed.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    /// What makes the exit status 3.
+    #[arg(long, value_enum, default_value_t = FailOn::PagesAdded)]
+    pub fail_on: FailOn,
+}
+
+/// How `plan` prints its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// A comment on a pull request.
+    Markdown,
+}
+
+/// When `plan` exits with status 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// The new specs page where the old ones do not.
+    PagesAdded,
+    /// The old specs page where the new ones do not.
+    PagesRemoved,
+    /// Any page or ticket is added, removed or moved.
+    Any,
+    /// Only for problems.
+    Never,
 }
 
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {

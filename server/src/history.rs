@@ -26,7 +26,7 @@ pub(crate) async fn recount(
         return Ok(());
     }
     for (tier, from, upto) in spans(store, now, i64::MIN, i64::MIN).await? {
-        each_slice(store, tier, from, upto, |end, pack| {
+        each_slice(store, tier, None, (from, upto), |end, pack| {
             locked(live).recount(indicators, end, pack);
         })
         .await?;
@@ -44,7 +44,7 @@ pub(crate) async fn load_latencies(
     let oldest = now - locked(live).longest_window_s();
     let minutes_from = now - MINUTES_S;
     for (tier, from, upto) in spans(store, now, oldest, minutes_from).await? {
-        each_slice(store, tier, from, upto, |end, pack| {
+        each_slice(store, tier, None, (from, upto), |end, pack| {
             locked(live).record_latencies(Some(indicators), end, tier.seconds(), pack);
         })
         .await?;
@@ -54,7 +54,7 @@ pub(crate) async fn load_latencies(
 
 /// Which tier covers which time, in `(from, upto]`: hours, then minutes, then 10 s for as long as
 /// they are kept. Each event is in one of them, as they meet at whole hours.
-async fn spans(
+pub(crate) async fn spans(
     store: &Store,
     now: i64,
     oldest: i64,
@@ -84,18 +84,18 @@ fn ceil_hour(second: i64) -> i64 {
     -(-second.max(i64::MIN / 2)).div_euclid(3600) * 3600
 }
 
-/// Visits the stored slices of `(from, upto]`, a few hours at a time.
-async fn each_slice(
+/// Visits the stored slices of `(from, upto]`, of all services or of these, a few hours at a time.
+pub(crate) async fn each_slice(
     store: &Store,
     tier: Tier,
-    from: i64,
-    upto: i64,
+    services: Option<&[String]>,
+    (from, upto): (i64, i64),
     mut visit: impl FnMut(i64, &collector::Pack),
 ) -> Result<(), StoreError> {
     let mut after = from.max(store.first_end(tier).await?.unwrap_or(upto) - 1);
     while after < upto {
         let until = (after + STEP_S).min(upto);
-        for row in store.slices(tier, None, after, until).await? {
+        for row in store.slices(tier, services, after, until).await? {
             if let Some(pack) = unpack(store, &row) {
                 visit(row.end_s, &pack);
             }

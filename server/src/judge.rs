@@ -169,28 +169,59 @@ impl Judge {
             let Some(timeline) = live.timeline(fingerprint) else {
                 continue;
             };
-            let evaluation = Evaluation {
-                uncorrected: live.uncorrected(&objective, now.as_second()),
-                ..evaluate(&objective, timeline, now)
-            };
             let late = self
                 .judge_again_from(&objective, fingerprint, now)
                 .map(|from| judge_again(&objective, timeline, from, now))
                 .unwrap_or_default();
-            for (index, rule) in objective.rules.iter().enumerate() {
-                let late = late.iter().find(|breach| breach.rule == index);
-                let change = self.advance(&objective, rule, &evaluation, index, late, incident);
-                if let Some(change) = change {
-                    let took = change.event.as_ref().filter(|event| event.fired());
-                    let took = took.is_some_and(|event| event.transition.incident == incident);
-                    incident += u64::from(took);
-                    step.changes.push(change);
-                }
-            }
+            let evaluation = Evaluation {
+                uncorrected: live.uncorrected(&objective, now.as_second()),
+                ..evaluate(&objective, timeline, now)
+            };
+            let changes = self.changes(&objective, &evaluation, &late, &mut incident);
+            step.changes.extend(changes);
             step.evaluations.push((objective, evaluation));
         }
         self.resolve_removed(&catalog, now, &mut step.changes);
         step
+    }
+
+    /// Evaluates one objective at a tick of the past, with all data at hand: nothing is late, and no tick
+    /// before it was missed. Events after the tick do not count.
+    pub(crate) fn propose_past(
+        &self,
+        live: &Live,
+        objective: &Arc<Objective>,
+        now: Timestamp,
+    ) -> Option<Step> {
+        let evaluation = evaluate(objective, live.account(objective)?, now);
+        let mut incident = self.next_incident.max(1);
+        Some(Step {
+            at: now,
+            changes: self.changes(objective, &evaluation, &[], &mut incident),
+            evaluations: vec![(Arc::clone(objective), evaluation)],
+        })
+    }
+
+    /// What a tick changes of one objective's alerts; counts up `incident` for each that fires.
+    fn changes(
+        &self,
+        objective: &Arc<Objective>,
+        evaluation: &Evaluation,
+        late: &[slo_specs::LateBreach],
+        incident: &mut u64,
+    ) -> Vec<StateChange> {
+        let mut changes = Vec::new();
+        for (index, rule) in objective.rules.iter().enumerate() {
+            let late = late.iter().find(|breach| breach.rule == index);
+            let change = self.advance(objective, rule, evaluation, index, late, *incident);
+            if let Some(change) = change {
+                let took = change.event.as_ref().filter(|event| event.fired());
+                let took = took.is_some_and(|event| event.transition.incident == *incident);
+                *incident += u64::from(took);
+                changes.push(change);
+            }
+        }
+        changes
     }
 
     /// The first past tick that is to be judged with the data of now: one that was missed, or one

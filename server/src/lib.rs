@@ -23,6 +23,7 @@ mod live;
 mod metrics;
 mod overflow;
 mod page;
+pub mod plan;
 mod probes;
 pub mod receive;
 mod reload;

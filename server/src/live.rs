@@ -357,6 +357,18 @@ impl Live {
         }
     }
 
+    /// Packs what was recounted up to a time. It is no tick: nothing is derived, and nobody was there.
+    pub(crate) fn pack(&mut self, until: i64) {
+        for timeline in self.timelines.values_mut() {
+            timeline.advance(until);
+        }
+    }
+
+    /// sloburn was there at a tick, as far as a recording can tell.
+    pub(crate) fn note_up(&mut self, tick: i64) {
+        self.accounts.note_up(tick);
+    }
+
     /// Adds the latencies of a slice (10 s, minute or hour, named by its end), to all indicators or
     /// to some.
     pub(crate) fn record_latencies(

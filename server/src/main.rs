@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Check(args) => server::check::main(&args),
         Command::Convert(args) => server::convert::main(&args),
         Command::Replay(args) => server::replay::main(&args),
+        Command::Plan(args) => server::plan::main(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -31,6 +31,8 @@ use crate::live::{Live, sum};
 const TICK_S: i64 = 10;
 /// Longest line, in bytes: the size limit of a request.
 const LINE_BYTES: u64 = 64 << 20;
+/// How often what only is counted is cut, in seconds of the data.
+const PACKED_EVERY_S: i64 = 3_600;
 /// A line that is further ahead of the clock than this is taken for a mistake, not for a gap.
 const LARGEST_GAP_S: i64 = 400 * 86_400;
 
@@ -68,7 +70,10 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     for file in &args.files {
         replay.file(file)?;
     }
-    tell_rejected(replay.live.classes(), &mut std::io::stderr().lock())?;
+    let mut err = std::io::stderr().lock();
+    for line in replay.rejected() {
+        writeln!(err, "{line}")?;
+    }
     let report = replay.finish();
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -80,22 +85,23 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What is not in the result, and why: totals without it would look right.
-fn tell_rejected(ledger: &Ledger, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn rejected(ledger: &Ledger) -> Vec<String> {
     let reasons = [
         ("arrived more than 2 h late", "late"),
         ("lie in the future", "future"),
         ("are not usable", "invalid"),
         ("are of a kind that is not measured", "unsupported"),
     ];
+    let mut lines = Vec::new();
     for (reason, rejected) in reasons {
         let classes = ledger.named().into_iter().flat_map(|(_, of)| of.divided());
         let rejected = classes.filter(|(name, _)| *name == rejected);
         let events: u64 = rejected.map(|(_, class)| class.total).sum();
         if events > 0 {
-            writeln!(out, "{events} events are not counted: they {reason}")?;
+            lines.push(format!("{events} events are not counted: they {reason}"));
         }
     }
-    Ok(())
+    lines
 }
 
 /// The pipeline with a simulated clock.
@@ -112,6 +118,10 @@ pub(crate) struct Replay {
     next_tick: i64,
     applied: i64,
     alerts: Vec<AlertReport>,
+    /// Nothing is judged on the way, and nothing is too late.
+    counts_only: bool,
+    /// Begin of the first slice with events.
+    begin: Option<i64>,
 }
 
 /// Which request a line holds.
@@ -142,10 +152,45 @@ impl Replay {
             next_tick: 0,
             applied: 0,
             alerts: Vec::new(),
+            counts_only: false,
+            begin: None,
         }
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), ReplayError> {
+    /// One that only counts, as finely as it can, for a past that is judged afterwards. Files may come in any
+    /// order: no event is late.
+    pub(crate) fn counting(catalog: Arc<Catalog>) -> Replay {
+        let mut replay = Replay::new(catalog);
+        replay.counts_only = true;
+        replay.measure.limits.max_late = Duration::MAX;
+        replay
+    }
+
+    /// What was counted.
+    pub(crate) fn into_live(mut self) -> Live {
+        if let Some((begin, end)) = self.times() {
+            // A time before all of it: nothing becomes coarser.
+            drop(self.live.cut(begin));
+            if self.live.counts_silence() {
+                (begin..=end).step_by(10).for_each(|tick| self.live.note_up(tick));
+            }
+            self.live.derive(end);
+        }
+        self.live
+    }
+
+    /// Begin of the first slice with events, and the tick after the last line, in Unix seconds.
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        let last = seconds(self.clock?).div_euclid(TICK_S) + 1;
+        Some((self.begin?, last * TICK_S))
+    }
+
+    /// What is not counted, and why.
+    pub(crate) fn rejected(&self) -> Vec<String> {
+        rejected(self.live.classes())
+    }
+
+    pub(crate) fn file(&mut self, path: &Path) -> Result<(), ReplayError> {
         let file = path.display().to_string();
         let read = |source| ReplayError::Read {
             file: file.clone(),
@@ -221,6 +266,16 @@ impl Replay {
                 timestamp(arrival_s)
             ));
         }
+        if self.counts_only {
+            if arrival_s >= self.next_tick {
+                self.next_tick = arrival_s + PACKED_EVERY_S;
+                if let Some(begin) = self.begin {
+                    drop(self.live.cut(begin));
+                }
+            }
+            self.clock = Some(arrival);
+            return Ok(());
+        }
         while self.next_tick <= arrival_s {
             let step = self.tick();
             if step.changes.is_empty() && self.is_still() {
@@ -267,6 +322,10 @@ impl Replay {
         let spans = decoded.spans.summed();
         let mut entries = spans.entries;
         entries.extend(absorbed.entries);
+        let first = entries
+            .iter()
+            .map(|entry| entry.slice.end_seconds() - TICK_S);
+        self.begin = self.begin.into_iter().chain(first).min();
         let mut delta = Delta::default();
         sum(delta.add(entries, &Ledger::of(kind, classes)), "a line");
         delta.note_unweighted(spans.unweighted);

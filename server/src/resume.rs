@@ -177,7 +177,7 @@ async fn note_observing_since(store: &Store, now: i64) -> Result<(), StoreError>
 
 /// Restores the stored tallies of indicators whose history is whole; returns the other indicators. One of whose
 /// tallies any is damaged is among them: it is counted again from the slices.
-fn restore_tallies(
+pub(crate) fn restore_tallies(
     store: &Store,
     live: &mut Live,
     indicators: &[Fingerprint],

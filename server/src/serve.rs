@@ -267,6 +267,7 @@ impl Server {
             live: wired.live,
             snapshots: wired.snapshots,
             stop: self.accepting.clone(),
+            planning: Arc::default(),
         })
         .merge(probes::router(wired.health, wired.metrics));
         for (listener, router, pool) in [

@@ -98,6 +98,20 @@ impl Store {
         })
     }
 
+    /// Opens a store to read it, also while another process has it: no lock is taken, nothing is made or brought up
+    /// to date, and every write is refused ([`StoreError::Closed`]).
+    pub async fn open_to_read(location: &Location) -> Result<Store, OpenError> {
+        let engine = match location {
+            Location::Directory(directory) => {
+                Engine::Sqlite(sqlite::Engine::open_to_read(directory).await?)
+            }
+            Location::Postgres(url) => Engine::Postgres(postgres::Engine::open_to_read(url).await?),
+        };
+        Ok(Store {
+            engine: Arc::new(engine),
+        })
+    }
+
     /// Of requests that were counted, the stored answers that are no full success, in no order.
     pub async fn answers(
         &self,
@@ -279,6 +293,11 @@ impl Store {
     /// End of the oldest slice of a tier, Unix seconds.
     pub async fn first_end(&self, tier: Tier) -> Result<Option<i64>, StoreError> {
         on_engine!(self, slices::first_end(tier))
+    }
+
+    /// End of the newest slice of a tier, Unix seconds.
+    pub async fn last_end(&self, tier: Tier) -> Result<Option<i64>, StoreError> {
+        on_engine!(self, slices::last_end(tier))
     }
 
     /// Forgets the tallies of all other indicators: what is not kept up to date must not be found again.

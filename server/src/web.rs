@@ -3,11 +3,12 @@
 mod allowed;
 mod api;
 mod ask;
-mod describe;
+pub(crate) mod describe;
 mod events;
 mod grid;
 mod ingest;
 mod pages;
+mod plan;
 mod slices;
 mod traces;
 mod views;
@@ -15,11 +16,11 @@ mod views;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{DefaultBodyLimit, Path};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -41,12 +42,18 @@ pub(crate) struct State {
     pub(crate) snapshots: Snapshots,
     /// Ends the streams of live updates.
     pub(crate) stop: CancellationToken,
+    /// Held while a plan is made: one at a time.
+    pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The routes of the web listener, without the probes.
 pub(crate) fn router(state: State) -> Router {
     let api = Router::new()
         .route("/api/v1/ingest", get(ingest::ingest))
+        .route(
+            "/api/v1/plan",
+            post(plan::plan).layer(DefaultBodyLimit::max(plan::BODY_BYTES)),
+        )
         .route("/api/v1/services/{service}/traces", get(traces::traces))
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{id}", get(api::slo))

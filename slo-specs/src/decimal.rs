@@ -51,6 +51,12 @@ pub struct BurnRate {
 }
 
 impl Ratio {
+    /// 2 %: what the fastest rule of the SRE workbook lets an hour spend.
+    pub const FIFTIETH: Self = Self {
+        numerator: 1,
+        denominator: 50,
+    };
+
     /// The ratio `numerator / denominator`, if it lies strictly between 0 and 1.
     pub fn new(numerator: u64, denominator: u64) -> Result<Self, NumberError> {
         if numerator == 0 || numerator >= denominator {

@@ -42,6 +42,24 @@ pub enum OpenError {
         /// Newest schema version of this program.
         known: i64,
     },
+    /// To be read only: start this version's `serve` on it once, which brings it up to date.
+    #[error(
+        "the store in `{place}` has schema {found}, made by an older sloburn; this one reads schema {known}: start it with `sloburn serve` once"
+    )]
+    OlderSchema {
+        /// Directory or database.
+        place: String,
+        /// Schema version there.
+        found: i64,
+        /// The schema version that this program reads.
+        known: i64,
+    },
+    /// To be read only, but nothing is there.
+    #[error("there is no store in `{place}`")]
+    Absent {
+        /// Directory.
+        place: String,
+    },
     /// The schema there is not what this program's migrations make.
     #[error("cannot bring the schema of the store in `{place}` up to date")]
     Migrate {

@@ -95,6 +95,34 @@ impl Engine {
         })
     }
 
+    /// Opens a database that another process may be using, to read what it has committed.
+    pub(super) async fn open_to_read(url: &SecretString) -> Result<Engine, OpenError> {
+        let options = parse(url)?
+            .application_name("sloburn (reading)")
+            .options(SESSION)
+            .options([("default_transaction_read_only", "on")])
+            .disable_statement_logging();
+        let place = place(&options);
+        let failed = |source| OpenError::Connect {
+            place: place.clone(),
+            source,
+        };
+        let mut connection = connect(&options).await.map_err(failed)?;
+        statements::meta::expect_schema(&mut connection, &MIGRATOR, &place).await?;
+        connection.close().await.map_err(failed)?;
+        let readers = PgPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(options.clone());
+        Ok(Engine {
+            writer: statements::Writer::refusing(),
+            readers,
+            options,
+            noted: Noted::default(),
+            epoch: 0,
+        })
+    }
+
     /// A new writer connection, with the lock, unless another process was or is there.
     async fn connect_writer(&self) -> Result<PgConnection, StoreError> {
         let mut connection = connect(&self.options).await?;

@@ -57,6 +57,14 @@ impl Room {
         room
     }
 
+    /// Keeps nothing: the store is only read.
+    pub(super) fn none(directory: &Path) -> Room {
+        Room {
+            directory: directory.to_owned(),
+            state: Mutex::default(),
+        }
+    }
+
     /// Bytes held.
     pub(super) fn held(&self) -> u64 {
         self.state().held

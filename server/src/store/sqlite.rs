@@ -46,8 +46,8 @@ pub(super) struct Engine {
     pub(super) noted: Noted,
     pub(super) room: Room,
     /// The lock on the directory; the system lets go of it when the process ends, however it ends. It is empty
-    /// unless a process has the directory, or had it and did not close.
-    lock: File,
+    /// unless a process has the directory, or had it and did not close. None if the store is only read.
+    lock: Option<File>,
     /// The process before this one did not close.
     unclean: bool,
     /// Commits of it that the log cannot give back, and when it was last written to (Unix seconds).
@@ -90,10 +90,52 @@ impl Engine {
             options,
             noted: Noted::default(),
             room: Room::keep(directory),
-            lock,
+            lock: Some(lock),
             unclean,
             lost,
         })
+    }
+
+    /// Opens a data directory that another process may be using, to read what it has committed. Nothing is
+    /// written, and nobody waits for it.
+    pub(super) async fn open_to_read(directory: &Path) -> Result<Engine, OpenError> {
+        let place = directory.join(FILE).display().to_string();
+        if !directory.join(FILE).exists() {
+            let place = directory.display().to_string();
+            return Err(OpenError::Absent { place });
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join(FILE))
+            .create_if_missing(false)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let refused = match reading(options.clone(), &place).await {
+            Ok(readers) => return Ok(Engine::of_readers(directory, options, readers)),
+            Err(error) => error,
+        };
+        // In a directory that may not be written the log's index cannot be made; without a log none is needed.
+        if directory.join(LOG_FILE).exists() {
+            return Err(refused);
+        }
+        let options = options.immutable(true);
+        match reading(options.clone(), &place).await {
+            Ok(readers) => Ok(Engine::of_readers(directory, options, readers)),
+            Err(_) => Err(refused),
+        }
+    }
+
+    fn of_readers(directory: &Path, options: SqliteConnectOptions, readers: SqlitePool) -> Engine {
+        Engine {
+            writer: statements::Writer::refusing(),
+            readers,
+            options,
+            noted: Noted::default(),
+            room: Room::none(directory),
+            lock: None,
+            unclean: false,
+            lost: None,
+        }
     }
 
     /// A new writer connection, after an error made the last one doubtful.
@@ -108,7 +150,7 @@ impl Engine {
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
-        } else if let Err(error) = self.lock.set_len(0) {
+        } else if let Some(Err(error)) = self.lock.as_ref().map(|lock| lock.set_len(0)) {
             tracing::warn!(%error, "the next start will look as if this process had crashed");
         }
     }
@@ -147,6 +189,20 @@ impl Engine {
         connection.close().await?;
         Ok(said.into_iter().filter(|line| line != "ok").collect())
     }
+}
+
+/// Connections that only read, to a database of this program's schema.
+async fn reading(options: SqliteConnectOptions, place: &str) -> Result<SqlitePool, OpenError> {
+    let connect = |source| OpenError::connect(place, source);
+    let mut connection = options.connect().await.map_err(connect)?;
+    statements::meta::expect_schema(&mut connection, &MIGRATOR, place).await?;
+    connection.close().await.map_err(connect)?;
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(connect)
 }
 
 fn lost(directory: &Path) -> Option<(usize, i64)> {

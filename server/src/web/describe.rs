@@ -52,6 +52,18 @@ pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
     }
 }
 
+/// The same on one line: `bad: server spans, status error of server spans`.
+pub(crate) fn words(of: &Indicator) -> String {
+    match indicator(of) {
+        dashboards::view::Indicator::Ratio { part, total } => format!("{part} of {total}"),
+        dashboards::view::Indicator::Threshold { of, bound } => format!("{of} {bound}"),
+        dashboards::view::Indicator::Composite { how, parts } => {
+            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            format!("{how}: {}", parts.join("; "))
+        }
+    }
+}
+
 /// `3 × bad: server spans, … of server spans, … (target 0.999)`
 fn composite_part(combine: Combine, part: &CompositePart) -> dashboards::Text {
     let counted = match indicator(&part.indicator) {

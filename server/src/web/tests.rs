@@ -62,6 +62,7 @@ impl Site {
             snapshots: Snapshots::new(snapshot(&live, 1_773_112_440)),
             live: Arc::new(Mutex::new(live)),
             stop: CancellationToken::new(),
+            planning: Arc::default(),
         };
         Site {
             state,

@@ -31,6 +31,32 @@ pub(crate) async fn migrate(
         })
 }
 
+/// Refuses a schema that is not this program's: nothing is written.
+pub(crate) async fn expect_schema(
+    connection: &mut Connection,
+    migrator: &Migrator,
+    place: &str,
+) -> Result<(), OpenError> {
+    let known = migrator.iter().map(|step| step.version).max().unwrap_or(0);
+    let found = schema(connection)
+        .await
+        .map_err(|source| OpenError::connect(place, source))?;
+    let place = place.to_owned();
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(OpenError::OlderSchema {
+            place,
+            found,
+            known,
+        }),
+        std::cmp::Ordering::Greater => Err(OpenError::NewerSchema {
+            place,
+            found,
+            known,
+        }),
+    }
+}
+
 /// The newest schema version in the database; 0 if it is empty.
 async fn schema(connection: &mut Connection) -> Result<i64, sqlx::Error> {
     let tables: i64 = sqlx::query_scalar(HAS_MIGRATIONS)

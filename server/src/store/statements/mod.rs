@@ -42,6 +42,11 @@ impl Writer {
         Writer(Mutex::new(Slot::Ready(connection)))
     }
 
+    /// For a store that is only read.
+    pub(super) fn refusing() -> Writer {
+        Writer(Mutex::new(Slot::Closed))
+    }
+
     /// Refuses further writes; returns the connection after the write in progress.
     pub(super) async fn close(&self) -> Option<Connection> {
         match std::mem::replace(&mut *self.0.lock().await, Slot::Closed) {

@@ -180,6 +180,15 @@ pub(crate) async fn first_end(engine: &Engine, tier: Tier) -> Result<Option<i64>
     Ok(first)
 }
 
+pub(crate) async fn last_end(engine: &Engine, tier: Tier) -> Result<Option<i64>, StoreError> {
+    let last =
+        sqlx::query_scalar::<Db, Option<i64>>("select max(end_s) from slice where tier = $1")
+            .bind(tier.seconds())
+            .fetch_one(&engine.readers)
+            .await?;
+    Ok(last)
+}
+
 pub(crate) async fn services(engine: &Engine) -> Result<Vec<String>, StoreError> {
     Ok(
         sqlx::query_scalar::<Db, _>("select name from service order by name")

@@ -1,0 +1,196 @@
+//! Which objectives two catalogs judge differently, and what differs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use slo_specs::{BurnRule, Catalog, Objective, window_name};
+
+use super::result::{Change, Fate};
+use crate::web::describe;
+
+/// An objective that two catalogs judge differently; at least one side is there.
+#[derive(Debug)]
+pub(super) struct Difference {
+    pub(super) old: Option<Arc<Objective>>,
+    pub(super) new: Option<Arc<Objective>>,
+}
+
+/// The differences of two catalogs by the new id, and how many objectives are judged alike.
+pub(super) fn differences(old: &Catalog, new: &Catalog) -> (Vec<Difference>, usize) {
+    let mut found = Vec::new();
+    let mut alike = 0;
+    let gone = |one: &&Objective| new.objective(&one.id).is_none();
+    let mut gone: Vec<&Objective> = old.objectives.iter().filter(gone).collect();
+    let is_fresh = |one: &&Objective| old.objective(&one.id).is_none();
+    let fresh: Vec<&Objective> = new.objectives.iter().filter(is_fresh).collect();
+    for one in &new.objectives {
+        let before = old.objective(&one.id);
+        let before = before.or_else(|| take_renamed(one, &mut gone, &fresh));
+        match before {
+            Some(before) if before.id == one.id && judge_alike(before, one) => alike += 1,
+            before => found.push(Difference {
+                old: before.cloned().map(Arc::new),
+                new: Some(Arc::new(one.clone())),
+            }),
+        }
+    }
+    found.extend(gone.into_iter().map(|one| Difference {
+        old: Some(Arc::new(one.clone())),
+        new: None,
+    }));
+    found.sort_by(|a, b| a.id().cmp(b.id()));
+    (found, alike)
+}
+
+/// The objective that `one` was before it got another name: one that is judged alike, or else the only
+/// one of the service that counts the same.
+fn take_renamed<'a>(
+    one: &Objective,
+    gone: &mut Vec<&'a Objective>,
+    fresh: &[&Objective],
+) -> Option<&'a Objective> {
+    let same = gone.iter().position(|before| judge_alike(before, one));
+    let place = same.or_else(|| {
+        let counts =
+            |other: &Objective| other.service == one.service && other.indicator == one.indicator;
+        let is_only = fresh.iter().filter(|other| counts(other)).count() == 1;
+        let mut alike = (0..).zip(gone.iter()).filter(|(_, before)| counts(before));
+        let first = alike.next().filter(|_| is_only && alike.next().is_none());
+        first.map(|(place, _)| place)
+    })?;
+    Some(gone.remove(place))
+}
+
+/// Whether two objectives are judged alike, whatever they are called and said to be.
+fn judge_alike(old: &Objective, new: &Objective) -> bool {
+    // All else is left as it is: a field that is new here judges until it is known not to.
+    let words = Objective {
+        id: new.id.clone(),
+        slo: new.slo.clone(),
+        title: new.title.clone(),
+        description: new.description.clone(),
+        service: new.service.clone(),
+        runbook: new.runbook.clone(),
+        tier: new.tier.clone(),
+        labels: new.labels.clone(),
+        source: new.source.clone(),
+        ..old.clone()
+    };
+    words == *new
+}
+
+impl Difference {
+    pub(super) fn id(&self) -> &str {
+        let side = self.new.as_ref().or(self.old.as_ref());
+        side.map_or("", |objective| &objective.id)
+    }
+
+    pub(super) fn service(&self) -> &str {
+        let side = self.new.as_ref().or(self.old.as_ref());
+        side.map_or("", |objective| &objective.service)
+    }
+
+    /// The id in the old catalog, if it is another one.
+    pub(super) fn old_id(&self) -> Option<String> {
+        let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
+        (old.id != new.id).then(|| old.id.clone())
+    }
+
+    pub(super) fn fate(&self) -> Fate {
+        match (&self.old, &self.new) {
+            (None, _) => Fate::Added,
+            (_, None) => Fate::Removed,
+            (Some(old), Some(new)) if judge_alike(old, new) => Fate::Renamed,
+            (Some(_), Some(_)) => Fate::Changed,
+        }
+    }
+
+    /// Whether both are there and count different events.
+    pub(super) fn counts_differ(&self) -> bool {
+        match (&self.old, &self.new) {
+            (Some(old), Some(new)) => old.indicator != new.indicator,
+            _ => false,
+        }
+    }
+
+    pub(super) fn changes(&self) -> Vec<Change> {
+        let (Some(old), Some(new)) = (&self.old, &self.new) else {
+            return Vec::new();
+        };
+        let mut changes: Vec<Change> = [
+            ("target", old.target.to_string(), new.target.to_string()),
+            ("window", old.window.name(), new.window.name()),
+            (
+                "indicator",
+                describe::words(&old.indicator),
+                describe::words(&new.indicator),
+            ),
+            ("budgeting", budgeting(old), budgeting(new)),
+            ("corrections", corrections(old), corrections(new)),
+            ("segments", old.segments.join(", "), new.segments.join(", ")),
+        ]
+        .into_iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(what, old, new)| Change {
+            what: what.to_owned(),
+            old: Some(old),
+            new: Some(new),
+        })
+        .collect();
+        changes.extend(rule_changes(&old.rules, &new.rules));
+        if changes.is_empty() && !judge_alike(old, new) {
+            changes.push(Change {
+                what: "another setting that judges".to_owned(),
+                old: None,
+                new: None,
+            });
+        }
+        changes
+    }
+}
+
+fn budgeting(objective: &Objective) -> String {
+    format!("{:?}", objective.budgeting)
+}
+
+fn corrections(objective: &Objective) -> String {
+    let names = objective.corrections.iter().map(|one| one.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn rule_changes(old: &[BurnRule], new: &[BurnRule]) -> Vec<Change> {
+    let names: BTreeSet<&str> = old.iter().chain(new).map(|rule| &*rule.name).collect();
+    let of = |rules: &[BurnRule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
+    let change = |name: &str| {
+        let (old, new) = (of(old, name), of(new, name));
+        (old != new).then(|| Change {
+            what: format!("rule {name}"),
+            old: old.as_ref().map(rule_words),
+            new: new.as_ref().map(rule_words),
+        })
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+/// `page above 14.4× over 1h and 5m, at least 3 bad`
+fn rule_words(rule: &BurnRule) -> String {
+    let over = match rule.bound {
+        slo_specs::Bound::Above => "above",
+        slo_specs::Bound::AtLeast => "from",
+    };
+    let mut words = vec![format!(
+        "{} {over} {}× over {} and {}, at least {} bad",
+        rule.severity.name(),
+        rule.threshold.as_f64(),
+        window_name(rule.long),
+        window_name(rule.short),
+        rule.minimum_bad,
+    )];
+    if !rule.hold.is_zero() {
+        words.push(format!(", held for {}", window_name(rule.hold)));
+    }
+    if !rule.receivers.is_empty() {
+        words.push(format!(", to {}", rule.receivers.join(" and ")));
+    }
+    words.concat()
+}
