@@ -172,7 +172,9 @@ impl Replay {
             // A time before all of it: nothing becomes coarser.
             drop(self.live.cut(begin));
             if self.live.counts_silence() {
-                (begin..=end).step_by(10).for_each(|tick| self.live.note_up(tick));
+                (begin..=end)
+                    .step_by(10)
+                    .for_each(|tick| self.live.note_up(tick));
             }
             self.live.derive(end);
         }

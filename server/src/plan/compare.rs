@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use slo_specs::{BurnRule, Catalog, Objective, window_name};
+use slo_specs::{BurnRule, Catalog, Correction, Objective, Verdict, window_name};
 
 use super::result::{Change, Fate};
 use crate::web::describe;
@@ -74,9 +74,29 @@ fn judge_alike(old: &Objective, new: &Objective) -> bool {
         tier: new.tier.clone(),
         labels: new.labels.clone(),
         source: new.source.clone(),
+        corrections: if correct_alike(&old.corrections, &new.corrections) {
+            new.corrections.clone()
+        } else {
+            old.corrections.clone()
+        },
         ..old.clone()
     };
     words == *new
+}
+
+/// Whether corrections leave out the same, wherever they are written and whatever they say.
+fn correct_alike(old: &[Arc<Correction>], new: &[Arc<Correction>]) -> bool {
+    let alike = |(old, new): (&Arc<Correction>, &Arc<Correction>)| {
+        let words = Correction {
+            title: new.title.clone(),
+            reason: new.reason.clone(),
+            author: new.author.clone(),
+            source: new.source.clone(),
+            ..(**old).clone()
+        };
+        words == **new
+    };
+    old.len() == new.len() && old.iter().zip(new).all(alike)
 }
 
 impl Difference {
@@ -149,8 +169,18 @@ impl Difference {
     }
 }
 
+/// `Timeslices of 1m, good from 0.95`
 fn budgeting(objective: &Objective) -> String {
-    format!("{:?}", objective.budgeting)
+    let name = objective.budgeting.name();
+    let Some(slicing) = objective.budgeting.slicing() else {
+        return name.to_owned();
+    };
+    let verdict = match slicing.verdict {
+        Verdict::Target(target) => format!(", good from {target}"),
+        Verdict::Share => String::new(),
+    };
+    let (length, empty) = (window_name(slicing.length), slicing.empty.name());
+    format!("{name} of {length}{verdict}, without events {empty}")
 }
 
 fn corrections(objective: &Objective) -> String {

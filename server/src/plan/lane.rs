@@ -154,7 +154,12 @@ impl Course {
         let from = super::instant(self.grid.from);
         lane.episodes
             .retain(|(_, episode)| episode.resolved_at.is_none_or(|resolved| resolved > from));
-        let at = |tick: i64| standing(&evaluate(objective, timeline, super::instant(tick)));
+        let at = |tick: i64| {
+            standing(
+                objective,
+                &evaluate(objective, timeline, super::instant(tick)),
+            )
+        };
         lane.then = Some(at(self.grid.from));
         lane.now = Some(at(self.grid.to));
         let since = timeline.measured_since().map(super::instant);
@@ -177,7 +182,7 @@ impl Course {
         let evaluation = evaluate(objective, timeline, super::instant(end));
         let spent = spent(objective, &evaluation, bad, end);
         episode.minutes = minutes(end - fired.max(self.grid.from));
-        episode.bad = bad;
+        episode.bad = bad / objective.budgeting.units();
         episode.spent = spent.map(BurnRate::as_f64);
         let least = BurnRate::new(self.significant.numerator(), self.significant.denominator());
         episode.is_false = spent.zip(least).is_some_and(|(spent, least)| spent < least);
@@ -208,8 +213,9 @@ fn spent(objective: &Objective, evaluation: &Evaluation, bad: u64, end: i64) -> 
     BurnRate::of(tally, objective.target)
 }
 
-fn standing(evaluation: &Evaluation) -> Standing {
+fn standing(objective: &Objective, evaluation: &Evaluation) -> Standing {
     Standing {
+        units: objective.budgeting.units(),
         total: evaluation.window.total,
         bad: evaluation.window.bad,
         budget_remaining: evaluation.budget.remaining(),

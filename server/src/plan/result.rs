@@ -114,10 +114,12 @@ pub(crate) struct Pair<T> {
 /// An error budget at one tick.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Standing {
-    /// Events within the SLO's window.
+    /// What is counted within the SLO's window: events, or time slices.
     pub(crate) total: u64,
     /// Those that count against it.
     pub(crate) bad: u64,
+    /// How many of a count are one event or one slice: more than 1 where slices count by their error ratio.
+    pub(crate) units: u64,
     /// Share of the budget that is left; negative when overspent, null without events.
     pub(crate) budget_remaining: Option<f64>,
 }
@@ -161,7 +163,7 @@ pub(crate) struct Episode {
     pub(crate) resolved_at: Option<Timestamp>,
     /// Minutes it was firing between `from` and `to`.
     pub(crate) minutes: f64,
-    /// Bad events from one long window before it fired until it resolved.
+    /// Bad events, or whole bad time slices, from one long window before it fired until it resolved.
     pub(crate) bad: u64,
     /// They, as a share of the window's budget; null without events.
     pub(crate) spent: Option<f64>,

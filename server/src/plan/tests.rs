@@ -319,14 +319,31 @@ proptest! {
     #[test]
     fn ticks_that_are_passed_over_would_have_changed_nothing(
         parts in prop::collection::vec((0_u64..4, 0_u64..3, 1_usize..90), 3..14),
-        good: bool, target in 80_u32..99,
+        good: bool, sliced in 0_usize..4, target in 80_u32..99,
     ) {
         let traffic: Vec<(u64, u64)> = parts
             .iter()
             .flat_map(|(good, bad, slices)| std::iter::repeat_n((*good, *bad), *slices))
             .collect();
         let spec = slo("a", &format!("0.{target}"), "1d", if good { GOOD } else { BAD });
+        let slices = [
+            "Occurrences\n",
+            "Timeslices\n",
+            "Timeslices\n",
+            "RatioTimeslices\n",
+        ][sliced];
+        let mut spec = spec.replace("Occurrences\n", slices);
+        if sliced == 1 || sliced == 2 {
+            spec = spec.replace(" target:", " timeSliceTarget: 0.9, timeSliceWindow: 1m, target:");
+        }
+        if sliced == 3 {
+            spec = spec.replace(" target:", " timeSliceWindow: 1m, target:");
+        }
+        if sliced == 2 {
+            spec = spec.replace("{ name: a }", "{ name: a, annotations: { sloburn.dev/slices-without-data: bad } }");
+        }
         let catalog = loaded(&spec).catalog;
+        prop_assert_eq!(loaded(&spec).problems, vec![]);
         let objective = Arc::new(catalog.objectives[0].clone());
         let live = counted(catalog, &traffic);
         let course = course(traffic.len());

@@ -131,10 +131,22 @@ pub(super) fn budget(pair: &Pair<Standing>) -> String {
 pub(super) fn counts(pair: &Pair<Standing>) -> String {
     let counts = |standing: &Option<Standing>| {
         standing.as_ref().map_or("–".to_owned(), |standing| {
-            format!("{} bad of {}", standing.bad, standing.total)
+            let [bad, total] =
+                [standing.bad, standing.total].map(|count| amount(count, standing.units));
+            format!("{bad} bad of {total}")
         })
     };
     both(&counts(&pair.old), &counts(&pair.new))
+}
+
+/// A count of events or slices, with up to two digits.
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn amount(count: u64, units: u64) -> String {
+    if units <= 1 {
+        return count.to_string();
+    }
+    let hundredths = (count as f64 * 100.0 / units as f64).round();
+    (hundredths / 100.0).to_string()
 }
 
 /// `2026-11-02T03:10:00Z page-fast for 14 min, spent 3.1 % of the budget`
