@@ -30,6 +30,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Convert spec files of Sloth, Pyrra and OpenSLO v1alpha; says field by field what cannot be converted.
     Convert(ConvertArgs),
+    /// Propose a first catalog from the telemetry seen.
+    Init(InitArgs),
     /// Judge recorded telemetry offline, with a simulated clock.
     Replay(ReplayArgs),
     /// Tell which pages other specs would have caused: the same past under both.
@@ -116,12 +118,53 @@ pub struct DemoArgs {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Spec files, or folders that are searched for `*.yaml` and `*.yml`.
+    /// Spec and scenario files, or folders that are searched for `*.yaml` and `*.yml`.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Refuse also what OpenSLO's Go SDK refuses, though sloburn would take it.
     #[arg(long)]
     pub strict: bool,
+    /// Count as an error what is only a warning.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+    /// Configuration file: tell also of pages that no receiver takes.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Telemetry to hold the specs against.
+    #[command(flatten)]
+    pub seen: SeenArgs,
+}
+
+/// What `check` takes for an error besides errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// Every warning.
+    Warnings,
+}
+
+/// Where telemetry was seen.
+#[derive(Debug, Default, Args)]
+pub struct SeenArgs {
+    /// Recorded telemetry: JSON lines as the OpenTelemetry Collector's file exporter writes them.
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["data", "database_url"])]
+    pub recording: Vec<PathBuf>,
+    /// The last 30 days that the data folder of a sloburn, which may be running, keeps.
+    #[arg(long, value_name = "DIR", conflicts_with = "database_url")]
+    pub data: Option<PathBuf>,
+    /// The last 30 days that a PostgreSQL database of sloburn keeps.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Telemetry to propose objectives from.
+    #[command(flatten)]
+    pub seen: SeenArgs,
 }
 
 /// Options of `convert`.

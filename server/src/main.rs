@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => server::demo::main(args),
         Command::Check(args) => server::check::main(&args),
         Command::Convert(args) => server::convert::main(&args),
+        Command::Init(args) => server::init::main(&args),
         Command::Replay(args) => server::replay::main(&args),
         Command::Plan(args) => server::plan::main(&args),
     };

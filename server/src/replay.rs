@@ -402,7 +402,7 @@ fn reported(objective: &Objective, evaluation: &Evaluation, live: &Live) -> SloR
     }
 }
 
-fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {
+pub(crate) fn kind_of(line: &[u8]) -> Result<Option<Kind>, String> {
     let head: Head =
         serde_json::from_slice(line).map_err(|error| format!("not OTLP/JSON: {error}"))?;
     let kinds = [

@@ -4,7 +4,7 @@
 //! Nothing is left out in silence. What `PromQL` is taken, `docs/decisions/0030-converted-promql.md` says.
 
 mod alpha;
-mod draft;
+pub(crate) mod draft;
 mod promql;
 mod pyrra;
 mod query;

@@ -41,6 +41,7 @@ pub use budgeting::{Budgeting, EmptySlice, SliceTarget, Slicing, Verdict};
 pub use catalog::{
     Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
 };
+pub use convert::draft::{quoted as yaml_text, slug as label};
 pub use convert::{Converted, convert};
 pub use correction::{
     Correction, CorrectionKind, CorrectionScope, Frequency, Recurrence, RepeatRule, RuleError,
@@ -53,7 +54,7 @@ pub use judge::{
     Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, may_breach,
     outlook, read_rule,
 };
-pub use load::{Loaded, SourceFile, load};
+pub use load::{Loaded, SourceFile, closest, load};
 pub use problem::{Level, Problem};
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use alerting::{CONDITION_ANNOTATIONS, Condition, POLICY_ANNOTATIONS, Policy};
 use library::Library;
 use meta::Meta;
+pub use report::closest;
 use report::{Fields, Known, Report};
 use sli::Sli;
 use yaml::{Document, Node};

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    AlertState, Change, Counted, Derived, Evaluation, Objective, SourceFile, Tally, Timeline,
-    evaluate, judge_again, load,
+    AlertState, Catalog, Change, Counted, Derived, Evaluation, Objective, SourceFile, Tally,
+    Timeline, evaluate, judge_again, load,
 };
 
 /// When scenarios begin: 2024-01-01T00:00:00Z, in Unix seconds.
@@ -41,8 +41,8 @@ pub enum ScenarioError {
 pub struct Scenario {
     /// What it shows.
     pub description: String,
-    /// Spec documents, as in a file of their own.
-    specs: String,
+    /// Spec documents, as in a file of their own; nothing if the objective is one of the catalog at hand.
+    specs: Option<String>,
     /// Id of the objective it is about.
     objective: String,
     /// When it ends.
@@ -110,9 +110,20 @@ impl Scenario {
             .map_err(|error| ScenarioError::Malformed(error.without_snippet().to_string()))
     }
 
-    /// Runs it, tick by tick; the answer is what came otherwise than expected.
+    /// Whether a file means to be a scenario: it scripts `traffic` and is no document of a spec.
+    pub fn is_one(text: &str) -> bool {
+        let begins = |name: &str| text.lines().any(|line| line.starts_with(name));
+        begins("traffic:") && begins("objective:") && !begins("apiVersion:")
+    }
+
+    /// Runs it with its own specs, tick by tick; the answer is what came otherwise than expected.
     pub fn run(&self) -> Result<Vec<String>, ScenarioError> {
-        let objective = self.load()?;
+        self.run_in(&Catalog::default())
+    }
+
+    /// Runs it; without specs of its own it is about an objective of that catalog.
+    pub fn run_in(&self, catalog: &Catalog) -> Result<Vec<String>, ScenarioError> {
+        let objective = self.load(catalog)?;
         let counted = objective.indicator.counted();
         let slices = self.slices(counted)?;
         let expected = self.expectations()?;
@@ -161,17 +172,24 @@ impl Scenario {
         Ok(wrong)
     }
 
-    fn load(&self) -> Result<Objective, ScenarioError> {
+    fn load(&self, catalog: &Catalog) -> Result<Objective, ScenarioError> {
+        let unknown = || ScenarioError::Objective(self.objective.clone());
+        let Some(specs) = &self.specs else {
+            return catalog
+                .objective(&self.objective)
+                .cloned()
+                .ok_or_else(unknown);
+        };
         let file = SourceFile {
             path: "specs".to_owned(),
-            text: self.specs.clone(),
+            text: specs.clone(),
         };
         let loaded = load(&[file]);
         if let Some(problem) = loaded.problems.first() {
             return Err(ScenarioError::Specs(problem.to_string()));
         }
         let objective = loaded.catalog.objective(&self.objective).cloned();
-        objective.ok_or_else(|| ScenarioError::Objective(self.objective.clone()))
+        objective.ok_or_else(unknown)
     }
 
     /// Arrival → slices.

@@ -45,3 +45,20 @@ fn a_scenario_that_is_wrong_says_so() {
         Err(ScenarioError::Malformed(_))
     ));
 }
+
+#[test]
+fn a_scenario_without_specs_is_about_the_catalog_at_hand() {
+    let whole = include_str!("../scenarios/low-traffic-does-not-page.yaml");
+    assert!(Scenario::is_one(whole));
+    assert!(!Scenario::is_one("apiVersion: openslo/v1\nkind: SLO\n"));
+    let (before, rest) = whole.split_once("specs: |\n").unwrap();
+    let (specs, after) = rest.split_once("objective:").unwrap();
+    let scenario = Scenario::parse(&format!("{before}objective:{after}")).unwrap();
+    let loaded = slo_specs::load(&[slo_specs::SourceFile {
+        path: "a.yaml".into(),
+        text: specs.replace("\n  ", "\n").trim_start().to_owned(),
+    }]);
+    assert_eq!(loaded.problems, []);
+    assert_eq!(scenario.run_in(&loaded.catalog).unwrap(), [""; 0]);
+    assert!(matches!(scenario.run(), Err(ScenarioError::Objective(_))));
+}

@@ -100,8 +100,13 @@ impl Draft {
     }
 }
 
-/// A text that YAML reads as this text.
-pub(super) fn quoted(text: &str) -> String {
+/// A text that YAML reads as this text: plain where it can be.
+///
+/// ```
+/// assert_eq!(slo_specs::yaml_text("checkout"), "checkout");
+/// assert_eq!(slo_specs::yaml_text("99.9 \"nines\""), r#""99.9 \"nines\"""#);
+/// ```
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     let word = text.starts_with(|c: char| c.is_ascii_alphabetic());
     let special = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
@@ -138,7 +143,12 @@ pub(super) fn name(field: &Field<'_>, wanted: &str) -> String {
     slug
 }
 
-fn slug(text: &str) -> String {
+/// A name that other tools of OpenSLO take (an RFC 1123 label), as like the text as can be.
+///
+/// ```
+/// assert_eq!(slo_specs::label("Checkout_API"), "checkout-api");
+/// ```
+pub fn slug(text: &str) -> String {
     if is_label(text) {
         return text.to_owned();
     }

@@ -267,7 +267,7 @@ fn check_key(report: Report<'_>, key: &Node, what: &str, known: Known) {
 }
 
 /// The word most like `text`, if one is like it at all.
-pub(super) fn closest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+pub fn closest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     let text = text.to_lowercase();
     let scored = words
         .iter()
