@@ -19,8 +19,8 @@ pub use debug::{
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{
-    Alert, AlertPhase, Budget, Definition, Failure, Indicator, Look, Objective, Outlook, Rule,
-    RulePhase, SloView, SlosView,
+    Alert, AlertPhase, Budget, Definition, Failure, Indicator, Look, Objective, Outlook, Period,
+    Rule, RulePhase, SloView, SlosView, Window,
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};

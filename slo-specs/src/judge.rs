@@ -75,6 +75,8 @@ pub enum Exhaustion {
     Unknown,
     /// Not at this rate: the burn rate is at most 1.
     Never,
+    /// Not in this period of the calendar: it ends, and the budget is whole again, before that.
+    NotThisPeriod,
     /// In this time, if no spending returned meanwhile.
     In(Duration),
     /// It is gone already.
@@ -108,7 +110,13 @@ pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> E
         at: now,
         window,
         uncorrected: None,
-        exhaustion: outlook(&budget, timeline, now.as_second(), exhaustion_window),
+        exhaustion: outlook(
+            objective,
+            &budget,
+            timeline,
+            now.as_second(),
+            exhaustion_window,
+        ),
         exhaustion_window,
         budget,
         readings,
@@ -264,7 +272,12 @@ fn outlook_window(rules: &[BurnRule], readings: &[Reading]) -> Duration {
 
 /// When the budget is gone if the last `window` goes on: `remaining events ÷ (bad(w) / w)`, where `w` is
 /// at most the time measured so far.
+///
+/// A rolling window has about as many events always. Within a period of the calendar they become more,
+/// and with them the events that may be bad: there it is
+/// `remaining events ÷ ((bad(w) − (1 − target) · total(w)) / w)`, unless the period ends before.
 pub fn outlook(
+    objective: &Objective,
     budget: &ErrorBudget,
     timeline: &Timeline,
     now_s: i64,
@@ -284,12 +297,24 @@ pub fn outlook(
         .measured_since()
         .map_or(0, |since| now_s.saturating_sub(since).max(1));
     let span_s = seconds(window).min(measured);
-    Exhaustion::In(time_to_empty(budget, recent, span_s))
+    let Some(period) = objective.window.period(now_s) else {
+        return Exhaustion::In(time_to_empty(budget, 0.0, recent, span_s));
+    };
+    let grown = ErrorBudget {
+        tally: recent,
+        ..*budget
+    };
+    let left = time_to_empty(budget, grown.allowed_events(), recent, span_s);
+    let until_reset = period.until_s.saturating_sub(now_s);
+    if left.as_secs() >= until_reset.unsigned_abs() {
+        return Exhaustion::NotThisPeriod;
+    }
+    Exhaustion::In(left)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an outlook is not exact anyway")]
-fn time_to_empty(budget: &ErrorBudget, recent: Tally, span_s: i64) -> Duration {
-    let seconds = budget.remaining_events() * span_s as f64 / recent.bad as f64;
+fn time_to_empty(budget: &ErrorBudget, grown: f64, recent: Tally, span_s: i64) -> Duration {
+    let seconds = budget.remaining_events() * span_s as f64 / (recent.bad as f64 - grown);
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 

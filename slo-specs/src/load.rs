@@ -4,6 +4,7 @@ mod alerting;
 mod assemble;
 mod budgeting;
 mod burn;
+mod correction;
 mod library;
 mod matching;
 mod meta;
@@ -12,10 +13,12 @@ mod report;
 mod sli;
 mod slo;
 mod source;
+mod window;
 pub(crate) mod yaml;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alerting::{CONDITION_ANNOTATIONS, Condition, POLICY_ANNOTATIONS, Policy};
 use library::Library;
@@ -75,6 +78,7 @@ enum Kind {
     AlertPolicy,
     BurnPolicy,
     Slo,
+    Correction,
 }
 
 /// One document of a known kind.
@@ -169,8 +173,11 @@ fn read_document(report: Report<'_>, file: usize, document: Document) -> Option<
     let kind_node = fields.require("kind", "such as `kind: SLO`");
     let kind = match (version.as_deref(), kind_node) {
         (Some(OURS), Some(node)) => report
-            .word(node, "kind", &["BurnPolicy"])
-            .map(|_| Kind::BurnPolicy),
+            .word(node, "kind", &["BurnPolicy", "Correction"])
+            .map(|kind| match kind.as_str() {
+                "Correction" => Kind::Correction,
+                _ => Kind::BurnPolicy,
+            }),
         (Some(_), Some(node)) => openslo_kind(report, node),
         _ => None,
     };
@@ -239,9 +246,13 @@ fn annotations(kind: Option<Kind>) -> &'static [&'static str] {
         Some(Kind::Service) => &["tier"],
         Some(Kind::AlertCondition) => CONDITION_ANNOTATIONS,
         Some(Kind::AlertPolicy) => POLICY_ANNOTATIONS,
-        Some(Kind::Sli | Kind::DataSource | Kind::AlertNotificationTarget | Kind::BurnPolicy) => {
-            &[]
-        }
+        Some(
+            Kind::Sli
+            | Kind::DataSource
+            | Kind::AlertNotificationTarget
+            | Kind::BurnPolicy
+            | Kind::Correction,
+        ) => &[],
     }
 }
 
@@ -283,7 +294,9 @@ fn declare(
             Kind::AlertCondition => library.conditions.declare(name),
             Kind::Sli => library.indicators.declare(name),
             Kind::AlertPolicy | Kind::BurnPolicy => library.policies.declare(name),
-            Kind::Service | Kind::Slo => {}
+            Kind::Service => library.services.declare(name),
+            Kind::Slo => library.slos.declare(name),
+            Kind::Correction => {}
         }
     }
 }
@@ -347,6 +360,11 @@ fn resolve_object(
                 .extend(objectives.into_iter().filter(|_| is_sound()));
             assemble::check_unique(report, meta, &catalog.objectives);
         }
+        Kind::Correction => {
+            let correction = correction::read(report, meta, spec, catalog, library, text);
+            let correction = correction.filter(|_| is_sound());
+            catalog.corrections.extend(correction.map(Arc::new));
+        }
     }
 }
 
@@ -360,6 +378,7 @@ impl Kind {
             Self::Sli => "SLI",
             Self::AlertPolicy | Self::BurnPolicy => "alert policy",
             Self::Slo => "SLO",
+            Self::Correction => "correction",
         }
     }
 }

@@ -9,10 +9,12 @@
 )]
 
 mod alerting;
+mod correction;
 
 use std::collections::BTreeMap;
 
 use alerting::{AlertCondition, AlertNotificationTarget, AlertPolicy, BurnPolicy};
+use correction::Correction;
 use schemars::{JsonSchema, schema_for};
 
 /// The JSON schema (draft 2020-12) of one document of a spec file, as indented JSON.
@@ -34,6 +36,7 @@ enum Document {
     AlertCondition(Object<OpenSlo, AlertConditionKind, AlertCondition>),
     AlertNotificationTarget(Object<OpenSlo, AlertNotificationTargetKind, AlertNotificationTarget>),
     BurnPolicy(Object<Sloburn, BurnPolicyKind, BurnPolicy>),
+    Correction(Object<Sloburn, CorrectionKind, Correction>),
 }
 
 #[derive(JsonSchema)]
@@ -86,6 +89,7 @@ kinds! {
     AlertConditionKind = "AlertCondition",
     AlertNotificationTargetKind = "AlertNotificationTarget",
     BurnPolicyKind = "BurnPolicy",
+    CorrectionKind = "Correction",
 }
 
 #[derive(JsonSchema)]
@@ -128,8 +132,8 @@ struct Slo {
     /// The SLI itself, or else `indicatorRef`.
     indicator: Option<InlineSli>,
     indicator_ref: Option<String>,
-    /// Exactly one.
-    #[schemars(length(min = 1, max = 1))]
+    /// The first has the SLO's name and rules; each further one is an objective `NAME.7d` without rules.
+    #[schemars(length(min = 1, max = 10))]
     time_window: Vec<TimeWindow>,
     budgeting_method: BudgetingMethod,
     #[schemars(length(min = 1))]
@@ -150,10 +154,35 @@ struct InlineSli {
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct TimeWindow {
-    duration: Window,
-    /// Always true: calendar windows are not built yet.
-    is_rolling: bool,
+    duration: SloWindow,
+    /// True for the last so long; false, or left out, with a calendar.
+    is_rolling: Option<bool>,
+    /// What is counted since the period began.
+    calendar: Option<Calendar>,
 }
+
+/// Periods by the clocks of a zone, counted from the start.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Calendar {
+    start_time: CivilTime,
+    time_zone: TimeZone,
+}
+
+/// By the clocks of the time zone: `2024-01-31 00:00`.
+#[derive(JsonSchema)]
+struct CivilTime(
+    #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:00)?)?$"))]
+    String,
+);
+
+/// A name of the IANA database, such as `Europe/Berlin`.
+#[derive(JsonSchema)]
+struct TimeZone(String);
+
+/// A whole number and `m` (minutes), `h`, `d`, `w`, `M` (months), `Q` or `Y`, up to 400 days.
+#[derive(JsonSchema)]
+struct SloWindow(#[schemars(regex(pattern = "^[0-9]+[mhdwMQY]$"))] String);
 
 /// A whole number and `m` (minutes), `h`, `d` or `w`, up to 400 days.
 #[derive(JsonSchema)]

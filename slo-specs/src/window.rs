@@ -9,8 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use calendar::{Calendar, CalendarUnit, Period};
-pub(crate) use length::window_words;
 pub use length::{WindowError, parse_window, window_name};
+pub(crate) use length::{split_length, window_words};
+pub(crate) use zone::zone_names;
 pub use zone::{civil_time, instant_of, zone_named};
 
 use crate::{Tally, Timeline};
@@ -92,6 +93,20 @@ impl Window {
                 format!("{} (calendar, {})", calendar.length(), calendar.zone())
             }
         }
+    }
+
+    /// The period of a calendar window at a tick, for people: `since 1 Mar, resets 1 Apr`.
+    pub fn period_words(&self, now_s: i64) -> Option<String> {
+        let Self::Calendar(calendar) = self else {
+            return None;
+        };
+        let Period { from_s, until_s } = calendar.period(now_s);
+        let clock = |second| calendar.clock(second, now_s);
+        Some(format!(
+            "since {}, resets {}",
+            clock(from_s),
+            clock(until_s)
+        ))
     }
 
     /// For machines, such as keys and labels of metrics: `30d`, or `calendar-1M`.

@@ -76,6 +76,33 @@ fn the_schema_has_the_fields_that_the_parser_knows() {
     assert_eq!(known_fields(rule), properties(&schema, "Rule"));
 }
 
+#[test]
+fn the_schema_has_the_fields_of_windows_and_corrections() {
+    let schema: Value = serde_json::from_str(&slo_specs::schema()).expect("JSON");
+    for (definition, kind, spec) in [
+        (
+            "TimeWindow",
+            "openslo/v1, kind: SLO",
+            "timeWindow: [{ zzzz: 1 }]",
+        ),
+        (
+            "Calendar",
+            "openslo/v1, kind: SLO",
+            "timeWindow: [{ calendar: { zzzz: 1 } }]",
+        ),
+        ("Correction", "sloburn/v1, kind: Correction", "zzzz: 1"),
+        (
+            "Recurrence",
+            "sloburn/v1, kind: Correction",
+            "recurrence: { zzzz: 1 }",
+        ),
+    ] {
+        let text = format!("{{ apiVersion: {kind}, metadata: {{ name: a }}, spec: {{ {spec} }} }}");
+        let expected = properties(&schema, definition);
+        assert_eq!(known_fields(&text), expected, "{definition}");
+    }
+}
+
 fn known_fields(text: &str) -> Vec<String> {
     let loaded = load(&[SourceFile {
         path: "a.yaml".into(),

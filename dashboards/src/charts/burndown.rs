@@ -1,14 +1,12 @@
 //! Budget left over the window, and three ways it can go on.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::plot::{Band, Data, Event, Label, Note, Percent, Plot, TimeAxis};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
 use crate::number::{place, real};
-use crate::view::{Counts, Status, Steps};
+use crate::view::{Counts, Status, Steps, Window};
 
 /// How far ahead is drawn, as a share of the window.
 const AHEAD: f64 = 0.73;
@@ -18,7 +16,7 @@ const AHEAD: f64 = 0.73;
 pub(crate) struct Burndown<'a> {
     /// Up to two windows back, ending now.
     pub(crate) past: &'a Steps,
-    pub(crate) window: Duration,
+    pub(crate) window: &'a Window,
     pub(crate) target: f64,
     /// The figure of the tile: the chart's last point is this one.
     pub(crate) left: Option<f64>,
@@ -32,10 +30,39 @@ pub(crate) struct Burndown<'a> {
 pub(crate) type Course = Vec<(f64, Option<f64>)>;
 
 impl Burndown<'_> {
-    /// Steps in a window, at least one.
+    /// Steps in a window, at least one; of a period, those since it began.
     fn reach(&self) -> usize {
-        let steps = self.window.as_secs() / self.past.step.as_secs().max(1);
-        usize::try_from(steps).unwrap_or(usize::MAX).max(1)
+        match self.window {
+            Window::Rolling(length) => {
+                let steps = length.as_secs() / self.past.step.as_secs().max(1);
+                usize::try_from(steps).unwrap_or(usize::MAX).max(1)
+            }
+            Window::Period(_) => self.past.counts.len().max(1),
+        }
+    }
+
+    /// How far the chart shows: from when, and until when.
+    fn domain(&self) -> (Timestamp, Timestamp) {
+        match self.window {
+            Window::Rolling(length) => (
+                self.now.saturating_sub(*length).unwrap_or(self.now),
+                self.now
+                    .saturating_add(length.mul_f64(AHEAD))
+                    .unwrap_or(self.now),
+            ),
+            Window::Period(period) => (period.from, period.until.max(self.now)),
+        }
+    }
+
+    /// Steps ahead that are drawn.
+    fn ahead_steps(&self) -> f64 {
+        match self.window {
+            Window::Rolling(_) => real(self.reach()) * AHEAD,
+            Window::Period(period) => {
+                let left = format::between(self.now, period.until);
+                left.as_secs_f64() / self.past.step.as_secs_f64().max(1.0)
+            }
+        }
     }
 
     /// `1 − bad ÷ (B · total)`; `None` without events.
@@ -74,18 +101,22 @@ impl Burndown<'_> {
             .unwrap_or_default();
         let measured = window.iter().filter(|counts| counts.total > 0).count();
         let traffic = real(sum(window).total) / real(measured.max(1));
-        let steps = place((real(reach) * AHEAD).ceil());
+        let steps = place(self.ahead_steps().ceil());
         let mut course = vec![(0.0, self.left)];
         for step in 1..=steps {
             // Of the window's steps the oldest have left; a young window has empty ones before the first.
-            let gone = (step + window.len()).saturating_sub(reach);
+            // A period keeps what it has.
+            let gone = match self.window {
+                Window::Rolling(_) => (step + window.len()).saturating_sub(reach),
+                Window::Period(_) => 0,
+            };
             let kept = sum(window.get(gone.min(window.len())..).unwrap_or_default());
             let (total, bad) = (
                 real(kept.total) + traffic * real(step),
                 real(kept.bad) + traffic * real(step) * error_ratio,
             );
             let left = self.left(total, bad);
-            course.push((real(step), left));
+            course.push((real(step).min(self.ahead_steps()), left));
             if error_ratio > 0.0 && left.is_some_and(|left| left <= 0.0) {
                 break;
             }
@@ -106,7 +137,7 @@ impl Burndown<'_> {
             .filter_map(|(_, left)| *left)
             .fold(0.0_f64, f64::min);
         let bottom = (lowest * 4.0).floor().max(-4.0) / 4.0;
-        let canvas = Canvas::new(self.reach(), bottom);
+        let canvas = Canvas::new(self.reach(), self.ahead_steps(), bottom);
         let mut svg = Svg::new(Canvas::HEIGHT);
         let y = canvas.grid(&mut svg);
         let (stroke, area) = canvas.course(&history);
@@ -156,11 +187,8 @@ impl Burndown<'_> {
     }
 
     fn axis(&self) -> TimeAxis {
-        let ahead = self.window.mul_f64(AHEAD);
-        TimeAxis {
-            from: self.now.saturating_sub(self.window).unwrap_or(self.now),
-            to: self.now.saturating_add(ahead).unwrap_or(self.now),
-        }
+        let (from, to) = self.domain();
+        TimeAxis { from, to }
     }
 
     fn at(&self, steps: f64) -> Timestamp {
@@ -238,22 +266,24 @@ fn sum(counts: &[Counts]) -> Counts {
 #[derive(Debug)]
 struct Canvas {
     back: f64,
+    ahead: f64,
     bottom: f64,
 }
 
 impl Canvas {
     const HEIGHT: f64 = 270.0;
 
-    fn new(reach: usize, bottom: f64) -> Canvas {
+    fn new(reach: usize, ahead: f64, bottom: f64) -> Canvas {
         Canvas {
             back: real(reach),
+            ahead,
             bottom,
         }
     }
 
     /// Position 0 – 1 from the left.
     fn x(&self, steps: f64) -> f64 {
-        ((steps / self.back + 1.0) / (1.0 + AHEAD)).clamp(0.0, 1.0)
+        ((steps + self.back) / (self.back + self.ahead)).clamp(0.0, 1.0)
     }
 
     /// Position 0 – 1 from the top.

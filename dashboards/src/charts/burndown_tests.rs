@@ -1,11 +1,15 @@
 //! The burndown's arithmetic, by small windows.
 
 use super::*;
+use crate::view::Period;
+use std::time::Duration;
+
+const WINDOW: Window = Window::Rolling(Duration::from_hours(10));
 
 fn burndown(past: &Steps) -> Burndown<'_> {
     Burndown {
         past,
-        window: Duration::from_hours(10),
+        window: &WINDOW,
         target: 0.9,
         left: Some(0.5),
         rates: Vec::new(),
@@ -86,4 +90,41 @@ fn a_young_window_keeps_all_it_has() {
     assert!((course[1].1.unwrap() - (1.0 - 10.0 / 30.0)).abs() < 1e-9);
     let nothing = hours(&[]);
     assert_eq!(burndown(&nothing).history(), vec![(0.0, Some(0.5))]);
+}
+
+#[test]
+fn within_a_period_nothing_comes_back_and_traffic_adds_to_the_budget() {
+    // Ten hours of a day that began with half of its events bad.
+    let mut counts = vec![(100, 50)];
+    counts.extend([(100, 0); 9]);
+    let past = hours(&counts);
+    let period = Window::Period(Period {
+        length: "day".into(),
+        from: "2026-03-01T00:00:00Z".parse().unwrap(),
+        until: "2026-03-02T00:00:00Z".parse().unwrap(),
+        began: "1 Mar".into(),
+        resets: "2 Mar".into(),
+        zone: "UTC".into(),
+    });
+    let chart = Burndown {
+        window: &period,
+        ..burndown(&past)
+    };
+    let near = |point: (f64, Option<f64>), at: f64, left: f64| {
+        (point.0 - at).abs() < 1e-9 && (point.1.unwrap() - left).abs() < 1e-9
+    };
+    let history = chart.history();
+    assert_eq!(history[0], (-10.0, None), "nothing was counted yet");
+    assert!(near(history[1], -9.0, -4.0), "50 of 10 that were allowed");
+    assert!(near(history[10], 0.0, 0.5), "50 of 100");
+    let stopped = chart.ahead(0.0);
+    assert_eq!(stopped.len(), 15, "until the period ends");
+    assert!(near(stopped[10], 10.0, 0.75), "50 of 200");
+    let even = chart.ahead(0.1);
+    assert!(even.iter().all(|(_, left)| left.unwrap() > 0.0), "{even:?}");
+    let fast = chart.ahead(0.3);
+    assert!(
+        (fast.last().unwrap().0 - 3.0).abs() < 1e-9,
+        "50 + 90 of 130: {fast:?}"
+    );
 }

@@ -110,6 +110,7 @@ fn quiet(objectives: &[Objective], now: Timestamp) -> (String, String) {
         }
         Outlook::Empty => "the promise is missed".to_owned(),
         Outlook::NotAtThisRate => "not empty at this rate".to_owned(),
+        Outlook::NotThisPeriod => "not empty in this period".to_owned(),
         Outlook::Unknown => "no data now".to_owned(),
     };
     let left = format::budget(tightest.budget.left);

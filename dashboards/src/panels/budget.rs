@@ -7,7 +7,7 @@ use crate::charts::burndown::Burndown;
 use crate::charts::strip;
 use crate::format;
 use crate::markup::Markup;
-use crate::view::{Look, Outlook, SloView, Status};
+use crate::view::{Look, Outlook, SloView, Status, Window};
 
 #[derive(Template)]
 #[template(path = "panels/now.html")]
@@ -87,6 +87,10 @@ fn sentence(view: &SloView) -> (String, String) {
             )
         }
         Outlook::NotAtThisRate => ("Not empty at this rate".to_owned(), ".".to_owned()),
+        Outlook::NotThisPeriod => (
+            "Not empty in this period".to_owned(),
+            format!(", if {gone_on}."),
+        ),
         Outlook::Unknown => (
             "No data now".to_owned(),
             format!(": nothing in the last {length}."),
@@ -114,7 +118,10 @@ fn more(view: &SloView) -> String {
         sentences.push(format!("{}.", rates.join(", ")));
     }
     let objective = &view.objective;
-    if let Some(measured) = words::measured(&objective.budget, objective.window, view.shell.at) {
+    if let Some(period) = words::period(&objective.window) {
+        sentences.push(format!("Counted {period}."));
+    }
+    if let Some(measured) = words::measured(&objective.budget, &objective.window, view.shell.at) {
         sentences.push(format!("{}.", format::capitalised(&measured)));
     }
     if let Some(look) = view.looks.last()
@@ -142,7 +149,7 @@ fn figures(view: &SloView) -> Vec<Figure> {
     }
     let counts = objective.budget.counts;
     figures.push(Figure {
-        name: format::window(objective.window),
+        name: format::capitalised(&words::window(&objective.window)),
         value: format::good(counts, objective.target),
         class: "",
         note: format!("promise {}", format::target(objective.target)),
@@ -193,7 +200,7 @@ pub(crate) fn burndown(view: &SloView) -> Part {
     } else {
         let burndown = Burndown {
             past: &view.past,
-            window: objective.window,
+            window: &objective.window,
             target: objective.target,
             left: objective.budget.left,
             rates,
@@ -206,16 +213,26 @@ pub(crate) fn burndown(view: &SloView) -> Part {
         id: "burndown",
         class: "c12",
         title: "Budget left",
-        lead: format!(
-            "{} back, {} ahead: what is spent also comes back",
-            format::window(objective.window),
-            format::duration(objective.window.mul_f64(0.73))
-        ),
+        lead: course_lead(&objective.window),
         body,
         focused: view.focus.as_deref() == Some("burndown"),
         ..Panel::default()
     }
     .part()
+}
+
+fn course_lead(window: &Window) -> String {
+    match window {
+        Window::Rolling(length) => format!(
+            "{} back, {} ahead: what is spent also comes back",
+            format::window(*length),
+            format::duration(length.mul_f64(0.73))
+        ),
+        Window::Period(period) => format!(
+            "Since {}, until it resets {}: what is spent stays spent",
+            period.began, period.resets
+        ),
+    }
 }
 
 /// Spending day by day.

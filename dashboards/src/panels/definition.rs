@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::{Panel, Part, link};
+use super::{Panel, Part, link, words};
 use crate::markup::Markup;
 use crate::number::{real, whole};
-use crate::view::{Indicator, Outlook, SloView};
+use crate::view::{Indicator, Outlook, SloView, Window};
 use crate::{Text, format};
 
 #[derive(Template)]
@@ -54,11 +54,14 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
     let mut lines = vec![(
         "Error budget",
         format!(
-            "{} of {} {} = {budget_shown} may fail in {}",
+            "{} of {} {} = {budget_shown} may fail {}",
             format::target(fraction),
             format::grouped(counts.total),
             objective.budget.unit,
-            format::window(objective.window)
+            match &objective.window {
+                Window::Rolling(length) => format!("in {}", format::window(*length)),
+                period @ Window::Period(_) => words::window(period),
+            }
         ),
     )];
     if objective.budget.left.is_some() {

@@ -7,7 +7,7 @@ use super::{Panel, Part, link, mark, named, state, words};
 use crate::charts::burn::budget_bar;
 use crate::charts::strip;
 use crate::markup::Markup;
-use crate::view::{Outlook, ServiceRow, Status};
+use crate::view::{Outlook, ServiceRow, Status, Window};
 use crate::{Text, format, links};
 
 #[derive(Template)]
@@ -76,7 +76,12 @@ fn one(row: &ServiceRow, now: Timestamp) -> Row<'_> {
         },
         status: mark(class, class, &word),
         kept: format::good(worst.budget.counts, worst.target),
-        promised: format::target(worst.target),
+        promised: match &worst.window {
+            Window::Rolling(_) => format::target(worst.target),
+            period @ Window::Period(_) => {
+                format!("{} {}", format::target(worst.target), words::window(period))
+            }
+        },
         left: format::budget(worst.budget.left),
         bar: budget_bar(worst.budget.left, worst.budget.left_day_ago, worst.status),
         strip: strip::small(&row.days, worst.target),
@@ -93,6 +98,10 @@ fn outlook(row: &ServiceRow, now: Timestamp) -> (String, &'static str) {
         Status::Ticket => "st-watch",
         Status::NoData | Status::OnTrack => "dim",
     };
+    let resets = match &worst.window {
+        Window::Rolling(_) => String::new(),
+        Window::Period(period) => format!(", resets {}", period.resets),
+    };
     let sentence = match (worst.status, worst.outlook) {
         (Status::NoData, _) => match worst.last_event {
             Some(at) => format!("Not measured since {}", format::time(at, now)),
@@ -105,8 +114,8 @@ fn outlook(row: &ServiceRow, now: Timestamp) -> (String, &'static str) {
                 words::empty_at(left, now)
             )
         }
-        (_, Outlook::Empty) => "Empty".to_owned(),
-        _ => "Steady".to_owned(),
+        (_, Outlook::Empty) => format!("Empty{resets}"),
+        _ => format!("Steady{resets}"),
     };
     (sentence, ink)
 }

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use crate::format;
 use crate::number::real;
-use crate::view::{Budget, Counts, Failure, Objective, Outlook, Status};
+use crate::view::{Budget, Counts, Failure, Objective, Outlook, Status, Window};
 
 /// What follows for the budget, short: `5 h 00 min`, `not at this rate`.
 pub(crate) fn outlook(outlook: Outlook) -> String {
     match outlook {
         Outlook::Unknown => "unknown".to_owned(),
         Outlook::NotAtThisRate => "not at this rate".to_owned(),
+        Outlook::NotThisPeriod => "not in this period".to_owned(),
         Outlook::EmptyIn(left) => format::duration(left),
         Outlook::Empty => "empty".to_owned(),
     }
@@ -46,24 +47,51 @@ pub(crate) fn since(objective: &Objective, now: Timestamp) -> String {
     }
 }
 
-/// `checkout · 99.9% over 30 d`, without the service where that is plain.
+/// `99.9% over 30 d`, or `99.9% a month`.
 pub(crate) fn promise(objective: &Objective) -> String {
-    format!(
-        "{} over {}",
-        format::target(objective.target),
-        format::window(objective.window)
-    )
+    let target = format::target(objective.target);
+    match &objective.window {
+        Window::Rolling(length) => format!("{target} over {}", format::window(*length)),
+        Window::Period(period) => format!("{target} each {}", period.length),
+    }
+}
+
+/// Which time is counted: `30 d`, or `since 1 Mar`.
+pub(crate) fn window(window: &Window) -> String {
+    match window {
+        Window::Rolling(length) => format::window(*length),
+        Window::Period(period) => format!("since {}", period.began),
+    }
+}
+
+/// Of a period, when it began, and when the budget is whole again: `since 1 Mar, resets 1 Apr (Europe/Berlin)`.
+pub(crate) fn period(window: &Window) -> Option<String> {
+    let Window::Period(period) = window else {
+        return None;
+    };
+    Some(format!(
+        "since {}, resets {} ({})",
+        period.began, period.resets, period.zone
+    ))
 }
 
 /// When measuring began inside the window: `6 d of 30 d measured`.
-pub(crate) fn measured(budget: &Budget, window: Duration, now: Timestamp) -> Option<String> {
-    let since = budget.measured_since?;
-    let length = format::between(since, now);
-    (length < window).then(|| {
+pub(crate) fn measured(budget: &Budget, window: &Window, now: Timestamp) -> Option<String> {
+    let length = format::between(budget.measured_since?, now);
+    let (whole, shown) = match window {
+        Window::Rolling(window) => (*window, format::window(*window)),
+        Window::Period(period) => {
+            let since = format::between(period.from, now);
+            (
+                since,
+                format!("{} since {}", format::duration(since), period.began),
+            )
+        }
+    };
+    (length < whole).then(|| {
         format!(
-            "{} of {} measured; budget counted for that time",
+            "{} of {shown} measured; budget counted for that time",
             format::duration(length),
-            format::window(window)
         )
     })
 }

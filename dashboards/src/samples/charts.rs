@@ -61,10 +61,11 @@ pub(super) fn minutes(state: State) -> Steps {
     })
 }
 
-/// Two windows of 30 days in steps of 6 hours.
+/// Two windows of 30 days in steps of 6 hours; of the missed month nine days and a bit.
 pub(super) fn past(state: State) -> Steps {
     let day = 86_400;
-    steps(240, day / 4, 1_240.0, 11, |ago| {
+    let reach = if state == State::Missed { 37 } else { 240 };
+    steps(reach, day / 4, 1_240.0, 11, |ago| {
         let base = 0.000_12;
         let spike = match (state, ago / (day / 4)) {
             (State::Empty, _) | (State::NoData, 0) => return None,

@@ -8,7 +8,7 @@ use crate::Text;
 use crate::number::{real, whole};
 use crate::view::{
     Alert, AlertPhase, Budget, Counts, Definition, Failure, Indicator, Look, Objective, Outlook,
-    Rule, RulePhase, Severity, Status,
+    Period, Rule, RulePhase, Severity, Status, Window,
 };
 
 const DAY: u64 = 86_400;
@@ -140,7 +140,7 @@ fn one(state: State, line: Line, seed: u64) -> Objective {
         title: Text::new(title),
         service: Text::new(service),
         target,
-        window: Duration::from_secs(30 * DAY),
+        window: window(state),
         status,
         since: match status {
             Status::Paging => Some(ago(23 * 60)),
@@ -166,6 +166,22 @@ fn one(state: State, line: Line, seed: u64) -> Objective {
         }),
         last_event: Some(ago(if silent { 33 * 60 } else { 4 })),
     }
+}
+
+/// Missed is the promise of a month.
+fn window(state: State) -> Window {
+    if state != State::Missed {
+        return Window::Rolling(Duration::from_secs(30 * DAY));
+    }
+    let instant = |text: &str| text.parse().unwrap_or_else(|_| ago(0));
+    Window::Period(Period {
+        length: Text::new("month"),
+        from: instant("2026-02-28T23:00:00Z"),
+        until: instant("2026-03-31T22:00:00Z"),
+        began: Text::new("1 Mar"),
+        resets: Text::new("1 Apr"),
+        zone: Text::new("Europe/Berlin"),
+    })
 }
 
 fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {

@@ -20,8 +20,8 @@ pub struct Objective {
     pub service: Text,
     /// Target ratio, in (0, 1).
     pub target: f64,
-    /// Length of the rolling window.
-    pub window: Duration,
+    /// The window of the promise.
+    pub window: Window,
     /// The more urgent of its two facts: promise (window) and burn (now).
     pub status: Status,
     /// Since when the status holds, if known.
@@ -38,6 +38,32 @@ pub struct Objective {
     pub recent: Steps,
     /// End of the newest slice with events.
     pub last_event: Option<Timestamp>,
+}
+
+/// The window of a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The last so long, always.
+    Rolling(Duration),
+    /// What was counted since a period of the calendar began.
+    Period(Period),
+}
+
+/// A period of the calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// `month`, `2 weeks`.
+    pub length: Text,
+    /// Where it began.
+    pub from: Timestamp,
+    /// Where it ends, and the budget is whole again.
+    pub until: Timestamp,
+    /// When it began by the clocks of its zone: `1 Mar`.
+    pub began: Text,
+    /// When it ends by them.
+    pub resets: Text,
+    /// The time zone.
+    pub zone: Text,
 }
 
 /// The error budget of a window.
@@ -62,6 +88,8 @@ pub enum Outlook {
     Unknown,
     /// Burn at or below 1, or nothing fails.
     NotAtThisRate,
+    /// Not before the period of the calendar ends.
+    NotThisPeriod,
     /// In so long.
     EmptyIn(Duration),
     /// Spent already.
@@ -211,7 +239,8 @@ pub struct SloView {
     pub quantiles_us: Option<[u64; 3]>,
     /// Its rules, in the order of the spec.
     pub rules: Vec<Rule>,
-    /// Counts for the burndown: up to two windows back, ending now, in steps of at least 10 s.
+    /// Counts for the burndown: up to two windows back (of a period: since it began), ending now, in steps of
+    /// at least 10 s.
     pub past: Steps,
     /// Counts per step over `range`.
     pub minutes: Steps,

@@ -306,7 +306,9 @@ pub(super) fn empty_at(evaluation: &Evaluation) -> Option<Timestamp> {
             let seconds = i64::try_from(time.as_secs()).ok()?;
             Timestamp::from_second(evaluation.at.as_second().checked_add(seconds)?).ok()
         }
-        Exhaustion::Unknown | Exhaustion::Never | Exhaustion::Spent => None,
+        Exhaustion::Unknown | Exhaustion::Never | Exhaustion::NotThisPeriod | Exhaustion::Spent => {
+            None
+        }
     }
 }
 

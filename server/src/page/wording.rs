@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use slo_specs::{
-    Budgeting, BurnRate, Evaluation, Exhaustion, Indicator, Objective, Op, Signal, window_name,
-};
+use slo_specs::{Budgeting, BurnRate, Exhaustion, Indicator, Objective, Op, Signal, window_name};
 
 use super::notice::{NoticeInput, empty_at};
 use super::text;
@@ -62,7 +60,7 @@ pub(super) fn text(input: &NoticeInput<'_>) -> String {
         sentences.push(format!("Fired at {at}, lasted {}.", text::span(lasted)));
     }
     if let Some(cause) = &input.event.cause {
-        sentences.push(outlook(&cause.evaluation));
+        sentences.push(outlook(cause));
     }
     sentences.join(" ")
 }
@@ -90,11 +88,20 @@ fn readings(cause: &Cause) -> [String; 2] {
     ]
 }
 
-fn outlook(evaluation: &Evaluation) -> String {
+fn outlook(cause: &Cause) -> String {
+    let evaluation = &cause.evaluation;
     let Some(left) = evaluation.budget.remaining() else {
         return "No events in the window of the objective.".to_owned();
     };
-    let left = format!("{} of the error budget left", text::budget_percent(left));
+    let period = cause
+        .objective
+        .window
+        .period_words(evaluation.at.as_second());
+    let period = period.map_or_else(String::new, |words| format!(" of the period {words}"));
+    let left = format!(
+        "{} of the error budget left{period}",
+        text::budget_percent(left)
+    );
     match (evaluation.exhaustion, empty_at(evaluation)) {
         (Exhaustion::In(time), Some(at)) => format!(
             "{left}, at this rate empty at {} (in {}).",

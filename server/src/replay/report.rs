@@ -53,6 +53,9 @@ pub(crate) struct SloReport {
     pub(crate) budget_remaining: Option<f64>,
     /// Error ratio by window; null without events.
     pub(crate) windows: Windows,
+    /// Of a calendar window, the period that is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) period: Option<PeriodReport>,
     /// Over the SLO's window; null without events that have a duration.
     pub(crate) latency: LatencyReport,
     /// When spans last came, within the SLO's window, that were sampled without saying by how much:
@@ -65,6 +68,16 @@ pub(crate) struct SloReport {
     /// Times within the SLO's window whose stored data was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) incomplete: Vec<Incomplete>,
+}
+
+/// A period of the calendar: what ended after `from` counts, and at `until` the budget is whole again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct PeriodReport {
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) from: Timestamp,
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) until: Timestamp,
+    pub(crate) time_zone: String,
 }
 
 /// A time whose data is not whole.
@@ -156,6 +169,18 @@ pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Liv
     Windows(windows)
 }
 
+fn period(window: &Window, at: Timestamp) -> Option<PeriodReport> {
+    let Window::Calendar(calendar) = window else {
+        return None;
+    };
+    let period = calendar.period(at.as_second());
+    Some(PeriodReport {
+        from: Timestamp::from_second(period.from_s).ok()?,
+        until: Timestamp::from_second(period.until_s).ok()?,
+        time_zone: calendar.zone().to_owned(),
+    })
+}
+
 /// An SLO as of the tick of its evaluation.
 pub(crate) fn slo_report(
     objective: &Objective,
@@ -170,6 +195,7 @@ pub(crate) fn slo_report(
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
         windows,
+        period: period(&objective.window, evaluation.at),
         latency: LatencyReport::from(latency),
         sampled_without_weight_at: None,
         incomplete: Vec::new(),
@@ -196,6 +222,9 @@ impl Report {
             let left = slo.budget_remaining.map_or("no data".to_owned(), |left| {
                 format!("{:.1} % of budget left", left * 100.0)
             });
+            let period = slo.period.as_ref().map_or(String::new(), |period| {
+                format!(" since {}", rfc3339(period.from))
+            });
             let p99 = slo
                 .latency
                 .p99_ms
@@ -203,7 +232,7 @@ impl Report {
             push(
                 &mut text,
                 format_args!(
-                    "{}: {} bad of {}, {left}{p99}",
+                    "{}: {} bad of {}{period}, {left}{p99}",
                     slo.name, slo.bad, slo.total
                 ),
             );

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::correction;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::yaml::Node;
@@ -64,4 +65,5 @@ pub(super) fn finish(catalog: &mut Catalog) {
     services.dedup_by(|a, b| a.name == b.name);
     objectives.sort_by(|a, b| a.id.cmp(&b.id));
     objectives.dedup_by(|a, b| a.id == b.id);
+    correction::attach(catalog);
 }

@@ -18,6 +18,10 @@ pub(super) struct Library {
     pub(super) indicators: Shelf<Sli>,
     /// Alert policies and burn policies, and under them those built in.
     pub(super) policies: Shelf<Policy>,
+    /// Names only.
+    pub(super) services: Shelf<()>,
+    /// Names only.
+    pub(super) slos: Shelf<()>,
 }
 
 /// Objects of one kind by name. What is declared but broken is known too, so that a reference to
@@ -37,6 +41,8 @@ impl Library {
             targets: Shelf::new("AlertNotificationTarget"),
             conditions: Shelf::new("AlertCondition"),
             indicators: Shelf::new("SLI"),
+            services: Shelf::new("Service"),
+            slos: Shelf::new("SLO"),
             policies: Shelf {
                 built_in,
                 ..Shelf::new("alert policy")
@@ -64,6 +70,11 @@ impl<T> Shelf<T> {
         if let Some(object) = object {
             self.objects.insert(name.to_owned(), object);
         }
+    }
+
+    /// Every declared name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.declared.iter().map(String::as_str)
     }
 
     /// Every sound object by its name.

@@ -8,7 +8,7 @@ use crate::problem::{Level, Problem};
 use crate::window::{WindowError, parse_window};
 
 /// Longest window there is data for.
-const MAX_WINDOW: Duration = Duration::from_hours(400 * 24);
+pub(super) const MAX_WINDOW: Duration = Duration::from_hours(400 * 24);
 
 /// The file being read, and the problems of all of them.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,7 @@ use super::meta::Meta;
 use super::objective::{Goal, goals};
 use super::report::{Fields, Known, Report};
 use super::sli::Sli;
+use super::window;
 use super::yaml::{Node, Position, Value};
 use crate::{BurnRate, BurnRule, Indicator, Objective, Ratio, Source};
 
@@ -34,10 +35,6 @@ const SPEC: Known = Known {
         "alertPolicies",
     ],
     planned: &[],
-};
-const TIME_WINDOW: Known = Known {
-    fields: &["duration", "isRolling"],
-    planned: &["calendar"],
 };
 const INDICATOR: Known = Known {
     fields: &["metadata", "spec", "apiVersion", "kind"],
@@ -74,21 +71,22 @@ pub(super) fn read(
             "name the service it belongs to, such as `service: checkout`",
         )
         .and_then(|node| report.text(node, "service"));
-    let window = time_window(&fields);
+    let windows = window::time_windows(&fields);
     let sli = indicator(&fields, library);
     let goals = goals(&fields, meta, sli.as_ref());
     let attached = policies(&fields, library);
     let minimum_bad = meta.minimum_bad(report);
     let (runbook, segments) = (meta.runbook(report), meta.segments(report));
-    let (service, window, sli, attached) = (service?, window?, sli?, attached?);
+    let (service, windows, sli, attached) = (service?, windows?, sli?, attached?);
+    let window = windows.first()?;
     let objectives = goals.into_iter().filter_map(|goal| {
         Some(Objective {
             title: title(meta, &goal),
             description: description.clone(),
             service: service.clone(),
-            window: window.into(),
+            window: window.clone(),
             budgeting: goal.budgeting?,
-            rules: rules(report, &goal, window, &attached, minimum_bad),
+            rules: rules(report, &goal, window.nominal(), &attached, minimum_bad),
             runbook: runbook.clone(),
             segments: segments.clone(),
             tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
@@ -105,6 +103,7 @@ pub(super) fn read(
             id: goal.id,
         })
     });
+    let objectives = objectives.flat_map(|objective| window::over_each(objective, &windows));
     Some(objectives.collect())
 }
 
@@ -168,34 +167,6 @@ fn indicator(fields: &Fields<'_>, library: &Library) -> Option<Sli> {
             None
         }
     }
-}
-
-fn time_window(fields: &Fields<'_>) -> Option<Duration> {
-    let report = fields.report;
-    let help = "write `timeWindow: [{ duration: 30d, isRolling: true }]`";
-    let node = fields.require("timeWindow", help)?;
-    let items = report.list(node, "timeWindow");
-    let [item] = items else {
-        if let Some(second) = items.get(1) {
-            report.not_built(second.at, "a second `timeWindow`", "an SLO has exactly one");
-        } else if matches!(node.value, Value::List(_)) {
-            report.error_with(node.at, "`timeWindow` is empty", help);
-        }
-        return None;
-    };
-    let window = Fields::of(report, item, "timeWindow", TIME_WINDOW)?;
-    if let Some(rolling) = window.get("isRolling") {
-        if report.bool(rolling, "isRolling") == Some(false) && !window.has("calendar") {
-            let help = "write `isRolling: true`: calendar windows are not built yet";
-            report.not_built(rolling.at, "`isRolling: false` of OpenSLO v1", help);
-        }
-    } else if !window.has("calendar") {
-        window.require("isRolling", "write `isRolling: true`");
-    }
-    report.window(
-        window.require("duration", "such as `duration: 30d`")?,
-        "duration",
-    )
 }
 
 /// The rules of every attached policy; without `alertPolicies` those of the default one, with an

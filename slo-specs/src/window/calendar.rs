@@ -104,6 +104,37 @@ impl Calendar {
         self.start
     }
 
+    /// A moment by the zone's clocks, as short as it is plain at `now`: `1 Mar`, `1 Mar 06:00`, `1 Jan 2027`.
+    pub fn clock(&self, at_s: i64, now_s: i64) -> String {
+        let civil = |second| {
+            let instant = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+            self.zone.to_datetime(instant)
+        };
+        let (at, now) = (civil(at_s), civil(now_s));
+        let day = match (at.hour(), at.minute()) {
+            (0, 0) => "%-d %b",
+            _ => "%-d %b %H:%M",
+        };
+        let year = if at.year() == now.year() { "" } else { " %Y" };
+        let form = day.replacen("%b", &format!("%b{year}"), 1);
+        at.strftime(&form).to_string()
+    }
+
+    /// A period's length in words: `month`, `2 weeks`.
+    pub fn length_words(&self) -> String {
+        let unit = match self.unit {
+            CalendarUnit::Day => "day",
+            CalendarUnit::Week => "week",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Quarter => "quarter",
+            CalendarUnit::Year => "year",
+        };
+        match self.count {
+            1 => unit.to_owned(),
+            count => format!("{count} {unit}s"),
+        }
+    }
+
     pub(super) fn nominal(&self) -> Duration {
         let days = match self.unit {
             CalendarUnit::Day => 1,
@@ -158,6 +189,18 @@ impl Calendar {
 }
 
 impl CalendarUnit {
+    /// The unit of OpenSLO's shorthand; hours and minutes are none.
+    pub(crate) fn of_letter(letter: &str) -> Option<Self> {
+        Some(match letter {
+            "d" => Self::Day,
+            "w" => Self::Week,
+            "M" => Self::Month,
+            "Q" => Self::Quarter,
+            "Y" => Self::Year,
+            _ => return None,
+        })
+    }
+
     /// As it is written: `M`.
     pub fn letter(self) -> char {
         match self {

@@ -14,7 +14,7 @@ pub enum WindowError {
     #[error("not a number and a unit")]
     Malformed,
     /// Months, quarters and years differ in length and only fit calendar windows.
-    #[error("only calendar windows have months, quarters and years, and they are not built yet")]
+    #[error("only windows of SLOs have months, quarters and years")]
     Calendar,
     /// Zero, or beyond what a number can hold.
     #[error("not a usable length of time")]
@@ -29,13 +29,7 @@ pub enum WindowError {
 /// assert_eq!(slo_specs::parse_window("1M"), Err(slo_specs::WindowError::Calendar));
 /// ```
 pub fn parse_window(text: &str) -> Result<Duration, WindowError> {
-    let unit_at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or(WindowError::Malformed)?;
-    let (count, unit) = text.split_at(unit_at);
-    if count.is_empty() {
-        return Err(WindowError::Malformed);
-    }
+    let (count, unit) = split_length(text).ok_or(WindowError::Malformed)?;
     let unit = match unit {
         "m" => MINUTE,
         "h" => HOUR,
@@ -44,11 +38,17 @@ pub fn parse_window(text: &str) -> Result<Duration, WindowError> {
         "M" | "Q" | "Y" => return Err(WindowError::Calendar),
         _ => return Err(WindowError::Malformed),
     };
-    let count: u64 = count.parse().map_err(|_| WindowError::OutOfRange)?;
     match count.checked_mul(unit) {
         None | Some(0) => Err(WindowError::OutOfRange),
         Some(seconds) => Ok(Duration::from_secs(seconds)),
     }
+}
+
+/// A whole number and what follows it; a number too large for any use is the largest there is.
+pub(crate) fn split_length(text: &str) -> Option<(u64, &str)> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at(unit_at);
+    (!count.is_empty()).then(|| (count.parse().unwrap_or(u64::MAX), unit))
 }
 
 /// Name of a window in its largest whole unit up to days: `5m`, `1h`, `30d`; seconds if it must.

@@ -14,6 +14,12 @@ pub fn zone_named(name: &str) -> Option<TimeZone> {
     zone.iana_name().is_some().then_some(zone)
 }
 
+/// Names of every zone.
+pub(crate) fn zone_names() -> Vec<String> {
+    let database = TimeZoneDatabase::bundled();
+    database.available().map(|name| name.to_string()).collect()
+}
+
 /// A civil time: a date, a space or `T`, and a time with or without seconds; a date alone is its midnight.
 ///
 /// ```

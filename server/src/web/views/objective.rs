@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use dashboards::Text;
 use dashboards::view::{
-    Alert, AlertPhase, Budget, Failure, Look, Objective, Outlook, Rule, RulePhase, Severity, Status,
+    Alert, AlertPhase, Budget, Failure, Look, Objective, Outlook, Period, Rule, RulePhase,
+    Severity, Status, Window,
 };
 use jiff::Timestamp;
 use slo_specs::{
@@ -65,7 +66,7 @@ pub(in crate::web) fn urgency(one: &ObjectiveSnapshot) -> f64 {
     let empty = match one.evaluation.exhaustion {
         Exhaustion::Spent => 0.0,
         Exhaustion::In(left) => 1.0 - 1.0 / (2.0 + left.as_secs_f64() / 3_600.0),
-        Exhaustion::Never | Exhaustion::Unknown => 1.0,
+        Exhaustion::Never | Exhaustion::NotThisPeriod | Exhaustion::Unknown => 1.0,
     };
     let left = one
         .evaluation
@@ -102,14 +103,17 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
         title: Text::new(&objective.title),
         service: Text::new(&objective.service),
         target: objective.target.as_f64(),
-        window: objective.window.nominal(),
+        window: window(&objective.window, now_s),
         status,
         since,
         budget: Budget {
             counts: counts(objective, evaluation.window),
             unit: unit(objective),
             left: evaluation.budget.remaining(),
-            left_day_ago: left_at(live, one, now_s - DAY_S),
+            // The budget of another period says nothing of this one.
+            left_day_ago: within_period(one, now_s - DAY_S)
+                .then(|| left_at(live, one, now_s - DAY_S))
+                .flatten(),
             measured_since: (measured_s > window_from_s)
                 .then_some(evaluation.measured_since)
                 .flatten(),
@@ -131,6 +135,30 @@ fn recent(now_s: i64, measured_s: i64) -> Grid {
     Grid::last(now_s, step_s, 60)
 }
 
+/// A window as views have it.
+fn window(window: &slo_specs::Window, now_s: i64) -> Window {
+    match window {
+        slo_specs::Window::Rolling(length) => Window::Rolling(*length),
+        slo_specs::Window::Calendar(calendar) => {
+            let period = calendar.period(now_s);
+            Window::Period(Period {
+                length: Text::new(&calendar.length_words()),
+                from: instant(period.from_s),
+                until: instant(period.until_s),
+                began: Text::new(&calendar.clock(period.from_s, now_s)),
+                resets: Text::new(&calendar.clock(period.until_s, now_s)),
+                zone: Text::new(calendar.zone()),
+            })
+        }
+    }
+}
+
+/// Whether a moment is of the same period; of a rolling window every one is.
+fn within_period(one: &ObjectiveSnapshot, at_s: i64) -> bool {
+    let period = one.objective.window.period(one.evaluation.at.as_second());
+    period.is_none_or(|period| at_s > period.from_s)
+}
+
 /// Budget left at a moment in the past; `None` where nothing was measured.
 fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
     let objective = &one.objective;
@@ -144,7 +172,9 @@ fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
 fn missed_since(live: &Live, one: &ObjectiveSnapshot) -> Option<Timestamp> {
     let now_s = one.evaluation.at.as_second();
     let step_s = (seconds(one.objective.window.nominal()) / 100).max(10);
-    let past = (1..=100).map(|step| now_s - step * step_s);
+    let past = (1..=100)
+        .map(|step| now_s - step * step_s)
+        .take_while(|at| within_period(one, *at));
     let kept = past.take_while(|at| left_at(live, one, *at).is_some_and(|left| left <= 0.0));
     kept.last().map(instant).or(Some(one.evaluation.at))
 }
@@ -184,7 +214,13 @@ fn look(timeline: &Timeline, one: &ObjectiveSnapshot, length: Duration) -> Look 
     let end = if same {
         one.evaluation.exhaustion
     } else {
-        outlook(&one.evaluation.budget, timeline, now_s, length)
+        outlook(
+            &one.objective,
+            &one.evaluation.budget,
+            timeline,
+            now_s,
+            length,
+        )
     };
     Look {
         length,
@@ -199,6 +235,7 @@ pub(super) fn exhaustion(exhaustion: Exhaustion) -> Outlook {
     match exhaustion {
         Exhaustion::Unknown => Outlook::Unknown,
         Exhaustion::Never => Outlook::NotAtThisRate,
+        Exhaustion::NotThisPeriod => Outlook::NotThisPeriod,
         Exhaustion::In(left) => Outlook::EmptyIn(left),
         Exhaustion::Spent => Outlook::Empty,
     }

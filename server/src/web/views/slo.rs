@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use dashboards::Text;
-use dashboards::view::{Definition, SloView, SlosView};
+use dashboards::view::{Definition, SloView, SlosView, Steps};
 
 use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds};
 use super::oncall::endpoints;
-use super::{Source, shell, steps};
+use super::{Source, between, shell, steps};
+use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
 use crate::web::allowed::Allowed;
@@ -80,7 +81,7 @@ pub(in crate::web) async fn slo(
             .latency
             .map(|quantiles| [quantiles.p50, quantiles.p95, quantiles.p99]),
         rules: rules(one),
-        past: steps(live, &one.objective, past(one)),
+        past: past(live, one),
         minutes: steps(live, &one.objective, Grid::of(range)),
         latency,
         days: days(live, one),
@@ -91,12 +92,21 @@ pub(in crate::web) async fn slo(
     Ok(Some(view))
 }
 
-/// Two windows up to now, in at most 240 steps on the 10-second grid.
-fn past(one: &ObjectiveSnapshot) -> Grid {
-    let window_s = seconds(one.objective.window.nominal());
-    let step_s = (window_s / WINDOW_STEPS).div_euclid(10).max(1) * 10;
-    let steps = (window_s / step_s).max(1) * 2;
-    Grid::last(one.evaluation.at.as_second(), step_s, steps)
+/// Two windows up to now, in at most 240 steps on the 10-second grid; of a calendar window the period up
+/// to now, its first step cut where the period begins.
+fn past(live: &Live, one: &ObjectiveSnapshot) -> Steps {
+    let now_s = one.evaluation.at.as_second();
+    let step_of = |window_s: i64| (window_s / WINDOW_STEPS).div_euclid(10).max(1) * 10;
+    let Some(period) = one.objective.window.period(now_s) else {
+        let window_s = seconds(one.objective.window.nominal());
+        let step_s = step_of(window_s);
+        let steps = (window_s / step_s).max(1) * 2;
+        return super::steps(live, &one.objective, Grid::last(now_s, step_s, steps));
+    };
+    let step_s = step_of(period.until_s - period.from_s);
+    let steps = (now_s - period.from_s + step_s - 1) / step_s;
+    let grid = Grid::last(now_s, step_s, steps);
+    grid.steps(|from, to| between(live, &one.objective, from.max(period.from_s), to))
 }
 
 fn definition(one: &ObjectiveSnapshot) -> Definition {
