@@ -36,6 +36,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Tell which pages other specs would have caused: the same past under both.
     Plan(PlanArgs),
+    /// Tell the counts behind an SLO's numbers at a time, and every step from them to the result.
+    Explain(ExplainArgs),
 }
 
 /// Options of `serve`. An option wins over its environment variable, which wins over the file.
@@ -237,6 +239,35 @@ pub struct PlanArgs {
     /// What makes the exit status 3.
     #[arg(long, value_enum, default_value_t = FailOn::PagesAdded)]
     pub fail_on: FailOn,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which SLO: its name, or `name.slug` for one of several objectives.
+    #[arg(value_name = "SLO")]
+    pub slo: String,
+    /// When: RFC 3339, or `-6h` before the end [default: the end of what there is].
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<Edge>,
+    /// Folder with the SLO specs; a server knows its own.
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+    /// The counts of recorded telemetry: JSON lines as the OpenTelemetry Collector's file exporter writes them.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["data", "database_url", "server"])]
+    pub recording: Vec<PathBuf>,
+    /// The counts in the data folder of a sloburn, which may be running.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["database_url", "server"])]
+    pub data: Option<PathBuf>,
+    /// The counts in the PostgreSQL database of a sloburn.
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    pub database_url: Option<String>,
+    /// The counts of a running sloburn: `http://127.0.0.1:8080`.
+    #[arg(long, value_name = "URL", conflicts_with = "specs")]
+    pub server: Option<String>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
 }
 
 /// How `plan` prints its result.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod convert;
 pub mod dedup;
 pub mod demo;
+pub mod explain;
 mod fold;
 mod history;
 pub mod init;

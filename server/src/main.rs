@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Init(args) => server::init::main(&args),
         Command::Replay(args) => server::replay::main(&args),
         Command::Plan(args) => server::plan::main(&args),
+        Command::Explain(args) => server::explain::main(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -34,7 +34,7 @@ pub(crate) use self::result::Plan;
 use self::result::{Pair, Seam, SloPlan, SpecProblem, Sum};
 pub use self::span::Edge;
 pub(crate) use self::span::Span;
-use self::stored::Stored;
+pub(crate) use self::stored::Stored;
 use crate::live::Live;
 use crate::replay::ReplayError;
 use crate::store::{Store, StoreError};
@@ -110,15 +110,17 @@ pub(crate) async fn plan_against_store(
     if outline.plan.is_refused() {
         return Ok(outline.plan);
     }
-    let stored = Stored::look(store, known, ask.span, now.as_second()).await?;
-    outline.plan.notes.extend(stored.note.clone());
+    let stored = Stored::look(store, known, now.as_second()).await?;
+    let (grid, note) = stored.grid(ask.span)?;
+    outline.plan.notes.extend(note);
+    let span = (grid.from, grid.to);
     let old = stored
-        .load(outline.side(|one| one.old.as_ref()), &stop)
+        .load(outline.side(|one| one.old.as_ref()), span, &stop)
         .await?;
     let new = stored
-        .load(outline.side(|one| one.new.as_ref()), &stop)
+        .load(outline.side(|one| one.new.as_ref()), span, &stop)
         .await?;
-    let course = Course::new(stored.grid, ask.significant, stop);
+    let course = Course::new(grid, ask.significant, stop);
     tokio::task::spawn_blocking(move || outline.fill(&course, &old, &new))
         .await
         .unwrap_or(Err(PlanError::Stopped))
@@ -239,7 +241,7 @@ fn problems(problems: &[Problem]) -> Vec<SpecProblem> {
 }
 
 /// A tick as a time; beyond the calendar it is the calendar's end.
-fn instant(second: i64) -> Timestamp {
+pub(crate) fn instant(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(if second < 0 {
         Timestamp::MIN
     } else {

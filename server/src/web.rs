@@ -5,6 +5,7 @@ mod api;
 mod ask;
 pub(crate) mod describe;
 mod events;
+mod explain;
 mod grid;
 mod ingest;
 mod pages;
@@ -57,6 +58,7 @@ pub(crate) fn router(state: State) -> Router {
         .route("/api/v1/services/{service}/traces", get(traces::traces))
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{id}", get(api::slo))
+        .route("/api/v1/slos/{id}/explain", get(explain::explain))
         .with_state(state.clone());
     let web = pages::Web::new(state);
     Router::new()

@@ -61,7 +61,7 @@ pub use schema::schema;
 pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
 pub use strict::strict;
 pub use tally::{ErrorBudget, Tally};
-pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline};
+pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline, far_edge};
 pub use window::{
     Calendar, CalendarUnit, Period, Window, WindowError, civil_time, instant_of, parse_window,
     window_name, zone_named,

@@ -297,8 +297,9 @@ impl Tier {
     }
 }
 
-/// Where a window begins: cut as finely as a window of its length is.
-fn far_edge(now: i64, look_back: Duration) -> i64 {
+/// Where a window of that length begins that ends at `now`, all in Unix seconds: exact to 10 s up to 6 h,
+/// moved down to the whole minute up to 35 d, and beyond that to the whole hour.
+pub fn far_edge(now: i64, look_back: Duration) -> i64 {
     let far = now.saturating_sub(i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX));
     if look_back <= TEN_LOOK_BACK {
         far

@@ -1,0 +1,157 @@
+//! The subcommand: where the counts are, and how they are printed.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use slo_specs::{Catalog, Objective, Problem, closest};
+
+use super::{Explanation, explain, explain_stored};
+use crate::catalog;
+use crate::cli::{ExplainArgs, ReplayFormat};
+use crate::clock::SystemClock;
+use crate::plan::{Edge, Refusal, instant};
+use crate::replay::Replay;
+use crate::serve;
+use crate::store::{Location, Store};
+
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// Longest wait for a server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs the subcommand.
+pub fn main(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    if let Some(wrong) = usage(args) {
+        writeln!(std::io::stderr().lock(), "sloburn: {wrong}")?;
+        return Ok(ExitCode::from(USAGE));
+    }
+    let explanation = match &args.server {
+        Some(server) => serve::runtime()?.block_on(ask_server(server, args))?,
+        None => local(args)?,
+    };
+    let text = match args.format {
+        ReplayFormat::Text => explanation.to_text(),
+        ReplayFormat::Json => serde_json::to_string_pretty(&explanation)?,
+    };
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(args: &ExplainArgs) -> Option<&'static str> {
+    let stored = args.data.is_some() || args.database_url.is_some();
+    if args.server.is_none() && !stored && args.recording.is_empty() {
+        return Some(
+            "say where the counts are: `--server URL`, `--data DIR`, `--database-url URL` or `--recording FILE…`",
+        );
+    }
+    (args.server.is_none() && args.specs.is_none())
+        .then_some("say what is judged: `--specs DIR`; only a server knows it by itself")
+}
+
+fn local(args: &ExplainArgs) -> anyhow::Result<Explanation> {
+    let specs = args.specs.clone().unwrap_or_default();
+    let loaded = catalog::load(&specs)?;
+    if loaded.problems.iter().any(Problem::is_error) {
+        crate::check::print_problems(&loaded.problems, &mut std::io::stderr().lock())?;
+        bail!("the specs in `{}` have problems", specs.display());
+    }
+    let objective = named(&loaded.catalog, &args.slo).map_err(anyhow::Error::msg)?;
+    if !args.recording.is_empty() {
+        return recorded(args, objective);
+    }
+    let location = match (&args.data, &args.database_url) {
+        (Some(directory), _) => Location::Directory(directory.clone()),
+        (None, url) => Location::Postgres(url.clone().unwrap_or_default().into()),
+    };
+    serve::runtime()?.block_on(async {
+        let store = Store::open_to_read(&location).await?;
+        let now = crate::tick::floor_tick(SystemClock.now());
+        let at = args.at.map(|edge| moment(edge, now));
+        let explanation = explain_stored(&store, None, objective, at, now).await;
+        store.close().await;
+        Ok(explanation?)
+    })
+}
+
+/// The objective of that id, or a word about the one that may be meant.
+pub(crate) fn named<'c>(catalog: &'c Catalog, id: &str) -> Result<&'c Objective, String> {
+    if let Some(found) = catalog.objective(id) {
+        return Ok(found);
+    }
+    let ids: Vec<&str> = catalog.objectives.iter().map(|one| &*one.id).collect();
+    let meant = match closest(id, &ids) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None if ids.is_empty() => "there is none at all".to_owned(),
+        None => {
+            let some: Vec<String> = ids.iter().take(10).map(|id| format!("`{id}`")).collect();
+            format!("there are {}", some.join(", "))
+        }
+    };
+    Err(format!("no SLO is called `{id}`; {meant}"))
+}
+
+/// A time as of a tick.
+pub(crate) fn moment(edge: Edge, now: Timestamp) -> Timestamp {
+    match edge {
+        Edge::At(at) => at,
+        Edge::Ago(length) => instant(now.as_second().saturating_sub(length.as_secs())),
+    }
+}
+
+fn recorded(args: &ExplainArgs, objective: &Objective) -> anyhow::Result<Explanation> {
+    let catalog = Catalog {
+        objectives: vec![objective.clone()],
+        ..Catalog::default()
+    };
+    let mut replay = Replay::counting(Arc::new(catalog));
+    for file in &args.recording {
+        replay.file(file)?;
+    }
+    let notes = replay.rejected();
+    let Some((begin, end)) = replay.times() else {
+        bail!("the recording has no events");
+    };
+    let at = args
+        .at
+        .map_or(instant(end), |edge| moment(edge, instant(end)));
+    let tick = at.as_second().div_euclid(10) * 10;
+    if tick <= begin || tick > end {
+        bail!(
+            "the recording says nothing of {at}: it goes from {} to {}",
+            instant(begin),
+            instant(end)
+        );
+    }
+    let live = replay.into_live();
+    let mut explanation =
+        explain(objective, &live, instant(tick)).context("nothing was counted")?;
+    explanation.notes = notes;
+    let only = "series are told apart only of what a sloburn has stored";
+    explanation.notes.push(only.to_owned());
+    Ok(explanation)
+}
+
+async fn ask_server(server: &str, args: &ExplainArgs) -> anyhow::Result<Explanation> {
+    let path = format!("{}/explain", dashboards::links::slo(&args.slo));
+    let mut url = format!("{}/api/v1{path}", server.trim_end_matches('/'));
+    if let Some(at) = &args.at {
+        url = format!("{url}?at={at}");
+    }
+    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let answer = client.get(&url).send().await;
+    let answer = answer.with_context(|| format!("cannot ask {url}"))?;
+    let status = answer.status();
+    let body = answer.bytes().await?;
+    if status.is_success() {
+        return serde_json::from_slice(&body)
+            .with_context(|| format!("{url} answers something that is no explanation"));
+    }
+    match serde_json::from_slice::<Refusal>(&body) {
+        Ok(refusal) => bail!("{}", refusal.error),
+        Err(_) => bail!("{url} answers {status}"),
+    }
+}
