@@ -14,6 +14,10 @@ pub struct Measure {
     /// Thresholds at which values are counted exactly at record time; any order, duplicates are
     /// harmless.
     pub thresholds: Vec<Threshold>,
+    /// Metrics that are to be read in another way as well, each way of each metric once.
+    pub readings: Vec<(String, Reading)>,
+    /// Whether spans without a parent are told from others.
+    pub roots: bool,
     /// How much of a request is looked at.
     pub limits: Limits,
     /// Set to tell counted spans apart, so that each can be counted once whatever requests it comes
@@ -33,6 +37,25 @@ pub struct Threshold {
     pub inclusive: bool,
 }
 
+/// Another way to read the number points of a metric: it makes series of its own, beside those of
+/// the points as they were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reading {
+    /// How much the running total of a sum or a gauge grew: 1 value of 0 for every stream and slice
+    /// that was looked at, and a value of 1 for every unit it grew by.
+    Growth,
+    /// How long ago the Unix time was that a gauge holds, in seconds.
+    Age,
+    /// The ratio that a gauge holds, from 0 to 1: of every point's [`SHARE_UNITS`] values as many
+    /// are 1 as its ratio says, and the rest are 0.
+    Share,
+    /// How many events a gauge says there were since its last point.
+    Amount,
+}
+
+/// Into how many values a point is divided that holds a ratio: it counts to a millionth.
+pub const SHARE_UNITS: u64 = 1_000_000;
+
 /// Whose values a threshold is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -40,6 +63,8 @@ pub enum Subject {
     Spans,
     /// Values of the metric with this name.
     Metric(String),
+    /// The [ages](Reading::Age) that the metric with this name tells.
+    Age(String),
 }
 
 /// Limits of one request and of what is kept of it.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::measure::Reading;
 use crate::measured::{Bound, Scale};
 use crate::series::SeriesId;
 
@@ -23,14 +24,17 @@ pub struct Point {
     /// The earliest and latest time that what it adds may be counted at.
     pub(crate) window: (u64, u64),
     pub(crate) value: PointValue,
-    pub(crate) reading: Reading,
+    pub(crate) reading: Scheme,
 }
 
 /// What is to be read off the values of a metric.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Reading {
+pub(crate) struct Scheme {
     /// The metric's name, for messages.
     pub(crate) metric: Arc<str>,
+    /// The other way in which it is read. Such a point is one that counts already, once more: it
+    /// has no class of its own.
+    pub(crate) other: Option<Reading>,
     pub(crate) scale: Scale,
     /// Declared bounds, sorted and unique.
     pub(crate) bounds: Arc<[Bound]>,
@@ -43,6 +47,8 @@ pub(crate) enum PointValue {
     Sum(Temporality, Number),
     /// One observation.
     Level(f64),
+    /// A running total that was sent as a level: it does not say when it started.
+    Total(Number),
     /// What a distribution was or grew by.
     Buckets(Temporality, Buckets),
 }

@@ -5,6 +5,7 @@ mod known;
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, first_eight, put_bytes, put_f64, put_signed};
+use crate::measure::Reading;
 
 pub use known::Known;
 
@@ -17,6 +18,10 @@ pub const UNKNOWN_SERVICE: &str = "unknown_service";
 pub const SERVICE_NAME: &str = "service.name";
 
 const VERSION: u8 = 1;
+/// The form of keys of root spans: a version that does not know them must not take them for others.
+const OF_ROOT: u8 = 2;
+/// The flag of root spans, in the second form.
+const ROOT: u8 = 1 << 7;
 
 /// The first 8 bytes of BLAKE3 of the encoded key: the same on every node, without a counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +43,8 @@ pub struct SeriesKey {
     pub unit: Arc<str>,
     /// Unset for metrics.
     pub status: SpanStatus,
+    /// Whether its spans have no parent. False also where nobody asked.
+    pub root: bool,
     /// The dimensions this series has, with their values, sorted by dimension.
     pub attributes: Vec<(Arc<str>, Value)>,
     /// Whether this series stands for others that found no room any more: all of one service (or
@@ -57,6 +64,8 @@ pub enum Signal {
     Distribution,
     /// Gauges, and sums that may fall: every point is one observation of a value.
     Gauge,
+    /// Points that were read in another way as well.
+    Read(Reading),
 }
 
 /// The kind of a span; a number this version does not know is unspecified.
@@ -138,6 +147,7 @@ impl SeriesKey {
             overflow: self.overflow,
             kind: self.kind,
             status: self.status,
+            root: self.root,
             service: &self.service,
             name: &self.name,
             unit: &self.unit,
@@ -154,7 +164,7 @@ impl SeriesKey {
     pub fn decode(bytes: &[u8]) -> Result<SeriesKey, CodecError> {
         let mut reader = Reader::new(bytes);
         let version = reader.byte()?;
-        if version != VERSION {
+        if version != VERSION && version != OF_ROOT {
             return Err(CodecError::Version(version));
         }
         let signal = Signal::from_code(reader.byte()?).ok_or(CodecError::Invalid("signal"))?;
@@ -163,7 +173,8 @@ impl SeriesKey {
             signal,
             overflow: flags & 1 == 1,
             kind: SpanKind::from_code(u64::from(flags >> 1 & 7)),
-            status: SpanStatus::from_code(u64::from(flags >> 4)),
+            status: SpanStatus::from_code(u64::from(flags >> 4 & 7)),
+            root: version == OF_ROOT && flags & ROOT != 0,
             service: reader.text()?.into(),
             name: reader.text()?.into(),
             unit: reader.text()?.into(),
@@ -198,6 +209,7 @@ impl SeriesKey {
         };
         if alike == 0 {
             key.name = OVERFLOW_NAME.into();
+            key.root = false;
             key.attributes.clear();
         }
         if !keeps_service {
@@ -235,6 +247,7 @@ pub(crate) struct KeyHead<'a> {
     pub(crate) overflow: bool,
     pub(crate) kind: SpanKind,
     pub(crate) status: SpanStatus,
+    pub(crate) root: bool,
     pub(crate) service: &'a str,
     pub(crate) name: &'a str,
     pub(crate) unit: &'a str,
@@ -243,7 +256,12 @@ pub(crate) struct KeyHead<'a> {
 impl KeyHead<'_> {
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
         let flags = u8::from(self.overflow) | self.kind.code() << 1 | self.status.code() << 4;
-        out.extend_from_slice(&[VERSION, self.signal.code(), flags]);
+        let (version, root) = if self.root {
+            (OF_ROOT, ROOT)
+        } else {
+            (VERSION, 0)
+        };
+        out.extend_from_slice(&[version, self.signal.code(), flags | root]);
         for text in [self.service, self.name, self.unit] {
             put_bytes(out, text.as_bytes());
         }
@@ -306,12 +324,16 @@ impl Value {
 }
 
 impl Signal {
-    fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Signal::Spans => 1,
             Signal::Sum => 2,
             Signal::Distribution => 3,
             Signal::Gauge => 4,
+            Signal::Read(Reading::Growth) => 5,
+            Signal::Read(Reading::Age) => 6,
+            Signal::Read(Reading::Share) => 7,
+            Signal::Read(Reading::Amount) => 8,
         }
     }
 
@@ -321,6 +343,10 @@ impl Signal {
             Signal::Sum,
             Signal::Distribution,
             Signal::Gauge,
+            Signal::Read(Reading::Growth),
+            Signal::Read(Reading::Age),
+            Signal::Read(Reading::Share),
+            Signal::Read(Reading::Amount),
         ]
         .into_iter()
         .find(|signal| signal.code() == code)

@@ -41,6 +41,8 @@ fn measure() -> Measure {
             max_series: 16,
             ..Limits::default()
         },
+        readings: Vec::new(),
+        roots: false,
         fingerprints: None,
     }
 }

@@ -73,6 +73,7 @@ fn key(class: &str) -> SeriesKey {
         status: SpanStatus::Unset,
         attributes: vec![(CLASS.into(), Value::Text(class.into()))],
         overflow: false,
+        root: false,
     }
 }
 

@@ -106,6 +106,7 @@ spec:
                 ("route".into(), Value::Text(format!("/{route}").into())),
             ],
             overflow: false,
+            root: false,
         })
     }
 

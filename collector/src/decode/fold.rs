@@ -325,7 +325,7 @@ impl<'m> Fold<'m> {
             (point.series, overflows) = resolution.at(point.series);
             if overflows {
                 overflowed = true;
-                self.classes.overflowed.total += 1;
+                self.classes.overflowed.total += u64::from(point.reading.other.is_none());
             }
         }
         if overflowed {

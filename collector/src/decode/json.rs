@@ -193,6 +193,10 @@ fn span<'a>(json: &mut Json<'a>, fold: &mut Fold<'_>) -> Result<Span<'a>, Reques
                 span.sampling = Sampling::of_tracestate(state.as_bytes());
             }
             "spanId" => span.id = id(json, 8)?,
+            "parentSpanId" => {
+                let parent = json.text()?.unwrap_or_default();
+                span.has_parent = parent.bytes().any(|digit| digit != b'0');
+            }
             "name" => span.name = json.text()?.unwrap_or_default(),
             "kind" => {
                 let kind = json.enumeration(&SPAN_KINDS)?.unwrap_or_default();

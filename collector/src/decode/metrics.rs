@@ -1,5 +1,6 @@
 //! Metric points: one check of each, so that what is handed on can count.
 
+mod others;
 mod values;
 
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use crate::decode::RequestError;
 use crate::decode::attributes::kept;
 use crate::decode::exemplars::SentExemplar;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
-use crate::measure::Subject;
+use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
-use crate::point::{Number, Point, Reading, StreamId, Temporality};
+use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
 use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
@@ -54,7 +55,9 @@ pub(crate) struct Metric {
     /// Hash of all that tells the metric's streams from others': resource, scope, name, unit, type.
     identity: [u8; 32],
     declared: Vec<Bound>,
-    reading: Reading,
+    reading: Scheme,
+    /// The other ways in which it is read.
+    others: Vec<Scheme>,
     /// The explicit bounds that `reading` holds beside the declared ones.
     pub(crate) layout: Arc<[f64]>,
 }
@@ -132,7 +135,7 @@ impl Fold<'_> {
         self.key.push(data.code());
         let about = |threshold: &&crate::Threshold| match &threshold.subject {
             Subject::Metric(metric) => metric == name && !threshold.bound.is_nan(),
-            Subject::Spans => false,
+            Subject::Spans | Subject::Age(_) => false,
         };
         let declared = self.measure.thresholds.iter().filter(about);
         let declared = declared.map(|threshold| Bound::new(threshold.bound, threshold.inclusive));
@@ -141,11 +144,13 @@ impl Fold<'_> {
             unit: kept(unit, self.measure.limits.max_value_bytes).to_owned(),
             identity: *blake3::hash(&self.key).as_bytes(),
             declared: declared.collect(),
-            reading: Reading {
+            reading: Scheme {
+                other: None,
                 metric: kept(name, self.measure.limits.max_value_bytes).into(),
                 scale: Scale::of_unit(unit),
                 bounds: Arc::default(),
             },
+            others: others::schemes(self.measure, name),
             layout: Arc::default(),
         };
         self.metric.read_at(Arc::default());
@@ -182,7 +187,15 @@ impl Fold<'_> {
             }
         }
         self.point_traces(sent);
-        let (stream, position) = (self.stream_id(), self.point_position());
+        self.read_otherwise(sent, &value);
+        let reading = self.metric.reading.clone();
+        self.hand_on(sent, value, reading);
+    }
+
+    fn hand_on(&mut self, sent: &SentPoint, value: PointValue, reading: Scheme) {
+        let signal = reading.other.map(Signal::Read);
+        let signal = signal.unwrap_or_else(|| self.metric.data.signal());
+        let (stream, position) = (self.stream_id(reading.other), self.point_position(signal));
         self.points.push(Point {
             stream,
             series: SeriesId(position as u64),
@@ -190,24 +203,28 @@ impl Fold<'_> {
             time_nanos: sent.time_nanos,
             window: (self.clock.earliest, self.clock.now),
             value,
-            reading: self.metric.reading.clone(),
+            reading,
         });
     }
 
-    fn stream_id(&mut self) -> StreamId {
+    fn stream_id(&mut self, other: Option<Reading>) -> StreamId {
         self.key.clear();
         self.key.extend_from_slice(&self.metric.identity);
         self.own.identity.put_into(&mut self.key);
+        if let Some(other) = other {
+            self.key.push(Signal::Read(other).code());
+        }
         StreamId(SeriesId::of(&self.key).0)
     }
 
-    fn point_position(&mut self) -> usize {
+    fn point_position(&mut self, signal: Signal) -> usize {
         self.key.clear();
         let head = KeyHead {
-            signal: self.metric.data.signal(),
+            signal,
             overflow: false,
             kind: SpanKind::Unspecified,
             status: SpanStatus::Unset,
+            root: false,
             service: &self.resource.service,
             name: &self.metric.reading.metric,
             unit: &self.metric.unit,

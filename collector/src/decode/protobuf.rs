@@ -149,6 +149,7 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
             (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
             (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
             (3, Field::Bytes(state)) => span.sampling = Sampling::of_tracestate(state),
+            (4, Field::Bytes(parent)) => span.has_parent = parent.iter().any(|byte| *byte != 0),
             (5, Field::Bytes(name)) => span.name = lossy(name),
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
             (7, Field::Fixed64(start)) => span.start_nanos = start,
@@ -159,7 +160,7 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
                 fold.own_attribute(key, || value_in(rest))?;
             }
             (15, Field::Bytes(status)) => span.status = status_of(status)?,
-            (4 | 9 | 11 | 13, Field::Bytes(_)) => {}
+            (9 | 11 | 13, Field::Bytes(_)) => {}
             (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
             _ => {}
         }

@@ -103,23 +103,7 @@ impl Running {
         for writer in &self.writers {
             put_varint(out, writer.start);
             put_varint(out, writer.time);
-            let role = writer.role.code() << 1;
-            match &writer.total {
-                Total::Number {
-                    base,
-                    last,
-                    counted,
-                } => {
-                    out.push(role);
-                    put_number(out, *base);
-                    put_number(out, *last);
-                    put_varint(out, *counted);
-                }
-                Total::Buckets(buckets) => {
-                    out.push(role | 1);
-                    buckets.encode_into(out);
-                }
-            }
+            writer.total.encode_into(writer.role.code() << 1, out);
         }
     }
 
@@ -129,16 +113,8 @@ impl Running {
         let mut writers = Vec::with_capacity(length);
         for _ in 0..length {
             let (start, time) = (reader.varint()?, reader.varint()?);
-            let kind = reader.byte()?;
-            let total = match kind & 1 {
-                0 => Total::Number {
-                    base: number(reader)?,
-                    last: number(reader)?,
-                    counted: reader.varint()?,
-                },
-                _ => Total::Buckets(Buckets::decode_from(reader)?),
-            };
-            let role = Role::of(kind >> 1).ok_or(CodecError::Invalid("stream state"))?;
+            let (role, total) = Total::decode_from(reader)?;
+            let role = Role::of(role).ok_or(CodecError::Invalid("stream state"))?;
             writers.push(Writer {
                 start,
                 time,
@@ -173,12 +149,12 @@ impl Writer {
 impl Total {
     pub(super) fn new(value: &PointValue, from_zero: bool) -> Total {
         match value {
-            PointValue::Sum(_, number) if from_zero => Total::Number {
+            PointValue::Sum(_, number) | PointValue::Total(number) if from_zero => Total::Number {
                 base: Number::Int(0),
                 last: *number,
                 counted: above(*number, Number::Int(0)),
             },
-            PointValue::Sum(_, number) => Total::Number {
+            PointValue::Sum(_, number) | PointValue::Total(number) => Total::Number {
                 base: *number,
                 last: *number,
                 counted: 0,
@@ -195,6 +171,40 @@ impl Total {
         }
     }
 
+    /// Appends the total, with a number beside it that is shifted by one bit.
+    pub(super) fn encode_into(&self, beside: u8, out: &mut Vec<u8>) {
+        match self {
+            Total::Number {
+                base,
+                last,
+                counted,
+            } => {
+                out.push(beside);
+                put_number(out, *base);
+                put_number(out, *last);
+                put_varint(out, *counted);
+            }
+            Total::Buckets(buckets) => {
+                out.push(beside | 1);
+                buckets.encode_into(out);
+            }
+        }
+    }
+
+    /// Reads what stands beside the total, and the total.
+    pub(super) fn decode_from(reader: &mut Reader<'_>) -> Result<(u8, Total), CodecError> {
+        let kind = reader.byte()?;
+        let total = match kind & 1 {
+            0 => Total::Number {
+                base: number(reader)?,
+                last: number(reader)?,
+                counted: reader.varint()?,
+            },
+            _ => Total::Buckets(Buckets::decode_from(reader)?),
+        };
+        Ok((kind >> 1, total))
+    }
+
     /// What the total grew by; `None` if it fell, and then nothing is changed.
     pub(super) fn grow(&mut self, value: &PointValue) -> Option<Amount> {
         match (self, value) {
@@ -204,7 +214,7 @@ impl Total {
                     last,
                     counted,
                 },
-                PointValue::Sum(_, number),
+                PointValue::Sum(_, number) | PointValue::Total(number),
             ) => {
                 if is_below(*number, *last) {
                     return None;
@@ -229,7 +239,9 @@ impl Amount {
     /// All of a point's value.
     pub(super) fn whole(value: &PointValue) -> Option<Amount> {
         match value {
-            PointValue::Sum(_, number) => Some(Amount::Count(above(*number, Number::Int(0)))),
+            PointValue::Sum(_, number) | PointValue::Total(number) => {
+                Some(Amount::Count(above(*number, Number::Int(0))))
+            }
             PointValue::Buckets(_, buckets) => Some(Amount::Buckets(buckets.clone())),
             PointValue::Level(_) => None,
         }

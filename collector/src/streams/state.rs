@@ -1,7 +1,7 @@
 //! The state of one stream, and what a point does to it.
 
 use super::Origin;
-use super::running::Running;
+use super::running::{Running, Total};
 use crate::codec::{CodecError, Reader, put_f64, put_varint, unseal};
 use crate::point::{Buckets, Number, Point, PointValue, Temporality};
 
@@ -26,6 +26,15 @@ pub(crate) enum State {
     Deltas(Deltas),
     /// Observations counted so far.
     Levels(Levels),
+    /// A running total that is sent as a level; none before the first point.
+    Rising(Option<Rising>),
+}
+
+/// The last value of a running total that does not say when it started.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rising {
+    time: u64,
+    total: Total,
 }
 
 /// Which intervals `(start, end]` of a delta stream are counted.
@@ -78,6 +87,7 @@ impl State {
                 State::Deltas(Deltas::default())
             }
             PointValue::Level(_) => State::Levels(Levels::default()),
+            PointValue::Total(_) => State::Rising(None),
         }
     }
 
@@ -95,6 +105,7 @@ impl State {
             (State::Levels(levels), PointValue::Level(value)) => {
                 levels.advance(point.time_nanos, *value)
             }
+            (State::Rising(rising), PointValue::Total(_)) => advance_total(rising, point),
             _ => Outcome::Rejected("stream mixes temporalities"),
         }
     }
@@ -108,6 +119,7 @@ impl State {
                 .last()
                 .map_or(deltas.forgotten, |last| last.1),
             State::Levels(levels) => levels.times.last().copied().unwrap_or_default(),
+            State::Rising(rising) => rising.as_ref().map_or(0, |rising| rising.time),
         }
     }
 
@@ -137,6 +149,13 @@ impl State {
             State::Levels(levels) => {
                 out.push(3);
                 put_rising(&mut out, &levels.times);
+            }
+            State::Rising(rising) => {
+                out.push(4);
+                if let Some(Rising { time, total }) = rising {
+                    put_varint(&mut out, *time);
+                    total.encode_into(0, &mut out);
+                }
             }
         }
         out
@@ -168,6 +187,14 @@ impl State {
             3 => State::Levels(Levels {
                 times: rising(&mut reader)?,
             }),
+            4 if reader.is_empty() => State::Rising(None),
+            4 => State::Rising(Some(Rising {
+                time: reader.varint()?,
+                total: match Total::decode_from(&mut reader)? {
+                    (0, total @ Total::Number { .. }) => total,
+                    _ => return Err(CodecError::Invalid("stream state")),
+                },
+            })),
             _ => return Err(CodecError::Invalid("stream state")),
         };
         reader.done()?;
@@ -197,7 +224,9 @@ impl Deltas {
         };
         self.cover(start, time);
         let amount = match &point.value {
-            PointValue::Sum(_, number) => Amount::Count(self.whole(*number)),
+            PointValue::Sum(_, number) | PointValue::Total(number) => {
+                Amount::Count(self.whole(*number))
+            }
             PointValue::Buckets(_, buckets) => Amount::Buckets(buckets.clone()),
             PointValue::Level(value) => Amount::Level(*value),
         };
@@ -247,6 +276,31 @@ impl Deltas {
             }
         }
     }
+}
+
+/// The first point is a base. A total that fell was set back to zero before its new value.
+fn advance_total(rising: &mut Option<Rising>, point: &Point) -> Outcome {
+    let to = point.time_nanos;
+    let Some(Rising { time, total }) = rising else {
+        *rising = Some(Rising {
+            time: to,
+            total: Total::new(&point.value, false),
+        });
+        return Outcome::Baseline;
+    };
+    if to <= *time {
+        return Outcome::Duplicate;
+    }
+    let from = std::mem::replace(time, to);
+    let grown = total.grow(&point.value).or_else(|| {
+        *total = Total::new(&point.value, true);
+        Amount::whole(&point.value)
+    });
+    grown.map_or(Outcome::Baseline, |amount| Outcome::Adds {
+        amount,
+        from,
+        to,
+    })
 }
 
 impl Levels {

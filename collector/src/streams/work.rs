@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Absorbed;
 use super::spread::Spread;
-use super::state::{Amount, Outcome};
+use super::state::{Amount, Outcome, whole_units};
 use super::unstarted::SHARED;
 use crate::classes::{Classes, Problems};
 use crate::delta::Entry;
 use crate::histogram::SparseHistogram;
+use crate::measure::{Reading, SHARE_UNITS};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
 use crate::point::{Buckets, Point, StreamId};
 use crate::series::SeriesId;
@@ -31,6 +32,9 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn take(&mut self, point: &Point, outcome: Outcome) {
         self.touched.push(point.stream);
+        if point.reading.other.is_some() {
+            return self.take_other(point, outcome);
+        }
         if matches!(outcome, Outcome::Shared { .. }) {
             self.problems
                 .note(SHARED, || format!("metric `{}`", point.reading.metric));
@@ -54,8 +58,24 @@ impl Work {
         }
     }
 
+    /// A point that was read in another way as well: where it went is told by itself.
+    fn take_other(&mut self, point: &Point, outcome: Outcome) {
+        match outcome {
+            Outcome::Adds { amount, from, to } | Outcome::Shared { amount, from, to } => {
+                let spread = Spread::new(from, to, point.window);
+                if amount.count() > MAX_ADDED || !self.add(point, &amount, spread) {
+                    self.reject(point, "point adds more than can be true");
+                }
+            }
+            Outcome::Baseline | Outcome::Duplicate => {}
+            Outcome::Rejected(reason) => self.reject(point, reason),
+        }
+    }
+
     pub(crate) fn reject(&mut self, point: &Point, reason: &'static str) {
-        self.classes.invalid.note(false);
+        if point.reading.other.is_none() {
+            self.classes.invalid.note(false);
+        }
         self.problems
             .note(reason, || format!("metric `{}`", point.reading.metric));
     }
@@ -117,8 +137,15 @@ impl Amount {
             Amount::Count(count) => spread
                 .share(*count)
                 .into_iter()
-                .map(Measured::counted)
+                .map(|share| match reading.other {
+                    Some(Reading::Growth) => two_valued(&reading.bounds, 1, share),
+                    _ => Measured::counted(share),
+                })
                 .collect(),
+            Amount::Level(ratio) if reading.other == Some(Reading::Share) => {
+                let ones = whole_units((ratio * as_f64(SHARE_UNITS)).round()).min(SHARE_UNITS);
+                vec![two_valued(&reading.bounds, SHARE_UNITS - ones, ones)]
+            }
             Amount::Level(value) => {
                 let values = reading
                     .bounds
@@ -144,6 +171,18 @@ impl Amount {
             }
         }
     }
+}
+
+/// Values of 0 and 1, counted at the bound between them.
+fn two_valued(bounds: &Arc<[Bound]>, zeros: u64, ones: u64) -> Measured {
+    let steps = Steps::new(Arc::clone(bounds), vec![Range::exact(zeros)]);
+    let none = SparseHistogram::default();
+    Measured::of_values(zeros + ones, Scale::None, steps, none)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a million is exact")]
+fn as_f64(units: u64) -> f64 {
+    units as f64
 }
 
 /// A slice's part of a distribution.

@@ -119,6 +119,8 @@ pub(crate) fn measure() -> Measure {
             threshold(Subject::Metric("latency".to_owned()), 100.0, true),
         ],
         limits: Limits::default(),
+        readings: Vec::new(),
+        roots: false,
         fingerprints: None,
     }
 }

@@ -16,6 +16,7 @@ mod merging;
 mod points;
 mod points_decoded;
 mod poisoned;
+mod read;
 mod sampled;
 mod spans;
 mod states;

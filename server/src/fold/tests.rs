@@ -67,6 +67,7 @@ fn series(service: &str, status: SpanStatus) -> SeriesKey {
         status,
         attributes: Vec::new(),
         overflow: false,
+        root: false,
     }
 }
 

@@ -45,6 +45,7 @@ fn count(live: &mut Live, known: &Known, end: i64, status: SpanStatus, events: u
         status,
         attributes: Vec::new(),
         overflow: false,
+        root: false,
     };
     let entry = Entry {
         series: key.id(),

@@ -328,6 +328,7 @@ mod tests {
             status,
             attributes: Vec::new(),
             overflow: false,
+            root: false,
         };
         let known = Known::new();
         let mut pack = Pack::default();

@@ -18,6 +18,16 @@ pub(crate) enum SentValue {
     Exponential(SentExponential),
 }
 
+impl SentValue {
+    /// The number that it is, unless it is a distribution.
+    pub(super) fn number(&self) -> Option<Number> {
+        match self {
+            SentValue::Number(number) => Some(*number),
+            SentValue::Absent | SentValue::Histogram(_) | SentValue::Exponential(_) => None,
+        }
+    }
+}
+
 /// A histogram as it was sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SentHistogram {
@@ -46,6 +56,8 @@ pub(crate) struct SentExponential {
 const NO_TEMPORALITY: Fault = Fault::Invalid("no aggregation temporality");
 const TOO_MANY_BUCKETS: Fault = Fault::Invalid("too many buckets");
 const WRONG_SUM: Fault = Fault::Invalid("bucket counts do not sum to the count");
+/// Why a gauge is not read as a count.
+pub(super) const NEGATIVE: &str = "gauge that is negative or no number is not counted";
 const NO_VALUE: Fault = Fault::Invalid("point without a value");
 
 impl Metric {
@@ -158,15 +170,19 @@ fn level(number: Number) -> Result<PointValue, Fault> {
 }
 
 fn sum(temporality: Temporality, number: Number) -> Result<PointValue, Fault> {
-    let usable = match number {
-        Number::Int(value) => value >= 0,
-        Number::Double(value) => value.is_finite() && value >= 0.0,
-    };
-    if usable {
+    if is_amount(number) {
         Ok(PointValue::Sum(temporality, number))
     } else {
         Err(Fault::Invalid(
             "monotonic sum that is negative or no number",
         ))
+    }
+}
+
+/// Whether a number can be how many of something there are.
+pub(super) fn is_amount(number: Number) -> bool {
+    match number {
+        Number::Int(value) => value >= 0,
+        Number::Double(value) => value.is_finite() && value >= 0.0,
     }
 }
