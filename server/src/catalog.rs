@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use collector::{FingerprintKey, Limits, Measure, Subject, Threshold};
-use slo_specs::{Catalog, Loaded, SourceFile};
+use collector::{FingerprintKey, Limits, Measure, Reading, Subject, Threshold};
+use slo_specs::{Catalog, Loaded, ReadAs, SourceFile};
 
 use crate::builtin;
 
@@ -156,9 +156,10 @@ pub(crate) fn measure(
         .thresholds()
         .into_iter()
         .map(|threshold| Threshold {
-            subject: match threshold.metric {
-                Some(metric) => Subject::Metric(metric),
-                None => Subject::Spans,
+            subject: match (threshold.metric, threshold.read_as) {
+                (Some(metric), ReadAs::Age) => Subject::Age(metric),
+                (Some(metric), _) => Subject::Metric(metric),
+                (None, _) => Subject::Spans,
             },
             bound: threshold.bound,
             inclusive: threshold.inclusive,
@@ -169,7 +170,21 @@ pub(crate) fn measure(
     Measure {
         dimensions,
         thresholds,
+        readings: catalog.readings().into_iter().filter_map(reading).collect(),
+        roots: catalog.tells_roots(),
         limits: limits.clone(),
         fingerprints: fingerprints.cloned(),
     }
+}
+
+/// How a metric is to be read beside as it is sent.
+fn reading((metric, read_as): (String, ReadAs)) -> Option<(String, Reading)> {
+    let reading = match read_as {
+        ReadAs::AsSent => return None,
+        ReadAs::Growth => Reading::Growth,
+        ReadAs::Age => Reading::Age,
+        ReadAs::Share => Reading::Share,
+        ReadAs::Amount => Reading::Amount,
+    };
+    Some((metric, reading))
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use collector::{
-    AttributeValue, Known, Measured, SeriesId, SeriesKey, Signal as Measurement, SpanKind,
+    AttributeValue, Known, Measured, Reading, SeriesId, SeriesKey, Signal as Measurement, SpanKind,
     SpanStatus, Within,
 };
 use foldhash::HashMap;
 use slo_specs::{
-    AttributeRef, Catalog, Fingerprint, Indicator, Part, Selector, Signal, Subject, Tally,
+    AttributeRef, Catalog, Fingerprint, Indicator, Part, ReadAs, Selector, Signal, Subject, Tally,
 };
 
 /// How one series counts for one indicator.
@@ -39,6 +39,8 @@ pub(crate) struct Index {
 #[derive(Debug)]
 struct Use {
     roles: Box<[Role]>,
+    /// An indicator reads its points in another way, and so from other series.
+    read_otherwise: bool,
     /// Its events are bad whatever an objective says: spans with status error.
     bad: bool,
 }
@@ -86,7 +88,7 @@ impl Index {
     /// Whether no indicator uses a series; if so, whether its events are bad ones.
     pub(crate) fn unused(&mut self, id: SeriesId, known: &Known) -> Option<bool> {
         match self.used(id, known) {
-            Some(used) => used.roles.is_empty().then_some(used.bad),
+            Some(used) => (used.roles.is_empty() && !used.read_otherwise).then_some(used.bad),
             None => Some(false),
         }
     }
@@ -97,6 +99,7 @@ impl Index {
         {
             let used = Use {
                 roles: roles_of(&key, &self.indicators),
+                read_otherwise: is_read_otherwise(&key, &self.indicators),
                 bad: key.signal == Measurement::Spans && key.status == SpanStatus::Error,
             };
             self.series.insert(id, used);
@@ -109,7 +112,7 @@ impl Index {
 /// for one that no indicator uses.
 pub(crate) fn alike(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> u64 {
     let roles = roles_of(key, indicators);
-    if roles.is_empty() {
+    if roles.is_empty() && !is_read_otherwise(key, indicators) {
         return 0;
     }
     let mut hasher = DefaultHasher::new();
@@ -122,11 +125,14 @@ pub(crate) fn alike(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) ->
 
 fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Role]> {
     let series = Series(key);
+    let sent = !matches!(key.signal, Measurement::Read(_));
     let durations = key.signal == Measurement::Spans
-        || matches!(
-            &*key.unit,
-            "s" | "ms" | "us" | "µs" | "ns" | "seconds" | "milliseconds"
-        );
+        || key.signal == Measurement::Read(Reading::Age)
+        || sent
+            && matches!(
+                &*key.unit,
+                "s" | "ms" | "us" | "µs" | "ns" | "seconds" | "milliseconds"
+            );
     let role = |(indicator, (_, rule)): (usize, &(Fingerprint, Indicator))| {
         let (total, part) = match rule {
             Indicator::Ratio { part, total } => {
@@ -147,6 +153,16 @@ fn roles_of(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> Box<[Ro
         })
     };
     indicators.iter().enumerate().filter_map(role).collect()
+}
+
+/// Whether an indicator uses a number metric's points, but not as they were sent.
+fn is_read_otherwise(key: &SeriesKey, indicators: &[(Fingerprint, Indicator)]) -> bool {
+    let series = Series(key);
+    matches!(key.signal, Measurement::Sum | Measurement::Gauge)
+        && indicators
+            .iter()
+            .flat_map(|(_, indicator)| indicator.selectors())
+            .any(|selector| selector.read_as != ReadAs::AsSent && selector.names(&series))
 }
 
 fn selector(part: &Part) -> &Selector {
@@ -202,13 +218,22 @@ impl Subject for Series<'_> {
     fn signal(&self) -> Signal {
         match self.0.signal {
             Measurement::Spans => Signal::Traces,
-            Measurement::Sum | Measurement::Distribution | Measurement::Gauge => Signal::Metrics,
+            Measurement::Sum
+            | Measurement::Distribution
+            | Measurement::Gauge
+            | Measurement::Read(_) => Signal::Metrics,
         }
     }
 
     fn kind(&self) -> &str {
         match (self.0.signal, self.0.kind) {
-            (Measurement::Sum | Measurement::Distribution | Measurement::Gauge, _) => "",
+            (
+                Measurement::Sum
+                | Measurement::Distribution
+                | Measurement::Gauge
+                | Measurement::Read(_),
+                _,
+            ) => "",
             (Measurement::Spans, SpanKind::Unspecified) => "unspecified",
             (Measurement::Spans, SpanKind::Internal) => "internal",
             (Measurement::Spans, SpanKind::Server) => "server",
@@ -224,10 +249,34 @@ impl Subject for Series<'_> {
 
     fn status(&self) -> &str {
         match (self.0.signal, self.0.status) {
-            (Measurement::Sum | Measurement::Distribution | Measurement::Gauge, _) => "",
+            (
+                Measurement::Sum
+                | Measurement::Distribution
+                | Measurement::Gauge
+                | Measurement::Read(_),
+                _,
+            ) => "",
             (Measurement::Spans, SpanStatus::Unset) => "unset",
             (Measurement::Spans, SpanStatus::Ok) => "ok",
             (Measurement::Spans, SpanStatus::Error) => "error",
+        }
+    }
+
+    fn is_root(&self) -> bool {
+        self.0.root
+    }
+
+    fn is_read_as(&self, read_as: ReadAs) -> bool {
+        match self.0.signal {
+            Measurement::Spans | Measurement::Gauge => read_as == ReadAs::AsSent,
+            // What these grew by is how many events there were, however that was sent.
+            Measurement::Sum | Measurement::Distribution => {
+                matches!(read_as, ReadAs::AsSent | ReadAs::Amount)
+            }
+            Measurement::Read(Reading::Growth) => read_as == ReadAs::Growth,
+            Measurement::Read(Reading::Age) => read_as == ReadAs::Age,
+            Measurement::Read(Reading::Share) => read_as == ReadAs::Share,
+            Measurement::Read(Reading::Amount) => read_as == ReadAs::Amount,
         }
     }
 

@@ -13,12 +13,17 @@ const SLOT_S: i64 = 10;
 /// traffic, and its share is rounded to a billionth.
 pub(crate) const SLICE_UNITS: u64 = 1_000_000_000;
 
+/// Units of a point that holds a ratio: it counts to a millionth.
+pub const POINT_UNITS: u64 = 1_000_000;
+
 /// In what an objective's budget is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Budgeting {
     /// Events: OpenSLO's `Occurrences`.
     #[default]
     Occurrences,
+    /// The same of points that hold a ratio: each is good in part.
+    Shares,
     /// Stretches of time of one length: `Timeslices` and `RatioTimeslices`.
     Timeslices(Slicing),
 }
@@ -39,6 +44,10 @@ pub struct Slicing {
 pub enum Verdict {
     /// `Timeslices`: good when at least that share of its events is, else bad.
     Target(SliceTarget),
+    /// `Timeslices` of what a total grew by: good when it grew by no more.
+    AtMost(u64),
+    /// The same: good when it grew by that at least.
+    AtLeast(u64),
     /// `RatioTimeslices`: bad by its error ratio, so that the budget is about the mean of them.
     Share,
 }
@@ -66,7 +75,7 @@ impl Budgeting {
     /// How time is cut, if it is.
     pub fn slicing(self) -> Option<Slicing> {
         match self {
-            Self::Occurrences => None,
+            Self::Occurrences | Self::Shares => None,
             Self::Timeslices(slicing) => Some(slicing),
         }
     }
@@ -74,12 +83,12 @@ impl Budgeting {
     /// OpenSLO's name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Occurrences => "Occurrences",
+            Self::Occurrences | Self::Shares => "Occurrences",
             Self::Timeslices(Slicing {
-                verdict: Verdict::Target(_),
+                verdict: Verdict::Share,
                 ..
-            }) => "Timeslices",
-            Self::Timeslices(_) => "RatioTimeslices",
+            }) => "RatioTimeslices",
+            Self::Timeslices(_) => "Timeslices",
         }
     }
 
@@ -113,6 +122,7 @@ impl Budgeting {
                 verdict: Verdict::Share,
                 ..
             }) => SLICE_UNITS,
+            Self::Shares => POINT_UNITS,
             Self::Occurrences | Self::Timeslices(_) => 1,
         }
     }
@@ -149,6 +159,8 @@ impl Slicing {
                     uncertain: (bad && !surely_bad).into(),
                 }
             }
+            Verdict::AtMost(most) => Tally::new(1, (events.bad > most).into()),
+            Verdict::AtLeast(least) => Tally::new(1, (events.bad < least).into()),
             Verdict::Share => Tally {
                 total: SLICE_UNITS,
                 bad: share(events.bad, events.total),
@@ -179,6 +191,8 @@ impl Slicing {
                 numerator,
                 denominator,
             }) => format!("target {numerator}/{denominator}"),
+            Verdict::AtMost(most) => format!("at most {most}"),
+            Verdict::AtLeast(least) => format!("at least {least}"),
             Verdict::Share => "share".to_owned(),
         };
         let (length, empty) = (self.length.as_secs(), self.empty.name());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgeting, BurnRate, Correction, Indicator, Ratio, Signal, Window};
+use crate::{Budgeting, BurnRate, Correction, Indicator, Ratio, ReadAs, Selector, Signal, Window};
 
 /// Everything that is promised.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -130,6 +130,8 @@ pub enum Bound {
 pub struct DeclaredThreshold {
     /// Metric name, or `None` for spans.
     pub metric: Option<String>,
+    /// How the metric's points are read.
+    pub read_as: ReadAs,
     /// Milliseconds for spans, the metric's own unit for metrics.
     pub bound: f64,
     /// Whether a value exactly on the bound counts as within.
@@ -155,25 +157,49 @@ impl Catalog {
         let mut found: Vec<DeclaredThreshold> = Vec::new();
         let objectives = self.objectives.iter();
         for leaf in objectives.flat_map(|objective| objective.indicator.leaves()) {
-            if let Indicator::Threshold { of, op, bound } = leaf {
+            if let Indicator::Threshold { of, op, bound } = leaf
+                // Of the others all values are 0 or 1, and so is the bound.
+                && matches!(of.read_as, ReadAs::AsSent | ReadAs::Age)
+            {
                 let metric = match of.signal {
                     Signal::Traces => None,
                     Signal::Metrics => of.metric.clone(),
                 };
                 found.push(DeclaredThreshold {
                     metric,
+                    read_as: of.read_as,
                     bound: *bound,
                     inclusive: op.counts_inclusive(),
                 });
             }
         }
         found.sort_by(|a, b| {
-            (&a.metric, a.inclusive)
-                .cmp(&(&b.metric, b.inclusive))
+            (&a.metric, a.read_as, a.inclusive)
+                .cmp(&(&b.metric, b.read_as, b.inclusive))
                 .then(a.bound.total_cmp(&b.bound))
         });
         found.dedup();
         found
+    }
+
+    /// Metrics that any selector reads in another way than they are sent: sorted, unique.
+    pub fn readings(&self) -> Vec<(String, ReadAs)> {
+        let read = self.selectors().filter_map(|selector| {
+            let metric = selector.metric.clone()?;
+            (selector.read_as != ReadAs::AsSent).then_some((metric, selector.read_as))
+        });
+        let read: BTreeSet<_> = read.collect();
+        read.into_iter().collect()
+    }
+
+    /// Whether any selector tells spans without a parent from others.
+    pub fn tells_roots(&self) -> bool {
+        self.selectors().any(|selector| selector.root)
+    }
+
+    fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        let objectives = self.objectives.iter();
+        objectives.flat_map(|objective| objective.indicator.selectors())
     }
 
     /// The objective of that id.

@@ -37,7 +37,7 @@ mod window;
 
 pub use account::{Account, AccountPart, Combine};
 pub use alert::{AlertState, Change, Episode, Transition};
-pub use budgeting::{Budgeting, EmptySlice, SliceTarget, Slicing, Verdict};
+pub use budgeting::{Budgeting, EmptySlice, POINT_UNITS, SliceTarget, Slicing, Verdict};
 pub use catalog::{
     Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
 };
@@ -58,7 +58,9 @@ pub use load::{Loaded, SourceFile, closest, load};
 pub use problem::{Level, Problem};
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;
-pub use selector::{AttributeRef, Matcher, Pattern, Scalar, Selector, Signal, Subject, Test};
+pub use selector::{
+    AttributeRef, Matcher, Pattern, ReadAs, Scalar, Selector, Signal, Subject, Test,
+};
 pub use strict::strict;
 pub use tally::{ErrorBudget, Tally};
 pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline, far_edge};

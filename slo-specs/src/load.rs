@@ -5,6 +5,7 @@ mod assemble;
 mod budgeting;
 mod burn;
 mod correction;
+mod judged;
 mod library;
 mod matching;
 mod meta;

@@ -201,7 +201,8 @@ struct Objective {
     display_name: Option<String>,
     /// With a `thresholdMetric`: values for which `value-of-event op value` holds are good.
     op: Option<Op>,
-    /// With a `thresholdMetric`: milliseconds for spans, the metric's own unit for metrics.
+    /// With a `thresholdMetric`: milliseconds for spans, seconds for `age_s`, units for `increase`, else
+    /// the metric's own unit.
     value: Option<f64>,
     /// Above 0 and below 1. Either this or `targetPercent`.
     target: Option<f64>,
@@ -254,15 +255,27 @@ struct Sli {
     ratio_metric: Option<RatioMetric>,
 }
 
-/// `total`, and either `good` or `bad`.
+/// `total`, and either `good` or `bad`; or else `raw` and `rawType`.
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RatioMetric {
-    /// True: the metric only grows. Needed for metrics.
+    /// True: the metric only grows. False: each point of a gauge is how many events there were
+    /// since the last one. Needed for metrics.
     counter: Option<bool>,
     good: Option<Measured>,
     bad: Option<Measured>,
-    total: Measured,
+    total: Option<Measured>,
+    /// A gauge whose points hold a ratio from 0 to 1.
+    raw: Option<Measured>,
+    raw_type: Option<RawType>,
+}
+
+/// Whether a `raw` ratio is that of good events or of bad ones.
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum RawType {
+    Success,
+    Failure,
 }
 
 #[derive(JsonSchema)]
@@ -300,8 +313,16 @@ struct Otlp {
     span_name: Option<Test>,
     /// Traces. An HTTP status belongs in `match`.
     status: Option<Status>,
-    /// Traces under a `thresholdMetric`.
-    value: Option<SpanValue>,
+    /// Traces: only spans without a parent, each of which stands for a whole trace.
+    root: Option<True>,
+    /// Under a `thresholdMetric`, what is held against the bound. Traces: `duration_ms`. Metrics:
+    /// `increase` of a total in a time slice, or `age_s` of the Unix time that a gauge holds;
+    /// without it, the metric's own values.
+    value: Option<HeldValue>,
+    /// Under a `thresholdMetric` with time slices: a slice is good when this share of its values
+    /// hold. p99 is 0.99.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    quantile: Option<f64>,
     /// Metrics: the metric's name.
     metric: Option<String>,
 }
@@ -333,9 +354,15 @@ enum Status {
 
 #[derive(JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum SpanValue {
+enum HeldValue {
     DurationMs,
+    Increase,
+    AgeS,
 }
+
+/// Always true.
+#[derive(JsonSchema)]
+struct True(#[schemars(extend("const" = true))] bool);
 
 #[derive(JsonSchema)]
 #[serde(untagged)]

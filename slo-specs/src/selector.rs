@@ -15,8 +15,12 @@ pub struct Selector {
     pub span_name: Vec<Test>,
     /// Span status in lower case: `error`, `ok`, `unset`.
     pub status: Option<String>,
+    /// Only spans without a parent: each stands for a whole trace.
+    pub root: bool,
     /// Metric name.
     pub metric: Option<String>,
+    /// How the metric's points are read.
+    pub read_as: ReadAs,
     /// Tests of attributes, sorted by key.
     pub matchers: Vec<Matcher>,
 }
@@ -28,6 +32,24 @@ pub enum Signal {
     Traces,
     /// Metric points.
     Metrics,
+}
+
+/// How the points of a metric are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReadAs {
+    /// As they were sent: what a sum grew by, the values of a histogram, the level of a gauge.
+    #[default]
+    AsSent,
+    /// What a running total grew by, also one that is sent as a gauge; beside it every stream and
+    /// slice that was looked at. `value: increase`.
+    Growth,
+    /// How long ago the Unix time was that a gauge holds, in seconds. `value: age_s`.
+    Age,
+    /// The ratio that a gauge holds: each point is a million events, and as many of them are good
+    /// as it says. `raw`.
+    Share,
+    /// What a sum grew by, or how many events a gauge says there were. `counter: false`.
+    Amount,
 }
 
 /// One attribute and a test of it.
@@ -103,6 +125,10 @@ pub trait Subject {
     fn name(&self) -> &str;
     /// Span status in lower case; empty for metrics.
     fn status(&self) -> &str;
+    /// Whether they are spans without a parent.
+    fn is_root(&self) -> bool;
+    /// Whether they are what a selector that reads so selects.
+    fn is_read_as(&self, read_as: ReadAs) -> bool;
     /// An attribute: the event's own first, then its scope's, then its resource's.
     fn attribute(&self, key: &str) -> Option<AttributeRef<'_>>;
 }
@@ -110,10 +136,16 @@ pub trait Subject {
 impl Selector {
     /// Whether all conditions hold.
     pub fn matches(&self, subject: &impl Subject) -> bool {
+        subject.is_read_as(self.read_as) && self.names(subject)
+    }
+
+    /// Whether all conditions hold but for how it is read.
+    pub fn names(&self, subject: &impl Subject) -> bool {
         let equal = |wanted: &Option<String>, found: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == found)
         };
         self.signal == subject.signal()
+            && (!self.root || subject.is_root())
             && equal(&self.span_kind, subject.kind())
             && equal(&self.status, subject.status())
             && equal(&self.metric, subject.name())
@@ -143,6 +175,12 @@ impl Selector {
                 push(&mut text, format_args!("{name}={value:?}"));
             }
         }
+        if self.root {
+            push(&mut text, format_args!("root"));
+        }
+        if self.read_as != ReadAs::AsSent {
+            push(&mut text, format_args!("read {}", self.read_as.name()));
+        }
         for test in &self.span_name {
             push(&mut text, format_args!("name {}", test.canonical()));
         }
@@ -150,6 +188,19 @@ impl Selector {
             push(&mut text, format_args!("{key:?} {}", test.canonical()));
         }
         text
+    }
+}
+
+impl ReadAs {
+    /// A word for it that never changes: indicators are stored under it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsSent => "as-sent",
+            Self::Growth => "growth",
+            Self::Age => "age",
+            Self::Share => "share",
+            Self::Amount => "amount",
+        }
     }
 }
 

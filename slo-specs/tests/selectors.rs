@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slo_specs::{AttributeRef, Selector, Signal, SourceFile, Subject, load};
+use slo_specs::{AttributeRef, ReadAs, Selector, Signal, SourceFile, Subject, load};
 
 /// A span or a metric point of a test.
 struct Event {
@@ -10,6 +10,7 @@ struct Event {
     kind: &'static str,
     name: &'static str,
     status: &'static str,
+    root: bool,
     attributes: BTreeMap<&'static str, AttributeRef<'static>>,
 }
 
@@ -30,6 +31,14 @@ impl Subject for Event {
         self.status
     }
 
+    fn is_root(&self) -> bool {
+        self.root
+    }
+
+    fn is_read_as(&self, read_as: ReadAs) -> bool {
+        read_as == ReadAs::AsSent
+    }
+
     fn attribute(&self, key: &str) -> Option<AttributeRef<'_>> {
         self.attributes.get(key).copied()
     }
@@ -41,6 +50,7 @@ fn span() -> Event {
         kind: "server",
         name: "GET /pay",
         status: "error",
+        root: false,
         attributes: BTreeMap::from([
             ("service.name", AttributeRef::Text("checkout")),
             ("http.response.status_code", AttributeRef::Int(503)),
@@ -152,6 +162,16 @@ fn spans_are_told_by_kind_name_and_status() {
         let selector = selector(&format!("signal: traces, {spec}"));
         assert_eq!(selector.matches(&span()), expected, "{spec}");
     }
+}
+
+#[test]
+fn a_selector_of_roots_takes_no_span_with_a_parent() {
+    let selector = selector("signal: traces, root: true, spanName: GET /pay");
+    assert!(!selector.matches(&span()));
+    assert!(selector.matches(&Event {
+        root: true,
+        ..span()
+    }));
 }
 
 #[test]

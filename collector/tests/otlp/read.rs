@@ -276,7 +276,10 @@ fn keys_of_the_first_form_are_read_and_written_as_ever() {
         (&*key.service, &*key.name, key.root),
         ("shop", "GET /", false)
     );
-    assert_eq!((key.kind.as_str(), key.status.as_str()), ("server", "error"));
+    assert_eq!(
+        (key.kind.as_str(), key.status.as_str()),
+        ("server", "error")
+    );
     assert_eq!(key.encode(), old);
     let root = SeriesKey { root: true, ..key };
     let new = root.encode();

@@ -120,6 +120,7 @@ pub(crate) fn impact(service: &str, failure: Failure, counts: Counts) -> String 
         Failure::Fails => "fails",
         Failure::TooSlow => "is too slow",
         Failure::OutOfBounds => "is out of bounds",
+        Failure::OutOfDate => "is out of date",
     };
     let Some(ratio) = counts.error_ratio() else {
         return format!("{service} {what}");

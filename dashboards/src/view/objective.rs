@@ -118,6 +118,8 @@ pub enum Failure {
     TooSlow,
     /// A value is beyond its bound.
     OutOfBounds,
+    /// What it shows is too old.
+    OutOfDate,
 }
 
 /// A burn rule and how far it is from firing.

@@ -81,6 +81,8 @@ pub(crate) fn selector(signal: Signal) -> Selector {
         span_name: Vec::new(),
         status: None,
         metric: None,
+        root: false,
+        read_as: slo_specs::ReadAs::AsSent,
         matchers: Vec::new(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use slo_specs::{Budgeting, BurnRate, Exhaustion, Indicator, Objective, Op, Signal, window_name};
+use slo_specs::{
+    Budgeting, BurnRate, Exhaustion, Indicator, Objective, Op, ReadAs, Signal, window_name,
+};
 
 use super::notice::{NoticeInput, empty_at};
 use super::text;
@@ -27,8 +29,10 @@ pub(super) fn title(input: &NoticeInput<'_>) -> String {
 fn impact(cause: &Cause) -> Option<String> {
     let fails = match &cause.objective.indicator {
         Indicator::Ratio { .. } => "fails for",
-        Indicator::Threshold { of, op, .. } => match (of.signal, op) {
-            (Signal::Traces, Op::Lt | Op::Lte) => "is too slow for",
+        Indicator::Threshold { of, op, .. } => match (of.signal, of.read_as, op) {
+            (Signal::Traces, _, Op::Lt | Op::Lte) => "is too slow for",
+            (_, ReadAs::Age, Op::Lt | Op::Lte) => "is out of date for",
+            (_, ReadAs::Share, _) => "fails for",
             _ => "is out of bounds for",
         },
         Indicator::Composite(_) => "fails in",
@@ -43,6 +47,7 @@ fn counted(objective: &Objective) -> &'static str {
         (Budgeting::Timeslices(_), _) => "time slice",
         (Budgeting::Occurrences, Signal::Traces) => "request",
         (Budgeting::Occurrences, Signal::Metrics) => "event",
+        (Budgeting::Shares, _) => "point",
     }
 }
 
@@ -114,6 +119,8 @@ fn outlook(cause: &Cause) -> String {
 
 #[cfg(test)]
 mod tests {
+    use slo_specs::Selector;
+
     use super::*;
     use crate::page::testing::{fired, notice, removed, resolved, selector};
 
@@ -164,6 +171,27 @@ mod tests {
             };
         });
         assert_eq!(low.title, "checkout is out of bounds for 1 in 4 events");
+        for (read_as, op, title) in [
+            (
+                ReadAs::Growth,
+                Op::Lte,
+                "checkout is out of bounds for 1 in 4 events",
+            ),
+            (
+                ReadAs::Age,
+                Op::Lte,
+                "checkout is out of date for 1 in 4 events",
+            ),
+            (ReadAs::Share, Op::Gt, "checkout fails for 1 in 4 events"),
+        ] {
+            let of = Selector {
+                read_as,
+                ..selector(Signal::Metrics)
+            };
+            let indicator = Indicator::Threshold { of, op, bound: 0.0 };
+            let read = notice(|objective, _| objective.indicator = indicator.clone());
+            assert_eq!(read.title, title);
+        }
         let late = notice(|_, event| event.late = true);
         assert_eq!(
             late.title,

@@ -177,6 +177,8 @@ fn budgeting(objective: &Objective) -> String {
     };
     let verdict = match slicing.verdict {
         Verdict::Target(target) => format!(", good from {target}"),
+        Verdict::AtMost(most) => format!(", good up to {most}"),
+        Verdict::AtLeast(least) => format!(", good from {least}"),
         Verdict::Share => String::new(),
     };
     let (length, empty) = (window_name(slicing.length), slicing.empty.name());

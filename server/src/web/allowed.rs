@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::SeriesKey;
-use slo_specs::{Indicator, Objective, Op, Signal};
+use slo_specs::{Indicator, Objective, Op, ReadAs, Signal};
 
 use crate::sli::selects;
 
@@ -20,7 +20,9 @@ impl Allowed {
     /// The bound of an objective about durations: spans, or a metric whose histogram is in time.
     pub(super) fn of(objective: &Arc<Objective>) -> Option<Allowed> {
         match &objective.indicator {
-            Indicator::Threshold { op, bound, .. } if matches!(op, Op::Lt | Op::Lte) => {
+            Indicator::Threshold { of, op, bound }
+                if of.read_as == ReadAs::AsSent && matches!(op, Op::Lt | Op::Lte) =>
+            {
                 Some(Allowed {
                     objective: Arc::clone(objective),
                     bound: *bound,

@@ -1,11 +1,33 @@
 //! Selectors in words.
 
 use slo_specs::{
-    Combine, Composite, CompositePart, Indicator, Matcher, Op, Part, Scalar, Selector, Signal, Test,
+    Combine, Composite, CompositePart, Indicator, Matcher, Objective, Op, Part, ReadAs, Scalar,
+    Selector, Signal, Test, Verdict,
 };
 
+/// What an objective counts, for people.
+pub(super) fn objective(objective: &Objective) -> dashboards::view::Indicator {
+    let described = indicator(&objective.indicator);
+    let verdict = objective.budgeting.slicing().map(|slicing| slicing.verdict);
+    match (described, verdict) {
+        (dashboards::view::Indicator::Threshold { of, .. }, Some(Verdict::AtMost(most))) => {
+            dashboards::view::Indicator::Threshold {
+                of,
+                bound: format!("≤ {most} in a time slice").into(),
+            }
+        }
+        (dashboards::view::Indicator::Threshold { of, .. }, Some(Verdict::AtLeast(least))) => {
+            dashboards::view::Indicator::Threshold {
+                of,
+                bound: format!("≥ {least} in a time slice").into(),
+            }
+        }
+        (described, _) => described,
+    }
+}
+
 /// What an indicator counts, for people.
-pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
+fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
     match indicator {
         Indicator::Ratio { part, total } => {
             let part = match part {
@@ -17,11 +39,18 @@ pub(super) fn indicator(indicator: &Indicator) -> dashboards::view::Indicator {
                 total: selector(total).into(),
             }
         }
+        Indicator::Threshold { of, op, .. } if of.read_as == ReadAs::Share => {
+            let events = if *op == Op::Gt { "good" } else { "bad" };
+            dashboards::view::Indicator::Threshold {
+                of: selector(of).into(),
+                bound: format!("by the ratio of {events} events that each point holds").into(),
+            }
+        }
         Indicator::Threshold { of, op, bound } => {
-            let unit = if of.signal == Signal::Traces {
-                " ms"
-            } else {
-                ""
+            let unit = match (of.signal, of.read_as) {
+                (Signal::Traces, _) => " ms",
+                (Signal::Metrics, ReadAs::Age) => " s",
+                (Signal::Metrics, _) => "",
             };
             let op = match op {
                 Op::Lt => "<",
@@ -84,7 +113,11 @@ fn selector(selector: &Selector) -> String {
     let what = match (selector.signal, &selector.span_kind, &selector.metric) {
         (Signal::Traces, Some(kind), _) => format!("{kind} spans"),
         (Signal::Traces, None, _) => "spans".to_owned(),
-        (Signal::Metrics, _, Some(metric)) => format!("metric {metric}"),
+        (Signal::Metrics, _, Some(metric)) => match selector.read_as {
+            ReadAs::Growth => format!("increase of metric {metric}"),
+            ReadAs::Age => format!("age of the time in metric {metric}"),
+            ReadAs::AsSent | ReadAs::Share | ReadAs::Amount => format!("metric {metric}"),
+        },
         (Signal::Metrics, _, None) => "metrics".to_owned(),
     };
     let names = selector
@@ -99,7 +132,9 @@ fn selector(selector: &Selector) -> String {
         .matchers
         .iter()
         .map(|Matcher { key, test: of }| format!("{key} {}", test(of)));
+    let root = selector.root.then(|| "without a parent".to_owned());
     let parts: Vec<_> = std::iter::once(what)
+        .chain(root)
         .chain(names)
         .chain(matchers)
         .chain(status)
@@ -151,7 +186,9 @@ mod tests {
             span_kind: Some("server".to_owned()),
             span_name: vec![Test::Prefix("POST ".to_owned())],
             status: Some("error".to_owned()),
+            root: true,
             metric: None,
+            read_as: ReadAs::AsSent,
             matchers: vec![Matcher {
                 key: "service.name".to_owned(),
                 test: Test::In(vec![Scalar::Text("checkout".to_owned())]),
@@ -159,7 +196,7 @@ mod tests {
         };
         assert_eq!(
             super::selector(&selector),
-            "server spans, span name begins with POST , service.name = checkout, status error"
+            "server spans, without a parent, span name begins with POST , service.name = checkout, status error"
         );
     }
 }

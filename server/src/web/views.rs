@@ -20,7 +20,7 @@ pub(super) use slo::{slo, slos};
 use std::sync::Arc;
 
 use dashboards::view::{Counts, Steps};
-use slo_specs::{Budgeting, Objective, Tally};
+use slo_specs::{Budgeting, Objective, POINT_UNITS, Tally};
 
 use super::State;
 use super::grid::Grid;
@@ -47,7 +47,8 @@ impl Source<'_> {
     }
 }
 
-/// Counts as views have them: events or time slices; of slices that are bad in part, seconds.
+/// Counts as views have them: events or time slices; of slices that are bad in part, seconds; of
+/// points that are good in part, whole points.
 fn counts(objective: &Objective, tally: Tally) -> Counts {
     let shown = |count: u64| match objective.budgeting {
         Budgeting::Timeslices(slicing) if objective.budgeting.units() > 1 => {
@@ -55,6 +56,7 @@ fn counts(objective: &Objective, tally: Tally) -> Counts {
             let seconds = u128::from(count) * u128::from(slicing.length.as_secs());
             u64::try_from((seconds + units / 2) / units).unwrap_or(u64::MAX)
         }
+        Budgeting::Shares => (count + POINT_UNITS / 2) / POINT_UNITS,
         Budgeting::Occurrences | Budgeting::Timeslices(_) => count,
     };
     Counts {
@@ -67,6 +69,7 @@ fn counts(objective: &Objective, tally: Tally) -> Counts {
 fn unit(objective: &Objective) -> &'static str {
     match (objective.budgeting, objective.budgeting.units()) {
         (Budgeting::Occurrences, _) => "events",
+        (Budgeting::Shares, _) => "points",
         (Budgeting::Timeslices(_), 1) => "time slices",
         (Budgeting::Timeslices(_), _) => "seconds",
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::judged::Judged;
 use super::meta::Meta;
 use super::report::{Fields, Report};
 use super::yaml::{Node, Value};
@@ -42,7 +43,7 @@ impl Method {
     }
 
     /// Reads what one objective says of its slices.
-    pub(super) fn of_objective(self, fields: &Fields<'_>) -> Option<Budgeting> {
+    pub(super) fn of_objective(self, fields: &Fields<'_>, judged: Judged) -> Option<Budgeting> {
         let report = fields.report;
         let foreign: &[&str] = match self.kind {
             MethodKind::Occurrences => &["timeSliceTarget", "timeSliceWindow"],
@@ -59,14 +60,21 @@ impl Method {
             let help = format!("remove it, or write `budgetingMethod: {other}`");
             report.error_with(fields.place(name), message, help);
         }
+        if self.kind != MethodKind::Timeslices {
+            judged.check_without_verdict(fields);
+        }
         if self.kind == MethodKind::Occurrences {
-            return (report.errors() == errors).then_some(Budgeting::Occurrences);
+            let budgeting = match judged {
+                Judged::Shares => Budgeting::Shares,
+                _ => Budgeting::Occurrences,
+            };
+            return (report.errors() == errors).then_some(budgeting);
         }
         let length = fields
             .require("timeSliceWindow", SLICE_HELP)
             .and_then(|node| length(report, node));
         let verdict = match self.kind {
-            MethodKind::Timeslices => slice_target(fields).map(Verdict::Target),
+            MethodKind::Timeslices => judged.verdict(fields),
             _ => Some(Verdict::Share),
         };
         Some(Budgeting::Timeslices(Slicing {
@@ -114,7 +122,7 @@ fn length(report: Report<'_>, node: &Node) -> Option<Duration> {
     report.window(&in_minutes, "timeSliceWindow")
 }
 
-fn slice_target(fields: &Fields<'_>) -> Option<SliceTarget> {
+pub(super) fn slice_target(fields: &Fields<'_>) -> Option<SliceTarget> {
     let report = fields.report;
     let help = "say which share of a slice's events must be good, such as `timeSliceTarget: 0.95`";
     let node = fields.require("timeSliceTarget", help)?;

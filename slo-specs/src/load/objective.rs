@@ -1,6 +1,7 @@
 //! `objectives` of an SLO: targets and bounds.
 
 use super::budgeting::Method;
+use super::judged::Judged;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::sli::Sli;
@@ -81,7 +82,7 @@ fn goal(
     let title = fields.text("displayName");
     let target = target(&fields, meta);
     let bound = bound(&fields, sli);
-    let budgeting = method.and_then(|method| method.of_objective(&fields));
+    let budgeting = method.and_then(|method| method.of_objective(&fields, Judged::of(sli, bound)));
     let id = if several {
         let slug = title.as_deref().map(slug).filter(|slug| !slug.is_empty());
         let slug = slug.unwrap_or_else(|| plain_slug(target, bound));
@@ -146,7 +147,7 @@ fn bound(fields: &Fields<'_>, sli: Option<&Sli>) -> Option<(Op, f64)> {
     let report = fields.report;
     match sli {
         None => None,
-        Some(Sli::Ratio { .. }) => {
+        Some(Sli::Ratio { .. } | Sli::Raw { .. }) => {
             if fields.has("op") {
                 let help = "remove it: a ratio's good and bad events are told apart by its indicator; \
                             `--strict` refuses it";
@@ -160,7 +161,7 @@ fn bound(fields: &Fields<'_>, sli: Option<&Sli>) -> Option<(Op, f64)> {
             }
             None
         }
-        Some(Sli::Threshold { of }) => {
+        Some(Sli::Threshold { of, .. }) => {
             let op = fields.require("op", "write `op: lte`: values up to `value` are good");
             let op = op.and_then(|node| report.word(node, "op", &["lt", "lte", "gt", "gte"]));
             let value = fields.require("value", "write the bound, such as `value: 250`");

@@ -2,24 +2,37 @@
 
 use super::library::Library;
 use super::report::{Fields, Known, Report};
-use super::source::{Role, selector};
-use super::yaml::{Node, Value};
-use crate::{Part, Selector, Signal};
+use super::source::{Role, sourced};
+use super::yaml::Node;
+use crate::{Op, Part, ReadAs, Selector, Signal, SliceTarget};
 
 const SPEC: Known = Known {
     fields: &["description", "thresholdMetric", "ratioMetric"],
     planned: &[],
 };
 const RATIO: Known = Known {
-    fields: &["counter", "good", "bad", "total"],
-    planned: &["raw", "rawType"],
+    fields: &["counter", "good", "bad", "total", "raw", "rawType"],
+    planned: &[],
 };
 
 /// What an SLI measures; the bound of a threshold is the objective's.
 #[derive(Clone, Debug)]
 pub(super) enum Sli {
-    Ratio { part: Part, total: Selector },
-    Threshold { of: Selector },
+    Ratio {
+        part: Part,
+        total: Selector,
+    },
+    Threshold {
+        of: Selector,
+        /// The share of a time slice's values that must hold against the bound.
+        quantile: Option<SliceTarget>,
+    },
+    /// A ratio that is sent as such: each point is a million values of 0 and 1.
+    Raw {
+        of: Selector,
+        /// Which of them are good, held against 0: 1 of a ratio of good events, 0 of bad ones.
+        good: Op,
+    },
 }
 
 impl Sli {
@@ -30,8 +43,11 @@ impl Sli {
         match (fields.get("ratioMetric"), fields.get("thresholdMetric")) {
             (Some(ratio), None) => Self::ratio(report, ratio, library),
             (None, Some(threshold)) => {
-                selector(report, threshold, "thresholdMetric", Role::Value, library)
-                    .map(|of| Self::Threshold { of })
+                let sourced = sourced(report, threshold, "thresholdMetric", Role::Value, library)?;
+                Some(Self::Threshold {
+                    of: sourced.selector,
+                    quantile: sourced.quantile,
+                })
             }
             (Some(_), Some(_)) => {
                 let message = "the SLI has both `ratioMetric` and `thresholdMetric`";
@@ -51,8 +67,17 @@ impl Sli {
         let read = |name| {
             fields
                 .get(name)
-                .map(|node| selector(report, node, name, Role::Count, library))
+                .map(|node| sourced(report, node, name, Role::Count, library))
+                .map(|sourced| sourced.map(|sourced| sourced.selector))
         };
+        if let Some(raw) = fields.get("raw") {
+            return Self::raw(&fields, raw, library);
+        }
+        if fields.has("rawType") {
+            let message = "`rawType` belongs to a `raw` ratio";
+            let help = "add `raw`, or remove it: `good` and `bad` say which events they are";
+            report.error_with(fields.place("rawType"), message, help);
+        }
         let part = match (read("good"), read("bad")) {
             (Some(good), None) => good.map(Part::Good),
             (None, Some(bad)) => bad.map(Part::Bad),
@@ -61,45 +86,64 @@ impl Sli {
                 report.error_with(fields.place("bad"), message, "keep one: the other follows");
                 None
             }
-            (None, None) if is_raw(&fields) => None,
             (None, None) => {
                 let message = "ratioMetric has neither `good` nor `bad`";
                 report.error_with(fields.at, message, "add one of them");
                 None
             }
         };
-        if !is_raw(&fields) {
-            fields.require("total", "add the events that the ratio is of");
-        }
+        fields.require("total", "add the events that the ratio is of");
         let total = read("total").flatten();
-        let (part, total) = (part?, total?);
-        check_counter(&fields, &total);
+        let (mut part, mut total) = (part?, total?);
+        let (Part::Good(of_part) | Part::Bad(of_part)) = &mut part;
+        read_by_counter(&fields, [of_part, &mut total]);
         Some(Self::Ratio { part, total })
+    }
+
+    fn raw(fields: &Fields<'_>, raw: &Node, library: &Library) -> Option<Self> {
+        let report = fields.report;
+        for name in ["good", "bad", "total"] {
+            if fields.has(name) {
+                let message = format!("ratioMetric has both `raw` and `{name}`");
+                let help = "keep `raw` and `rawType`, or good (or bad) and total";
+                report.error_with(fields.place(name), message, help);
+            }
+        }
+        if let Some(counter) = fields.get("counter")
+            && report.bool(counter, "counter") == Some(true)
+        {
+            let message = "`counter: true` says nothing of a `raw` ratio, which may rise and fall";
+            report.warn(counter.at, message, "remove it");
+        }
+        let sourced = sourced(report, raw, "raw", Role::Raw, library);
+        let help = "write `rawType: success` if the ratio is that of good events, else `failure`";
+        let kind = fields.require("rawType", help);
+        let kind = kind.and_then(|node| report.word(node, "rawType", &["success", "failure"]));
+        Some(Self::Raw {
+            of: sourced?.selector,
+            good: if kind? == "success" { Op::Gt } else { Op::Lte },
+        })
     }
 }
 
-/// Whether it is written as a precomputed ratio, which has been told of already.
-fn is_raw(fields: &Fields<'_>) -> bool {
-    fields.get("raw").is_some()
-}
-
-/// Spans are always counted; a metric is only counted when it says that it counts.
-fn check_counter(fields: &Fields<'_>, total: &Selector) {
+/// Spans are always counted. A metric is only counted when it says how: as a total that grows, or as
+/// how many events there were since its last point.
+fn read_by_counter(fields: &Fields<'_>, sources: [&mut Selector; 2]) {
+    let metrics = sources
+        .into_iter()
+        .filter(|source| source.signal == Signal::Metrics);
+    let metrics: Vec<&mut Selector> = metrics.collect();
     let Some(counter) = fields.get("counter") else {
-        if total.signal == Signal::Metrics {
-            fields.require(
-                "counter",
-                "write `counter: true` for a metric that only grows",
-            );
+        if !metrics.is_empty() {
+            let help = "write `counter: true` for a metric that only grows, \
+                        `counter: false` if each point is how many events there were";
+            fields.require("counter", help);
         }
         return;
     };
-    if matches!(counter.value, Value::Bool(false)) {
-        let help = "use metrics that only grow, and write `counter: true`";
-        fields
-            .report
-            .not_built(counter.at, "`counter: false` of OpenSLO v1", help);
-    } else {
-        fields.report.bool(counter, "counter");
+    if fields.report.bool(counter, "counter") == Some(false) {
+        for source in metrics {
+            source.read_as = ReadAs::Amount;
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::window;
 use super::yaml::{Node, Position, Value};
-use crate::{BurnRate, BurnRule, Indicator, Objective, Ratio, Source};
+use crate::{BurnRate, BurnRule, Indicator, Objective, Op, Ratio, ReadAs, Source};
 
 /// Annotations of ours on an SLO.
 pub(super) const ANNOTATIONS: &[&str] = &[
@@ -123,7 +123,18 @@ fn with_bound(sli: &Sli, goal: &Goal) -> Option<Indicator> {
             part: part.clone(),
             total: total.clone(),
         },
-        Sli::Threshold { of } => {
+        Sli::Raw { of, good } => Indicator::Threshold {
+            of: of.clone(),
+            op: *good,
+            bound: 0.0,
+        },
+        // Units of growth are values of 1, and what was only looked at is a value of 0.
+        Sli::Threshold { of, .. } if of.read_as == ReadAs::Growth => Indicator::Threshold {
+            of: of.clone(),
+            op: Op::Lte,
+            bound: 0.0,
+        },
+        Sli::Threshold { of, .. } => {
             let (op, bound) = goal.bound?;
             Indicator::Threshold {
                 of: of.clone(),

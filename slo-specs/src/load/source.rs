@@ -5,7 +5,7 @@ use super::matching;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position};
-use crate::{Selector, Signal};
+use crate::{Ratio, ReadAs, Selector, Signal, SliceTarget};
 
 const HOLDER: Known = Known {
     fields: &["metricSource"],
@@ -17,7 +17,7 @@ const METRIC_SOURCE: Known = Known {
 };
 const OTLP: Known = Known {
     fields: &[
-        "signal", "match", "spanKind", "spanName", "status", "value", "metric",
+        "signal", "match", "spanKind", "spanName", "status", "root", "value", "quantile", "metric",
     ],
     planned: &[],
 };
@@ -33,16 +33,26 @@ pub(super) enum Role {
     Count,
     /// Its events' values are held against a bound.
     Value,
+    /// Its points hold a ratio.
+    Raw,
+}
+
+/// What a source selects.
+#[derive(Clone, Debug)]
+pub(super) struct Sourced {
+    pub(super) selector: Selector,
+    /// The share of a time slice's values that must hold.
+    pub(super) quantile: Option<SliceTarget>,
 }
 
 /// Reads `{ metricSource: … }`.
-pub(super) fn selector(
+pub(super) fn sourced(
     report: Report<'_>,
     node: &Node,
     what: &str,
     role: Role,
     library: &Library,
-) -> Option<Selector> {
+) -> Option<Sourced> {
     let holder = Fields::of(report, node, what, HOLDER)?;
     let help = "write `metricSource: { type: otlp, spec: { … } }`";
     let node = holder.require("metricSource", help)?;
@@ -103,7 +113,7 @@ pub(super) fn unknown_type(report: Report<'_>, at: Position, kind: &str) {
     report.warn(at, message, help);
 }
 
-fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {
+fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Sourced> {
     let fields = Fields::of(report, node, "spec of the otlp source", OTLP)?;
     let signal = fields.require("signal", "it is one of traces, metrics")?;
     let signal = match report
@@ -119,8 +129,11 @@ fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {
             .get(name)
             .and_then(|node| report.word(node, name, words))
     };
+    let read_as = read_as(&fields, signal, role);
     let selector = Selector {
         signal,
+        root: is_root(&fields),
+        read_as,
         span_kind: word("spanKind", SPAN_KINDS),
         span_name: fields
             .get("spanName")
@@ -133,7 +146,8 @@ fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {
             .map(|node| matching::matchers(report, node))
             .unwrap_or_default(),
     };
-    let selects_all = selector.span_kind.is_none()
+    let selects_all = !selector.root
+        && selector.span_kind.is_none()
         && selector.span_name.is_empty()
         && selector.status.is_none()
         && selector.matchers.is_empty();
@@ -145,14 +159,86 @@ fn otlp(report: Report<'_>, node: &Node, role: Role) -> Option<Selector> {
             help,
         );
     }
-    Some(selector)
+    let quantile = quantile(&fields, role, read_as);
+    Some(Sourced { selector, quantile })
+}
+
+fn is_root(fields: &Fields<'_>) -> bool {
+    let Some(node) = fields.get("root") else {
+        return false;
+    };
+    let root = fields.report.bool(node, "root");
+    if root == Some(false) {
+        let help = "leave it out to select spans with and without a parent";
+        let message = "`root` is false; it can only be true";
+        fields.report.error_with(node.at, message, help);
+    }
+    root == Some(true)
+}
+
+/// Reads `value`: what of an event is held against the bound.
+fn read_as(fields: &Fields<'_>, signal: Signal, role: Role) -> ReadAs {
+    let report = fields.report;
+    match (signal, role) {
+        (Signal::Traces, Role::Value) => {
+            if let Some(node) = fields.require("value", "write `value: duration_ms`") {
+                report.word(node, "value", &["duration_ms"]);
+            }
+            ReadAs::AsSent
+        }
+        (Signal::Metrics, Role::Value) => {
+            let node = fields.get("value");
+            let word = node.and_then(|node| report.word(node, "value", &["increase", "age_s"]));
+            match word.as_deref() {
+                Some("increase") => ReadAs::Growth,
+                Some(_) => ReadAs::Age,
+                None => ReadAs::AsSent,
+            }
+        }
+        (_, Role::Count | Role::Raw) => {
+            if fields.get("value").is_some() {
+                let message = "`value` belongs to a `thresholdMetric`";
+                report.error(fields.place("value"), message);
+            }
+            match role {
+                Role::Raw => ReadAs::Share,
+                Role::Count | Role::Value => ReadAs::AsSent,
+            }
+        }
+    }
+}
+
+/// Reads `quantile`: of a time slice's values that share must hold against the bound, by nearest
+/// rank exactly what is said of the quantile itself.
+fn quantile(fields: &Fields<'_>, role: Role, read_as: ReadAs) -> Option<SliceTarget> {
+    let report = fields.report;
+    let node = fields.get("quantile")?;
+    if role != Role::Value {
+        let message = "`quantile` belongs to a `thresholdMetric`";
+        report.error(fields.place("quantile"), message);
+        return None;
+    }
+    if read_as == ReadAs::Growth {
+        let message = "an increase has no `quantile`";
+        let help = "remove it: the increase of a time slice is one number";
+        report.error_with(fields.place("quantile"), message, help);
+        return None;
+    }
+    let text = report.text(node, "quantile")?;
+    let within: Result<Ratio, _> = text.parse();
+    let Some(quantile) = within.ok().and_then(|_| text.parse().ok()) else {
+        let message = format!("`quantile` is {text}; it must be a decimal between 0 and 1");
+        report.error_with(node.at, message, "p99 is `quantile: 0.99`");
+        return None;
+    };
+    Some(quantile)
 }
 
 /// Fields that the signal or the role does not have, or needs.
 fn check_applicable(fields: &Fields<'_>, signal: Signal, role: Role) {
     let (foreign, other): (&[&str], _) = match signal {
         Signal::Traces => (&["metric"], "metrics"),
-        Signal::Metrics => (&["spanKind", "spanName", "status"], "traces"),
+        Signal::Metrics => (&["spanKind", "spanName", "status", "root"], "traces"),
     };
     for name in foreign {
         if fields.get(name).is_some() {
@@ -166,18 +252,12 @@ fn check_applicable(fields: &Fields<'_>, signal: Signal, role: Role) {
             "name the metric, such as `metric: http.server.request.duration`",
         );
     }
-    match (signal, role) {
-        (Signal::Traces, Role::Value) => {
-            if let Some(node) = fields.require("value", "write `value: duration_ms`") {
-                fields.report.word(node, "value", &["duration_ms"]);
-            }
-        }
-        (Signal::Metrics, _) | (Signal::Traces, Role::Count) => {
-            if fields.get("value").is_some() {
-                let message = "`value` belongs to spans under `thresholdMetric`";
-                fields.report.error(fields.place("value"), message);
-            }
-        }
+    if signal == Signal::Traces && role == Role::Raw {
+        let message = "spans hold no ratio";
+        let help = "`raw` is for a gauge: `signal: metrics, metric: …`; of spans write good (or bad) and total";
+        fields
+            .report
+            .error_with(fields.place("signal"), message, help);
     }
 }
 

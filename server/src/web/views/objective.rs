@@ -9,8 +9,8 @@ use dashboards::view::{
 };
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRate, BurnRule, ErrorBudget, Exhaustion, Indicator, Signal, Timeline, outlook,
-    window_name,
+    AlertState, BurnRate, BurnRule, ErrorBudget, Exhaustion, Indicator, ReadAs, Signal, Timeline,
+    outlook, window_name,
 };
 
 use super::{Source, counts, steps, unit};
@@ -341,10 +341,11 @@ pub(super) fn failure(indicator: &Indicator) -> Failure {
             let timed = ["duration", "latency"]
                 .iter()
                 .any(|word| metric.contains(word));
-            if of.signal == Signal::Traces || timed {
-                Failure::TooSlow
-            } else {
-                Failure::OutOfBounds
+            match of.read_as {
+                ReadAs::AsSent if of.signal == Signal::Traces || timed => Failure::TooSlow,
+                ReadAs::Age => Failure::OutOfDate,
+                ReadAs::Share => Failure::Fails,
+                ReadAs::AsSent | ReadAs::Growth | ReadAs::Amount => Failure::OutOfBounds,
             }
         }
     }

@@ -119,7 +119,7 @@ fn definition(one: &ObjectiveSnapshot) -> Definition {
         file: Text::new(&source.file),
         line: source.line,
         excerpt: lines.take(EXCERPT).map(Text::new).collect(),
-        indicator: describe::indicator(&one.objective.indicator),
+        indicator: describe::objective(&one.objective),
         failure: failure(&one.objective.indicator),
     }
 }
