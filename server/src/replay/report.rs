@@ -46,6 +46,9 @@ pub(crate) struct SloReport {
     pub(crate) total: u64,
     /// Those that count against it.
     pub(crate) bad: u64,
+    /// How many of them are one event or time slice, where those are good in part.
+    #[serde(skip_serializing_if = "is_one")]
+    pub(crate) units: u64,
     /// The part of `bad` that could be good, as a histogram's bounds miss the threshold.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) uncertain: u64,
@@ -111,6 +114,11 @@ impl Serialize for Windows {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde calls")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde calls")]
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 fn whole_seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -192,6 +200,7 @@ pub(crate) fn slo_report(
         name: objective.id.clone(),
         total: evaluation.window.total,
         bad: evaluation.window.bad,
+        units: objective.budgeting.units(),
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
         windows,

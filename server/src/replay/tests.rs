@@ -1,3 +1,5 @@
+mod signals;
+
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
