@@ -27,12 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             samples::slos(state),
         );
         let (mut slo, mut debug) = (samples::slo(state), samples::debug(state));
+        let mut specs = samples::specs(state);
         for shell in [
             &mut executive.shell,
             &mut oncall.shell,
             &mut slos.shell,
             &mut slo.shell,
             &mut debug.shell,
+            &mut specs.shell,
         ] {
             shell.theme = theme;
         }
@@ -42,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("slos", dashboards::render_slos(&slos)),
             ("slo", dashboards::render_slo(&slo)),
             ("debug", dashboards::render_debug(&debug)),
+            ("specs", dashboards::render_specs(&specs)),
         ];
         for (page, html) in pages {
             let html = html.replace("\"/static/", "\"static/");

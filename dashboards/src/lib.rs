@@ -18,6 +18,7 @@ pub mod view;
 pub use assets::{StaticFile, static_files};
 pub use pages::{
     Fragment, debug_fragments, executive_fragments, oncall_fragments, render_debug, render_error,
-    render_executive, render_oncall, render_slo, render_slos, slo_fragments, slos_fragments,
+    render_executive, render_oncall, render_slo, render_slos, render_specs, slo_fragments,
+    slos_fragments, specs_fragments,
 };
 pub use text::Text;

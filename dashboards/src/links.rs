@@ -16,6 +16,11 @@ pub fn debug(service: &str) -> String {
     format!("/debug/{}", segment(service))
 }
 
+/// `/specs/{file}`
+pub fn specs(path: &str) -> String {
+    format!("/specs/{}", segment(path))
+}
+
 /// A page at a range and with a focus: `from`, `to`, `focus`, in this order. A range that follows the clock
 /// keeps its start and says `to=live`.
 ///

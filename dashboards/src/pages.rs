@@ -6,6 +6,7 @@ mod executive;
 mod oncall;
 mod slo;
 mod slos;
+mod specs;
 
 pub use debug::{debug_fragments, render_debug};
 pub use error::render_error;
@@ -13,6 +14,7 @@ pub use executive::{executive_fragments, render_executive};
 pub use oncall::{oncall_fragments, render_oncall};
 pub use slo::{render_slo, slo_fragments};
 pub use slos::{render_slos, slos_fragments};
+pub use specs::{render_specs, specs_fragments};
 
 use crate::panels::{Part, frame};
 use crate::view::{Page, Shell};

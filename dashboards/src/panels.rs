@@ -13,6 +13,7 @@ pub(crate) mod numbers;
 pub(crate) mod objectives;
 pub(crate) mod requests;
 pub(crate) mod services;
+pub(crate) mod specs;
 pub(crate) mod traces;
 pub(crate) mod words;
 

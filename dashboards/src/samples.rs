@@ -5,8 +5,10 @@
 mod charts;
 mod objectives;
 mod pages;
+mod specs;
 
 pub use pages::{debug, executive, oncall, slo, slos};
+pub use specs::specs;
 
 use crate::number::real;
 use jiff::Timestamp;

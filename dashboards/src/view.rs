@@ -11,6 +11,7 @@ mod ingest;
 mod objective;
 mod oncall;
 mod shell;
+mod specs;
 
 pub use common::{Counts, Range, Severity, Status, Steps};
 pub use debug::{
@@ -24,3 +25,4 @@ pub use objective::{
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};
+pub use specs::{SpecChange, SpecDraft, SpecFile, SpecLine, SpecMark, SpecSource, SpecsView};

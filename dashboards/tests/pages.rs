@@ -3,17 +3,19 @@
 use dashboards::samples::{self, HOSTILE, STATES, State};
 use dashboards::{
     Fragment, debug_fragments, executive_fragments, oncall_fragments, render_debug,
-    render_executive, render_oncall, render_slo, render_slos, slo_fragments, slos_fragments,
+    render_executive, render_oncall, render_slo, render_slos, render_specs, slo_fragments,
+    slos_fragments, specs_fragments,
 };
 
 /// Name, page and fragments of every page in a state.
-fn pages(state: State) -> [(&'static str, String, Vec<Fragment>); 5] {
+fn pages(state: State) -> [(&'static str, String, Vec<Fragment>); 6] {
     let (executive, oncall) = (samples::executive(state), samples::oncall(state));
     let (slos, slo, debug) = (
         samples::slos(state),
         samples::slo(state),
         samples::debug(state),
     );
+    let specs = samples::specs(state);
     [
         (
             "executive",
@@ -24,6 +26,7 @@ fn pages(state: State) -> [(&'static str, String, Vec<Fragment>); 5] {
         ("slos", render_slos(&slos), slos_fragments(&slos)),
         ("slo", render_slo(&slo), slo_fragments(&slo)),
         ("debug", render_debug(&debug), debug_fragments(&debug)),
+        ("specs", render_specs(&specs), specs_fragments(&specs)),
     ]
 }
 

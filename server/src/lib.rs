@@ -37,6 +37,7 @@ mod senders;
 pub mod serve;
 mod sli;
 mod snapshot;
+mod spec_history;
 mod storage;
 pub mod store;
 pub mod telemetry;

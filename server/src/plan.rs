@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::api::{Asked, Refusal};
 pub use self::command::main;
+pub(crate) use self::compare::told;
 use self::compare::{Difference, differences};
 use self::lane::{Course, Lane};
 pub(crate) use self::result::Plan;

@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builtin;
 use crate::catalog;
+use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::spec_history;
+use crate::store::{SpecChangeRow, Store};
 
 /// How often the files are compared with what was last read.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub(crate) struct Reloader {
     ingest_slo: bool,
     proposed: mpsc::Sender<Arc<Catalog>>,
     problems: SpecProblems,
+    /// Where changes are noted, for people.
+    store: Store,
     /// The catalog in force, or about to be.
     catalog: Arc<Catalog>,
     /// Hash of the files as they were last judged.
@@ -47,6 +52,7 @@ impl Reloader {
         files: &[SourceFile],
         catalog: Arc<Catalog>,
         problems: &SpecProblems,
+        store: Store,
     ) -> (Reloader, mpsc::Receiver<Arc<Catalog>>) {
         let (proposed, taken) = mpsc::channel(1);
         let reloader = Reloader {
@@ -54,6 +60,7 @@ impl Reloader {
             ingest_slo: config.ingest_slo,
             proposed,
             problems: Arc::clone(problems),
+            store,
             catalog,
             seen: Some(hash(files)),
             last_look: None,
@@ -71,6 +78,7 @@ impl Reloader {
                 return;
             }
         };
+        self.note_start().await;
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             let asked = tokio::select! {
@@ -103,12 +111,34 @@ impl Reloader {
         if !asked && let Some(problem) = self.removes_too_much(&loaded.catalog) {
             return self.refuse(vec![problem]);
         }
-        self.catalog = Arc::new(loaded.catalog);
+        let before = std::mem::replace(&mut self.catalog, Arc::new(loaded.catalog));
         // The ticker is the only receiver; it is gone when the server stops.
         if self.proposed.send(Arc::clone(&self.catalog)).await.is_ok() {
             let objectives = self.catalog.objectives.len();
             tracing::info!(catalog.objectives = objectives, "the specs were read again");
             self.note(loaded.problems);
+            let rows =
+                spec_history::at_reload(&before, &self.catalog, SystemClock.now().as_second());
+            self.keep(&rows).await;
+        }
+    }
+
+    /// Notes what is new since the process before.
+    async fn note_start(&self) {
+        let now = SystemClock.now().as_second();
+        match self.store.spec_marks().await {
+            Ok(marks) => {
+                self.keep(&spec_history::at_start(&marks, &self.catalog, now))
+                    .await;
+            }
+            Err(error) => tracing::warn!(error = %error, "changes of specs are not noted"),
+        }
+    }
+
+    /// History is for people: without it everything is judged all the same.
+    async fn keep(&self, rows: &[SpecChangeRow]) {
+        if let Err(error) = self.store.note_spec_changes(rows).await {
+            tracing::warn!(error = %error, "changes of specs are not noted");
         }
     }
 

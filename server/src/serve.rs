@@ -24,7 +24,7 @@ use crate::fold::{Folder, request_horizon_s};
 use crate::journal::queue::{JournalHandle, Queued};
 use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
-use crate::listen::{self, ConnectionLimits, Pool};
+use crate::listen::{self, Pool};
 use crate::metrics::Metrics;
 use crate::overflow::Overflow;
 use crate::page;
@@ -158,11 +158,17 @@ impl Server {
             overflow,
             problems: Arc::new(ArcSwap::from_pointee(loaded.problems)),
         };
-        let reloader = Reloader::new(&config, &files, catalog, &wired.problems);
+        let reloader = Reloader::new(
+            &config,
+            &files,
+            catalog,
+            &wired.problems,
+            wired.store.clone(),
+        );
         server
             .start_tasks(&config, &wired, (resumed, seen), queue, reloader)
             .await?;
-        server.listen(&config.connections, sockets, parts, wired);
+        server.listen(&config, sockets, parts, wired);
         Ok(server)
     }
 
@@ -252,14 +258,8 @@ impl Server {
         Ok(())
     }
 
-    fn listen(
-        &mut self,
-        limits: &ConnectionLimits,
-        sockets: Sockets,
-        parts: receive::Parts,
-        wired: Wired,
-    ) {
-        let (sending, looking) = listen::divide(limits, listen::raise_descriptors());
+    fn listen(&mut self, config: &Config, sockets: Sockets, parts: receive::Parts, wired: Wired) {
+        let (sending, looking) = listen::divide(&config.connections, listen::raise_descriptors());
         let (sending, looking) = (Pool::new(sending), Pool::new(looking));
         let otlp = receive::router(parts);
         let web = web::router(web::State {
@@ -268,6 +268,7 @@ impl Server {
             snapshots: wired.snapshots,
             stop: self.accepting.clone(),
             planning: Arc::default(),
+            specs: config.specs.clone(),
         })
         .merge(probes::router(wired.health, wired.metrics));
         for (listener, router, pool) in [

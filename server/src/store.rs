@@ -29,7 +29,7 @@ pub use error::{OpenError, StoreError};
 pub use rows::{
     AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, ExemplarRow,
     Fold, Group, History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, Prints,
-    SliceRow, SpanState, TallyRow, Tier, Trim,
+    SliceRow, SpanState, SpecChangeRow, TallyRow, Tier, Trim,
 };
 
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
@@ -298,6 +298,23 @@ impl Store {
     /// End of the newest slice of a tier, Unix seconds.
     pub async fn last_end(&self, tier: Tier) -> Result<Option<i64>, StoreError> {
         on_engine!(self, slices::last_end(tier))
+    }
+
+    /// Notes changes of objectives, in their order.
+    pub async fn note_spec_changes(&self, rows: &[SpecChangeRow]) -> Result<(), StoreError> {
+        self.space()?;
+        let outcome = on_engine!(self, specs::note_spec_changes(rows));
+        self.or_full(outcome)
+    }
+
+    /// The newest mark of every objective that was noted, by its id.
+    pub async fn spec_marks(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        on_engine!(self, specs::spec_marks())
+    }
+
+    /// The newest changes of objectives, newest first.
+    pub async fn spec_changes(&self, most: i64) -> Result<Vec<SpecChangeRow>, StoreError> {
+        on_engine!(self, specs::spec_changes(most))
     }
 
     /// Forgets the tallies of all other indicators: what is not kept up to date must not be found again.

@@ -11,9 +11,11 @@ mod ingest;
 mod pages;
 mod plan;
 mod slices;
+mod specs;
 mod traces;
 mod views;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -45,6 +47,8 @@ pub(crate) struct State {
     pub(crate) stop: CancellationToken,
     /// Held while a plan is made: one at a time.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
+    /// Folder of the spec files.
+    pub(crate) specs: PathBuf,
 }
 
 /// The routes of the web listener, without the probes.
@@ -68,6 +72,13 @@ pub(crate) fn router(state: State) -> Router {
         .route("/slos", get(pages::page))
         .route("/slos/{id}", get(pages::page))
         .route("/debug/{service}", get(pages::page))
+        .route(
+            "/specs",
+            get(pages::page)
+                .post(specs::change)
+                .layer(DefaultBodyLimit::max(specs::BODY_BYTES)),
+        )
+        .route("/specs/{file}", get(pages::page))
         .route("/events", get(events::events))
         .route("/static/{name}", get(static_file))
         .fallback(pages::not_found)

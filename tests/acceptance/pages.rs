@@ -7,12 +7,13 @@ use acceptance::sloburn::Sloburn;
 use acceptance::{specs, wait};
 use anyhow::{Context, Result, ensure};
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "/executive",
     "/oncall",
     "/debug/shop",
     "/slos",
     "/slos/shop-available",
+    "/specs",
 ];
 
 /// A server with two objectives of one service, some traffic, and one alert on its way.

@@ -86,6 +86,7 @@ fn marked(page: Page) -> &'static str {
         Page::Oncall => "oncall",
         Page::Debug => "debug",
         Page::Slos | Page::Slo => "slos",
+        Page::Specs => "specs",
         Page::Elsewhere => "",
     }
 }

@@ -12,7 +12,7 @@ use crate::view::{
     Status, Trace, TraceWhy, WentWell,
 };
 
-fn shell(state: State, url: &str) -> Shell {
+pub(super) fn shell(state: State, url: &str) -> Shell {
     let objectives = all(state);
     let paging = objectives
         .iter()

@@ -72,6 +72,8 @@ pub enum Page {
     Slos,
     /// `/slos/{id}`: marked as `SLOs` in the navigation.
     Slo,
+    /// `/specs`
+    Specs,
     /// Not found and other errors: nothing is marked.
     Elsewhere,
 }

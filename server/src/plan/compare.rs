@@ -42,6 +42,26 @@ pub(super) fn differences(old: &Catalog, new: &Catalog) -> (Vec<Difference>, usi
     (found, alike)
 }
 
+/// One difference in words.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The id, of the new catalog if it is there.
+    pub(crate) id: String,
+    /// The id in the old catalog, if it is another one.
+    pub(crate) old_id: Option<String>,
+    pub(crate) what: String,
+}
+
+/// The differences of two catalogs in words, by the new id.
+pub(crate) fn told(old: &Catalog, new: &Catalog) -> Vec<Told> {
+    let told = |difference: Difference| Told {
+        id: difference.id().to_owned(),
+        old_id: difference.old_id(),
+        what: difference.words(),
+    };
+    differences(old, new).0.into_iter().map(told).collect()
+}
+
 /// The objective that `one` was before it got another name: one that is judged alike, or else the only
 /// one of the service that counts the same.
 fn take_renamed<'a>(
@@ -130,6 +150,30 @@ impl Difference {
         match (&self.old, &self.new) {
             (Some(old), Some(new)) => old.indicator != new.indicator,
             _ => false,
+        }
+    }
+
+    /// `target: 0.999 → 0.9995; window: 30d → 7d`
+    fn words(&self) -> String {
+        let nothing = || "nothing".to_owned();
+        let change = |Change { what, old, new }: Change| match (old, new) {
+            (None, None) => what,
+            (old, new) => format!(
+                "{what}: {} → {}",
+                old.unwrap_or_else(nothing),
+                new.unwrap_or_else(nothing)
+            ),
+        };
+        let changes = self.changes().into_iter().map(change);
+        let renamed = self.old_id().map(|old| format!("was `{old}`"));
+        match self.fate() {
+            Fate::Added => "added".to_owned(),
+            Fate::Removed => "removed".to_owned(),
+            Fate::Renamed | Fate::Changed => renamed
+                .into_iter()
+                .chain(changes)
+                .collect::<Vec<_>>()
+                .join("; "),
         }
     }
 

@@ -13,6 +13,7 @@ mod incoming;
 mod opening;
 mod paging;
 mod spans;
+mod specs;
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -49,6 +50,7 @@ async fn contract(place: impl AsyncFn() -> Place) {
     paging::a_resolve_goes_where_its_fire_went(&place().await.open().await).await;
     paging::an_abandoned_fire_takes_its_resolve_along(&place().await.open().await).await;
     paging::an_interrupted_attempt_is_due_again_after_a_restart(&place().await).await;
+    specs::changes_of_specs_are_kept_in_order(&place().await.open().await).await;
     damage::a_flipped_row_is_left_out_and_quarantined(&place().await).await;
     damage::rows_from_before_checksums_are_taken_as_they_are(&place().await).await;
     opening::a_second_process_is_refused(&place().await).await;

@@ -128,6 +128,19 @@ pub struct Demand {
     pub failed: i64,
 }
 
+/// A change of an objective, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecChangeRow {
+    /// When it came into force, Unix seconds.
+    pub at_s: i64,
+    /// Its id.
+    pub objective: String,
+    /// Of the document then; 0 when the objective is gone.
+    pub mark: i64,
+    /// What changed, in words.
+    pub what: String,
+}
+
 /// One hour of an indicator's tallies at one resolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TallyRow {

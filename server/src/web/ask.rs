@@ -34,6 +34,8 @@ pub(super) enum Page {
     Slo(String),
     /// Service name.
     Debug(String),
+    /// The file that is shown, if one is named.
+    Specs(Option<String>),
 }
 
 /// A range as written: its ends are moments, or follow the clock.
@@ -83,6 +85,8 @@ impl Ask {
             Page::Slos => "/slos".to_owned(),
             Page::Slo(id) => dashboards::links::slo(id),
             Page::Debug(service) => dashboards::links::debug(service),
+            Page::Specs(None) => "/specs".to_owned(),
+            Page::Specs(Some(file)) => dashboards::links::specs(file),
         };
         let theme = self.theme.map(|theme| match theme {
             Theme::Light => "light".to_owned(),
@@ -168,10 +172,13 @@ fn page(path: &str) -> Option<Page> {
         "/executive" => Some(Page::Executive),
         "/oncall" => Some(Page::Oncall),
         "/slos" => Some(Page::Slos),
+        "/specs" => Some(Page::Specs(None)),
         _ => {
             let named = |prefix: &str| path.strip_prefix(prefix).filter(|name| !name.contains('/'));
             if let Some(id) = named("/slos/") {
                 Some(Page::Slo(decoded(id)?))
+            } else if let Some(file) = named("/specs/") {
+                Some(Page::Specs(Some(decoded(file)?)))
             } else {
                 Some(Page::Debug(decoded(named("/debug/")?)?))
             }

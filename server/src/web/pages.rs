@@ -92,7 +92,13 @@ impl Web {
     }
 
     /// A page that says what went wrong.
-    fn sorry(&self, status: StatusCode, path: &str, head: &str, detail: &str) -> Response {
+    pub(super) fn sorry(
+        &self,
+        status: StatusCode,
+        path: &str,
+        head: &str,
+        detail: &str,
+    ) -> Response {
         let source = Source {
             state: &self.state,
             snapshot: self.state.snapshots.newest(),
@@ -183,6 +189,15 @@ async fn render(source: &Source<'_>, ask: &Ask) -> Result<Rendered, Missing> {
                 dashboards::slo_fragments(&view),
             )
         }
+        Page::Specs(file) => {
+            let view = views::specs(source, ask, file.as_deref()).await?;
+            let view = view
+                .ok_or_else(|| Missing::Nothing("spec file", file.clone().unwrap_or_default()))?;
+            (
+                dashboards::render_specs(&view),
+                dashboards::specs_fragments(&view),
+            )
+        }
         Page::Debug(service) => {
             let view = views::debug(source, ask, service).await?;
             let view = view.ok_or_else(|| Missing::Nothing("service", service.clone()))?;
@@ -192,15 +207,16 @@ async fn render(source: &Source<'_>, ask: &Ask) -> Result<Rendered, Missing> {
             )
         }
     };
-    let hash = blake3::hash(html.as_bytes()).to_hex();
     Ok(Rendered {
         evaluation: source.snapshot.id,
         fragments,
-        etag: format!(
-            "\"{}-{}\"",
-            source.snapshot.id,
-            hash.get(..16).unwrap_or_default()
-        ),
+        etag: etag(source.snapshot.id, &html),
         html: Bytes::from(html),
     })
+}
+
+/// Names a page of an evaluation.
+fn etag(evaluation: u64, html: &str) -> String {
+    let hash = blake3::hash(html.as_bytes()).to_hex();
+    format!("\"{evaluation}-{}\"", hash.get(..16).unwrap_or_default())
 }

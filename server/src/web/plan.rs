@@ -17,7 +17,7 @@ use crate::resume::locked;
 /// Largest body: a catalog of ten thousand objectives.
 pub(super) const BODY_BYTES: usize = 16 << 20;
 /// Longest a plan may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Makes a plan; one at a time.
 pub(super) async fn plan(

@@ -63,6 +63,7 @@ impl Site {
             live: Arc::new(Mutex::new(live)),
             stop: CancellationToken::new(),
             planning: Arc::default(),
+            specs: directory.path().join("specs"),
         };
         Site {
             state,
@@ -72,6 +73,18 @@ impl Site {
 
     async fn ask(&self, request: Request<Body>) -> Response {
         router(self.state.clone()).oneshot(request).await.unwrap()
+    }
+
+    /// Sends the form of `/specs` as a browser does that looks at a site of that kind.
+    async fn post(&self, body: &str, site: &'static str) -> (StatusCode, String) {
+        let request = Request::post("/specs")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", site)
+            .body(Body::from(body.to_owned()));
+        let response = self.ask(request.unwrap()).await;
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await;
+        (status, String::from_utf8(body.unwrap().to_vec()).unwrap())
     }
 
     async fn get(&self, path: &str) -> (StatusCode, String) {
@@ -368,4 +381,60 @@ async fn a_page_that_does_not_exist_cannot_be_watched() {
     let site = Site::with(&[]).await;
     let (status, _) = site.get("/events?page=/nothing").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn specs_are_shown_and_a_pasted_change_is_only_looked_at() {
+    let site = Site::with(&[]).await;
+    let folder = site.state.specs.clone();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("checkout.yaml"), SPEC).unwrap();
+    let (status, page) = site.get("/specs").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("budgetingMethod") && page.contains("Nothing changed yet."),
+        "{page}"
+    );
+    assert_eq!(site.get("/specs/other.yaml").await.0, StatusCode::NOT_FOUND);
+
+    for (body, site_of, status, said) in [
+        (
+            "file=checkout.yaml&text=kind%3A+SLO",
+            "same-origin",
+            200,
+            "has no `apiVersion`",
+        ),
+        (
+            "file=new.yaml&text=%23+nothing",
+            "same-origin",
+            200,
+            "There is no plan.",
+        ),
+        (
+            "file=&text=x",
+            "same-origin",
+            400,
+            "The change has no file.",
+        ),
+        (
+            "file=a.yaml",
+            "same-origin",
+            422,
+            "The form could not be read.",
+        ),
+        (
+            "file=a.yaml&text=x",
+            "cross-site",
+            403,
+            "Forms of other sites are refused.",
+        ),
+    ] {
+        let (found, page) = site.post(body, site_of).await;
+        assert_eq!(found.as_u16(), status, "{body}");
+        assert!(page.replace("&#39;", "'").contains(said), "{body}: {page}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(folder.join("checkout.yaml")).unwrap(),
+        SPEC
+    );
 }

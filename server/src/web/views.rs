@@ -9,6 +9,7 @@ mod objective;
 mod oncall;
 mod shell;
 mod slo;
+mod specs;
 
 pub(super) use debug::debug;
 pub(super) use executive::executive;
@@ -16,6 +17,7 @@ pub(super) use objective::status;
 pub(super) use oncall::oncall;
 pub(super) use shell::{error_shell, shell};
 pub(super) use slo::{slo, slos};
+pub(super) use specs::{read as spec_files, specs, tried};
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ pub(crate) mod quarantine;
 pub(crate) mod retention;
 pub(crate) mod slices;
 pub(crate) mod spans;
+pub(crate) mod specs;
 pub(crate) mod tallies;
 
 use std::borrow::Cow;
