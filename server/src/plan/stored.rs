@@ -229,6 +229,9 @@ fn services(selector: &Selector) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
+mod over_a_store;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

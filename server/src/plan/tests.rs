@@ -8,7 +8,7 @@ use crate::replay::Replay;
 /// 2024-01-01T00:00:00Z.
 const BEGIN_S: i64 = 1_704_067_200;
 
-fn slo(name: &str, target: &str, window: &str, part: &str) -> String {
+pub(super) fn slo(name: &str, target: &str, window: &str, part: &str) -> String {
     format!(
         "---
 apiVersion: openslo/v1
@@ -30,7 +30,7 @@ spec:
     )
 }
 
-const BAD: &str = "bad: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: checkout }, status: error } } }";
+pub(super) const BAD: &str = "bad: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: checkout }, status: error } } }";
 const GOOD: &str = "good: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: checkout }, status: unset } } }";
 const ELSEWHERE: &str = "bad: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: other }, status: error } } }";
 
