@@ -96,6 +96,17 @@ impl Folder {
         Ok(())
     }
 
+    /// Stores counters of their own.
+    pub(crate) async fn note(&mut self, counters: &[(String, i64)]) -> Result<(), StoreError> {
+        self.settle().await?;
+        let note = Fold {
+            upto: self.store.folded().await?,
+            counters: counters.to_vec(),
+            ..Fold::default()
+        };
+        self.store.fold(&note).await
+    }
+
     /// A fold that failed may be stored all the same: then its slices must not be added again.
     async fn settle(&mut self) -> Result<(), StoreError> {
         if self.in_doubt {

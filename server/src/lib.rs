@@ -33,6 +33,7 @@ pub mod replay;
 mod resume;
 mod ring;
 mod seen;
+mod segments;
 mod senders;
 pub mod serve;
 mod sli;

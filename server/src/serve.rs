@@ -33,6 +33,7 @@ use crate::receive;
 use crate::reload::{Reloader, SpecProblems};
 use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
+use crate::segments::Segments;
 use crate::senders::Senders;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::storage::{self, StorageWatch};
@@ -117,13 +118,15 @@ impl Server {
         let files = catalog::read(std::slice::from_ref(&config.specs))?;
         let loaded = catalog::resolve(&files, config.ingest_slo);
         refuse_bad_specs(&loaded.problems)?;
-        let catalog = Arc::new(loaded.catalog);
+        let written = Arc::new(loaded.catalog);
         // The sockets are open before the state is loaded: senders wait in the backlog meanwhile.
         let sockets = Sockets::open(config.listen).await?;
         let store = Store::open(&config.location).await?;
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
         let health = Health::new();
         let now = clock.now();
+        let segments = Segments::resume(Arc::clone(&written), &store.counters().await?);
+        let catalog = segments.catalog();
         let resumed = load(&config.location, &store, &catalog, now.as_second()).await?;
         let (seen, key) = seen(&store, &config, &metrics).await?;
         let measure = catalog::measure(&catalog, &config.counting, key.as_ref());
@@ -161,12 +164,12 @@ impl Server {
         let reloader = Reloader::new(
             &config,
             &files,
-            catalog,
+            written,
             &wired.problems,
             wired.store.clone(),
         );
         server
-            .start_tasks(&config, &wired, (resumed, seen), queue, reloader)
+            .start_tasks(&config, &wired, (resumed, seen, segments), queue, reloader)
             .await?;
         server.listen(&config, sockets, parts, wired);
         Ok(server)
@@ -195,7 +198,7 @@ impl Server {
         &mut self,
         config: &Config,
         wired: &Wired,
-        (resumed, seen): (Resumed, Option<Seen>),
+        (resumed, seen, segments): (Resumed, Option<Seen>, Segments),
         queue: mpsc::Receiver<Queued>,
         (reloader, proposed): (Reloader, mpsc::Receiver<Arc<slo_specs::Catalog>>),
     ) -> anyhow::Result<()> {
@@ -229,6 +232,8 @@ impl Server {
             base_url: config.base_url.clone(),
             owed: Arc::clone(&owed),
             problems: Arc::clone(&wired.problems),
+            segments,
+            unsaved_segments: Vec::new(),
             proposed,
             measure: Arc::clone(&wired.measure),
             overflow: Arc::clone(&wired.overflow),

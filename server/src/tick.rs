@@ -22,6 +22,7 @@ use crate::probes::Health;
 use crate::reload::SpecProblems;
 use crate::replay::{Windows, slo_report, unweighted_at, windows};
 use crate::resume::{locked, stored_alerts};
+use crate::segments::Segments;
 use crate::senders::Senders;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
 use crate::storage::StorageWatch;
@@ -48,7 +49,10 @@ pub(crate) struct Ticker {
     /// Wakes the delivery workers.
     pub(crate) owed: Arc<Notify>,
     pub(crate) problems: SpecProblems,
-    /// Catalogs that are to be judged from the next tick on.
+    pub(crate) segments: Segments,
+    /// Segments that are not stored yet.
+    pub(crate) unsaved_segments: Vec<(String, i64)>,
+    /// Catalogs as written that are to be judged from the next tick on.
     pub(crate) proposed: mpsc::Receiver<Arc<Catalog>>,
     pub(crate) measure: Arc<ArcSwap<Measure>>,
     pub(crate) overflow: Arc<Overflow>,
@@ -84,8 +88,10 @@ impl Ticker {
     pub(crate) async fn tick(&mut self, now: Timestamp) {
         let started = tokio::time::Instant::now();
         while let Ok(catalog) = self.proposed.try_recv() {
-            self.change_catalog(catalog, now).await;
+            self.segments.change_catalog(catalog);
+            self.change_catalog(self.segments.catalog(), now).await;
         }
+        self.tell_segments_apart(now).await;
         if let Err(error) = self.folder.count_history(now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
         }
@@ -123,6 +129,25 @@ impl Ticker {
         self.metrics
             .evaluation(started.elapsed(), lag.try_into().unwrap_or_default());
         self.health.evaluator_beat();
+    }
+
+    /// Judges segments from when they are first seen on. They are remembered first: which are told apart
+    /// must not change with a restart.
+    async fn tell_segments_apart(&mut self, now: Timestamp) {
+        let known = Arc::clone(locked(&self.live).known());
+        self.unsaved_segments.extend(self.segments.look(&known));
+        if self.unsaved_segments.is_empty() {
+            return;
+        }
+        match self.folder.note(&self.unsaved_segments).await {
+            Ok(()) => {
+                self.unsaved_segments.clear();
+                self.change_catalog(self.segments.catalog(), now).await;
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "cannot remember new segments; trying again at the next tick");
+            }
+        }
     }
 
     /// Judges another catalog over the same history.

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgeting, BurnRate, Correction, Indicator, Ratio, ReadAs, Selector, Signal, Window};
+use crate::{
+    Budgeting, BurnRate, Correction, Indicator, Ratio, ReadAs, Segment, Segmentation, Selector,
+    Signal, Window, segment_keys,
+};
 
 /// Everything that is promised.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,8 +47,12 @@ pub struct Objective {
     pub rules: Vec<BurnRule>,
     /// Where to look when it burns.
     pub runbook: Option<String>,
-    /// Attribute keys by which the objective is also shown apart.
+    /// Attribute keys by which it is also judged apart; several joined by `+` are told apart together.
     pub segments: Vec<String>,
+    /// How its segments are judged.
+    pub segmentation: Segmentation,
+    /// Which part of another objective it is.
+    pub segment: Option<Segment>,
     /// `sloburn.dev/tier` of the SLO, or else of its service, such as `tier-1`.
     pub tier: Option<String>,
     /// Labels of the SLO; a label may have several values.
@@ -143,7 +150,7 @@ impl Catalog {
     pub fn dimensions(&self) -> Vec<String> {
         let mut keys: BTreeSet<&str> = BTreeSet::new();
         for objective in &self.objectives {
-            keys.extend(objective.segments.iter().map(String::as_str));
+            keys.extend(objective.segments.iter().flat_map(|by| segment_keys(by)));
             for selector in objective.indicator.selectors() {
                 keys.extend(selector.matchers.iter().map(|matcher| matcher.key.as_str()));
             }

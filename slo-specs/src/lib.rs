@@ -29,6 +29,7 @@ mod load;
 mod problem;
 mod scenario;
 mod schema;
+mod segment;
 mod selector;
 mod strict;
 mod tally;
@@ -58,6 +59,9 @@ pub use load::{Loaded, SourceFile, closest, load};
 pub use problem::{Level, Problem};
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;
+pub use segment::{
+    SeenSegments, Segment, SegmentAlerts, SegmentValues, Segmentation, segment_keys,
+};
 pub use selector::{
     AttributeRef, Matcher, Pattern, ReadAs, Scalar, Selector, Signal, Subject, Test,
 };

@@ -144,6 +144,8 @@ fn objective() -> Objective {
         rules: vec![rule()],
         runbook: Some("https://runbooks.example/checkout".to_owned()),
         segments: Vec::new(),
+        segmentation: slo_specs::Segmentation::default(),
+        segment: None,
         labels: std::collections::BTreeMap::new(),
         corrections: Vec::new(),
         source: Source::default(),

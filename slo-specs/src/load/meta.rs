@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position, Value};
 use crate::field::is_label;
+use crate::segment::MOST;
+use crate::{SegmentAlerts, Segmentation};
 
 /// Annotations of ours begin with this; the others are somebody else's.
 const PREFIX: &str = "sloburn.dev/";
@@ -83,22 +85,59 @@ impl Meta {
         Some(text.to_owned())
     }
 
-    /// Attribute keys, separated by commas.
+    /// Attribute keys, separated by commas; those joined by `+` are told apart together.
     pub(super) fn segments(&self, report: Report<'_>) -> Vec<String> {
         let Some((text, at)) = self.annotation("segments") else {
             return Vec::new();
         };
-        let mut keys: Vec<String> = Vec::new();
-        for key in text.split(',').map(str::trim) {
-            if key.is_empty() {
+        let mut segments: Vec<String> = Vec::new();
+        for by in text.split(',') {
+            let keys: Vec<&str> = by.split('+').map(str::trim).collect();
+            let joined = keys.join("+");
+            if keys.iter().any(|key| key.is_empty()) {
                 report.error(at, format!("segments `{text}` has an empty attribute key"));
-            } else if keys.iter().any(|known| known == key) {
-                report.error(at, format!("segments name `{key}` twice"));
+            } else if segments.contains(&joined) {
+                report.error(at, format!("segments name `{joined}` twice"));
             } else {
-                keys.push(key.to_owned());
+                segments.push(joined);
             }
         }
-        keys
+        segments
+    }
+
+    /// How many segments are told apart, and whose rules alert.
+    pub(super) fn segmentation(&self, report: Report<'_>) -> Segmentation {
+        let mut segmentation = Segmentation::default();
+        let unasked = |at| {
+            if self.annotation("segments").is_none() {
+                let help = "name the attribute keys: `sloburn.dev/segments: cloud.region`";
+                report.error_with(at, "there are no segments to say this of", help);
+            }
+        };
+        if let Some((text, at)) = self.annotation("segment-limit") {
+            unasked(at);
+            match text.parse() {
+                Ok(limit @ 1..=MOST) => segmentation.limit = limit,
+                _ => report.error(
+                    at,
+                    format!("segment-limit is `{text}`, not a whole number from 1 to {MOST}"),
+                ),
+            }
+        }
+        if let Some((text, at)) = self.annotation("segment-alerts") {
+            unasked(at);
+            let node = Node {
+                value: Value::Text(text.to_owned()),
+                at,
+            };
+            let words = &["both", "total", "segments"];
+            segmentation.alerts = match report.word(&node, "segment-alerts", words).as_deref() {
+                Some("total") => SegmentAlerts::Total,
+                Some("segments") => SegmentAlerts::Segments,
+                _ => SegmentAlerts::Both,
+            };
+        }
+        segmentation
     }
 
     /// Bad events that a long window needs.

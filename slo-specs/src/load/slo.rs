@@ -19,6 +19,8 @@ pub(super) const ANNOTATIONS: &[&str] = &[
     "minimum-bad-events",
     "tier",
     "slices-without-data",
+    "segment-limit",
+    "segment-alerts",
 ];
 /// The policy of an SLO that names none.
 const DEFAULT_POLICY: &str = "default";
@@ -77,6 +79,7 @@ pub(super) fn read(
     let attached = policies(&fields, library);
     let minimum_bad = meta.minimum_bad(report);
     let (runbook, segments) = (meta.runbook(report), meta.segments(report));
+    let segmentation = meta.segmentation(report);
     let (service, windows, sli, attached) = (service?, windows?, sli?, attached?);
     let window = windows.first()?;
     let objectives = goals.into_iter().filter_map(|goal| {
@@ -89,6 +92,8 @@ pub(super) fn read(
             rules: rules(report, &goal, window.nominal(), &attached, minimum_bad),
             runbook: runbook.clone(),
             segments: segments.clone(),
+            segmentation,
+            segment: None,
             tier: meta.annotation("tier").map(|(tier, _)| tier.to_owned()),
             labels: meta.labels.clone(),
             corrections: Vec::new(),

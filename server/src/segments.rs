@@ -1,0 +1,175 @@
+//! Segments as telemetry tells them: which values were seen, remembered over restarts, and the catalog
+//! that follows.
+
+use std::sync::Arc;
+
+use collector::{AttributeValue, Known, SeriesId, SeriesKey};
+use foldhash::{HashSet, HashSetExt as _};
+use serde_json::{Value, json};
+use slo_specs::{Catalog, Objective, Scalar, SeenSegments, SegmentValues, segment_keys};
+
+use crate::sli::selects;
+
+/// Under which counters the values are stored: the number says in which order they were seen.
+const PREFIX: &str = "segment ";
+
+/// The catalog as written, and the segments seen of its objectives.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    written: Arc<Catalog>,
+    seen: SeenSegments,
+    /// Series that were looked at.
+    looked_at: HashSet<SeriesId>,
+    /// How many values were ever seen.
+    count: i64,
+    /// Stored values of all catalogs.
+    stored: Vec<(i64, Stored)>,
+}
+
+/// A stored value.
+#[derive(Debug, Clone)]
+struct Stored {
+    objective: String,
+    by: String,
+    values: SegmentValues,
+}
+
+impl Segments {
+    /// Goes on with the values that were stored.
+    pub(crate) fn resume(written: Arc<Catalog>, counters: &[(String, i64)]) -> Segments {
+        let stored = counters.iter().filter_map(|(name, order)| {
+            let stored = Stored::of_name(name.strip_prefix(PREFIX)?)?;
+            Some((*order, stored))
+        });
+        let mut stored: Vec<(i64, Stored)> = stored.collect();
+        stored.sort_by_key(|(order, _)| *order);
+        let mut segments = Segments {
+            written: Arc::default(),
+            seen: SeenSegments::default(),
+            looked_at: HashSet::new(),
+            count: stored.last().map_or(0, |(order, _)| order + 1),
+            stored,
+        };
+        segments.change_catalog(written);
+        segments
+    }
+
+    /// The catalog to be judged.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        Arc::new(self.written.with_segments(&self.seen))
+    }
+
+    /// Takes another catalog as written.
+    pub(crate) fn change_catalog(&mut self, written: Arc<Catalog>) {
+        self.written = written;
+        self.seen = SeenSegments::default();
+        self.looked_at.clear();
+        for (_, stored) in &self.stored {
+            let objective = self.written.objective(&stored.objective);
+            if let Some(objective) = objective.filter(|one| one.segments.contains(&stored.by)) {
+                self.seen.note(objective, &stored.by, stored.values.clone());
+            }
+        }
+    }
+
+    /// Looks at the series that are new; returns the counters that remember the values found: the catalog
+    /// has changed if there are any.
+    pub(crate) fn look(&mut self, known: &Known) -> Vec<(String, i64)> {
+        let written = Arc::clone(&self.written);
+        let segmented = || {
+            written
+                .objectives
+                .iter()
+                .filter(|one| !one.segments.is_empty())
+        };
+        if known.len() == self.looked_at.len() || segmented().next().is_none() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (id, key) in known.all() {
+            if !self.looked_at.insert(id) {
+                continue;
+            }
+            for objective in segmented().filter(|objective| is_of(objective, &key)) {
+                found.extend(self.note(objective, &key));
+            }
+        }
+        found
+    }
+
+    fn note(&mut self, objective: &Objective, key: &SeriesKey) -> Vec<(String, i64)> {
+        let mut found = Vec::new();
+        for by in &objective.segments {
+            let values: SegmentValues = segment_keys(by).map(|name| value(key, name)).collect();
+            if self.seen.note(objective, by, values.clone()) {
+                let stored = Stored {
+                    objective: objective.id.clone(),
+                    by: by.clone(),
+                    values,
+                };
+                found.push((format!("{PREFIX}{}", stored.name()), self.count));
+                self.stored.push((self.count, stored));
+                self.count += 1;
+            }
+        }
+        found
+    }
+}
+
+/// Whether a series counts for an objective.
+fn is_of(objective: &Objective, key: &SeriesKey) -> bool {
+    let mut selectors = objective.indicator.selectors();
+    selectors.any(|selector| selects(selector, key))
+}
+
+fn value(key: &SeriesKey, name: &str) -> Option<Scalar> {
+    Some(match key.attribute(name)? {
+        AttributeValue::Text(text) => Scalar::Text(text.to_owned()),
+        AttributeValue::Bool(flag) => Scalar::Bool(flag),
+        AttributeValue::Int(number) => {
+            #[expect(clippy::cast_precision_loss, reason = "beside the digits")]
+            let near = number as f64;
+            Scalar::Number(number.to_string(), near)
+        }
+        AttributeValue::Double(number) => Scalar::Number(number.to_string(), number),
+    })
+}
+
+impl Stored {
+    /// One line of JSON.
+    fn name(&self) -> String {
+        let value = |value: &Option<Scalar>| match value {
+            None => Value::Null,
+            Some(Scalar::Text(text)) => json!(text),
+            Some(Scalar::Bool(flag)) => json!(flag),
+            Some(Scalar::Number(digits, _)) => json!({"number": digits}),
+        };
+        let values: Vec<Value> = self.values.iter().map(value).collect();
+        json!([self.objective, self.by, values]).to_string()
+    }
+
+    fn of_name(name: &str) -> Option<Stored> {
+        let (objective, by, values): (String, String, Vec<Value>) =
+            serde_json::from_str(name).ok()?;
+        let scalar = |value: Value| match value {
+            Value::Null => Some(None),
+            Value::String(text) => Some(Some(Scalar::Text(text))),
+            Value::Bool(flag) => Some(Some(Scalar::Bool(flag))),
+            Value::Object(number) => {
+                let digits = number.get("number")?.as_str()?;
+                let near = digits.parse().ok()?;
+                Some(Some(Scalar::Number(digits.to_owned(), near)))
+            }
+            Value::Number(_) | Value::Array(_) => None,
+        };
+        let values: Option<SegmentValues> = values.into_iter().map(scalar).collect();
+        Some(Stored {
+            objective,
+            by,
+            values: values?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use collector::{Signal, SpanKind, SpanStatus, Value as Attribute};
+use slo_specs::SourceFile;
+
+use super::*;
+
+fn catalog(annotations: &str) -> Arc<Catalog> {
+    let text = format!(
+        "apiVersion: openslo/v1
+kind: SLO
+metadata: {{ name: checkout, annotations: {{ {annotations} }} }}
+spec:
+  service: checkout
+  timeWindow: [{{ duration: 30d, isRolling: true }}]
+  budgetingMethod: Occurrences
+  indicator:
+    spec:
+      ratioMetric:
+        bad: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, status: error, match: {{ service.name: checkout }} }} }} }}
+        total: {{ metricSource: {{ type: otlp, spec: {{ signal: traces, match: {{ service.name: checkout }} }} }} }}
+  objectives: [{{ target: 0.999 }}]
+"
+    );
+    let loaded = slo_specs::load(&[SourceFile {
+        path: "test.yaml".to_owned(),
+        text,
+    }]);
+    assert_eq!(loaded.problems, []);
+    Arc::new(loaded.catalog)
+}
+
+fn series(service: &str, attributes: &[(&str, Attribute)]) -> SeriesKey {
+    SeriesKey {
+        signal: Signal::Spans,
+        service: service.into(),
+        kind: SpanKind::Server,
+        name: "GET /".into(),
+        unit: "".into(),
+        status: SpanStatus::Unset,
+        attributes: attributes
+            .iter()
+            .map(|(key, value)| ((*key).into(), value.clone()))
+            .collect(),
+        overflow: false,
+    }
+}
+
+fn region(name: &str) -> SeriesKey {
+    series("checkout", &[("region", Attribute::Text(name.into()))])
+}
+
+fn known(keys: &[SeriesKey]) -> Known {
+    let known = Known::new();
+    for key in keys {
+        known.insert(key.id(), Arc::new(key.clone()));
+    }
+    known
+}
+
+fn ids(segments: &Segments) -> Vec<String> {
+    let catalog = segments.catalog();
+    let ids = catalog.objectives.iter().map(|one| one.id.clone());
+    ids.collect()
+}
+
+#[test]
+fn a_segment_is_an_objective_from_when_it_is_seen_on_and_after_a_restart() {
+    let written = catalog("sloburn.dev/segments: region");
+    let mut segments = Segments::resume(Arc::clone(&written), &[]);
+    assert_eq!(ids(&segments), ["checkout"]);
+    let known = known(&[
+        region("eu-west"),
+        series("checkout", &[]),
+        series("cart", &[("region", Attribute::Text("us".into()))]),
+    ]);
+    let mut stored = segments.look(&known);
+    let apart = ["checkout", "checkout.eu-west", "checkout.none"];
+    assert_eq!(ids(&segments), apart);
+    assert_eq!(segments.look(&known), [], "nothing is found twice");
+    stored.reverse();
+    let again = Segments::resume(Arc::clone(&written), &stored);
+    assert_eq!(ids(&again), apart);
+    let catalog = again.catalog();
+    let eu = catalog.objective("checkout.eu-west").unwrap();
+    assert_eq!(eu.title, "checkout: eu-west");
+    let counts = |key: &SeriesKey| eu.indicator.selectors().all(|one| selects(one, key));
+    let failed = SeriesKey {
+        status: SpanStatus::Error,
+        ..region("eu-west")
+    };
+    assert!(counts(&failed));
+    assert!(!counts(&SeriesKey {
+        status: SpanStatus::Error,
+        ..region("us")
+    }));
+    assert_eq!(eu.rules, catalog.objective("checkout").unwrap().rules);
+}
+
+#[test]
+fn beyond_the_limit_is_the_rest_and_what_was_seen_first_stays_apart() {
+    let written = catalog("sloburn.dev/segments: region, sloburn.dev/segment-limit: '2'");
+    let mut segments = Segments::resume(written, &[]);
+    for (number, region_name) in ["c", "b", "a", "d"].iter().enumerate() {
+        let keys: Vec<SeriesKey> = ["c", "b", "a", "d"]
+            .iter()
+            .take(number + 1)
+            .map(|name| region(name))
+            .collect();
+        let found = segments.look(&known(&keys));
+        assert_eq!(found.len(), usize::from(number < 3), "{region_name}");
+    }
+    assert_eq!(
+        ids(&segments),
+        ["checkout", "checkout.b", "checkout.c", "checkout.rest"]
+    );
+}
+
+#[test]
+fn values_of_any_kind_are_stored_and_found_again() {
+    let written = catalog("sloburn.dev/segments: 'a+b'");
+    let mut segments = Segments::resume(Arc::clone(&written), &[]);
+    let keys = [
+        series(
+            "checkout",
+            &[("a", Attribute::Int(503)), ("b", Attribute::Bool(true))],
+        ),
+        series(
+            "checkout",
+            &[
+                ("a", Attribute::Double(0.5)),
+                ("b", Attribute::Text("ö/1".into())),
+            ],
+        ),
+        series("checkout", &[]),
+    ];
+    let stored = segments.look(&known(&keys));
+    assert_eq!(stored.len(), 3);
+    let again = Segments::resume(Arc::clone(&written), &stored);
+    assert_eq!(again.catalog().objectives, segments.catalog().objectives);
+    for key in &keys {
+        let catalog = again.catalog();
+        let apart = catalog
+            .objectives
+            .iter()
+            .filter(|one| one.segment.is_some());
+        let counted = apart.filter(|one| is_of(one, key)).count();
+        assert_eq!(counted, 1, "{key:?} is in one segment");
+    }
+    assert!(again.catalog().objectives.iter().all(|one| {
+        one.id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    }));
+}
+
+#[test]
+fn whose_rules_alert_is_the_authors_choice() {
+    for (alerts, whole, parts) in [
+        ("both", true, true),
+        ("total", true, false),
+        ("segments", false, true),
+    ] {
+        let annotations =
+            format!("sloburn.dev/segments: region, sloburn.dev/segment-alerts: {alerts}");
+        let mut segments = Segments::resume(catalog(&annotations), &[]);
+        segments.look(&known(&[region("eu")]));
+        let catalog = segments.catalog();
+        let alerts_of = |id: &str| !catalog.objective(id).unwrap().rules.is_empty();
+        assert_eq!(
+            (alerts_of("checkout"), alerts_of("checkout.eu")),
+            (whole, parts),
+            "{alerts}"
+        );
+    }
+}

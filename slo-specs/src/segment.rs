@@ -1,0 +1,251 @@
+//! Segments: one budget and one set of rules for each region, customer or version that is seen.
+//!
+//! A segment is an objective like any other, whose selectors ask for its values as well. Which values
+//! there are, telemetry tells: so the catalog as written is expanded with the values seen so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Catalog, Combine, Composite, CompositePart, Indicator, Matcher, Objective, Part, Scalar,
+    Selector, Test,
+};
+
+/// Segments that are told apart unless the SLO says otherwise; what is seen later is in the rest.
+const LIMIT: usize = 50;
+/// The most that an SLO can ask for.
+pub(crate) const MOST: usize = 1_000;
+/// Longest part of an id that is made from values.
+const MAX_SLUG: usize = 60;
+
+/// How an objective's segments are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segmentation {
+    /// Segments of one key that are told apart; all others together are the rest.
+    pub limit: usize,
+    /// Whose rules alert.
+    pub alerts: SegmentAlerts,
+}
+
+/// Whose rules alert: the whole objective's, its segments', or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SegmentAlerts {
+    /// The whole's and each segment's.
+    #[default]
+    Both,
+    /// The whole's only; segments have budgets.
+    Total,
+    /// Each segment's only.
+    Segments,
+}
+
+/// Which part of another objective one is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Id of the objective it is a part of.
+    pub of: String,
+    /// The attribute keys, joined by `+`, as the SLO names them.
+    pub by: String,
+    /// The values of its keys; none for the rest.
+    pub values: Option<SegmentValues>,
+}
+
+/// A value for each key; `None` where the attribute is missing.
+pub type SegmentValues = Vec<Option<Scalar>>;
+
+/// The values that were seen, by objective and keys, in the order in which they were first seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenSegments(BTreeMap<(String, String), Vec<SegmentValues>>);
+
+impl Default for Segmentation {
+    fn default() -> Self {
+        Self {
+            limit: LIMIT,
+            alerts: SegmentAlerts::Both,
+        }
+    }
+}
+
+impl SeenSegments {
+    /// Notes values; whether they are new and still have room: one beyond the limit tells that there is a rest.
+    pub fn note(&mut self, objective: &Objective, by: &str, values: SegmentValues) -> bool {
+        let key = (objective.id.clone(), by.to_owned());
+        let seen = self.0.entry(key).or_default();
+        let is_new = seen.len() <= objective.segmentation.limit && !seen.contains(&values);
+        if is_new {
+            seen.push(values);
+        }
+        is_new
+    }
+
+    /// The values of an objective's keys, in the order in which they were first seen.
+    fn of(&self, objective: &Objective, by: &str) -> &[SegmentValues] {
+        let key = (objective.id.clone(), by.to_owned());
+        self.0.get(&key).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Catalog {
+    /// The catalog with an objective for every segment seen. Sorted as before.
+    #[must_use]
+    pub fn with_segments(&self, seen: &SeenSegments) -> Catalog {
+        let mut catalog = self.clone();
+        let mut ids: BTreeSet<String> = self.objectives.iter().map(|one| one.id.clone()).collect();
+        for objective in &mut catalog.objectives {
+            if !objective.segments.is_empty()
+                && objective.segmentation.alerts == SegmentAlerts::Segments
+            {
+                objective.rules.clear();
+            }
+        }
+        for objective in &self.objectives {
+            for by in &objective.segments {
+                let segments = segments(objective, by, seen.of(objective, by));
+                for mut segment in segments {
+                    segment.id = free(segment.id, &ids);
+                    ids.insert(segment.id.clone());
+                    catalog.objectives.push(segment);
+                }
+            }
+        }
+        catalog.objectives.sort_by(|a, b| a.id.cmp(&b.id));
+        catalog
+    }
+}
+
+/// The keys of a segmentation: several are told apart together.
+pub fn segment_keys(by: &str) -> impl Iterator<Item = &str> {
+    by.split('+')
+}
+
+fn segments(objective: &Objective, by: &str, seen: &[SegmentValues]) -> Vec<Objective> {
+    let apart = seen.iter().take(objective.segmentation.limit);
+    let mut segments: Vec<Objective> = apart
+        .map(|values| {
+            let indicator = narrowed(&objective.indicator, by, values);
+            segment(objective, by, Some(values.clone()), indicator)
+        })
+        .collect();
+    if seen.len() > objective.segmentation.limit {
+        let whole = std::iter::once(&objective.indicator);
+        let parts = whole.chain(segments.iter().map(|segment| &segment.indicator));
+        let parts = parts.map(|indicator| CompositePart {
+            indicator: indicator.clone(),
+            weight: 1,
+            target: objective.target,
+        });
+        let rest = Indicator::Composite(Composite {
+            combine: Combine::Rest,
+            parts: parts.collect(),
+        });
+        segments.push(segment(objective, by, None, rest));
+    }
+    segments
+}
+
+fn segment(
+    objective: &Objective,
+    by: &str,
+    values: Option<SegmentValues>,
+    indicator: Indicator,
+) -> Objective {
+    let name = words(values.as_ref());
+    let mut segment = Objective {
+        id: format!("{}.{}", objective.id, slug(by, &name)),
+        title: format!("{}: {name}", objective.title),
+        indicator,
+        segments: Vec::new(),
+        segment: Some(Segment {
+            of: objective.id.clone(),
+            by: by.to_owned(),
+            values,
+        }),
+        ..objective.clone()
+    };
+    if objective.segmentation.alerts == SegmentAlerts::Total {
+        segment.rules.clear();
+    }
+    segment
+}
+
+impl Segment {
+    /// `eu-west`, `eu-west, gold`, `none` where the attribute is missing, `rest`.
+    pub fn words(&self) -> String {
+        words(self.values.as_ref())
+    }
+}
+
+fn words(values: Option<&SegmentValues>) -> String {
+    let Some(values) = values else {
+        return "rest".to_owned();
+    };
+    let words = values.iter().map(|value| match value {
+        Some(Scalar::Text(text) | Scalar::Number(text, _)) => text.clone(),
+        Some(Scalar::Bool(flag)) => flag.to_string(),
+        None => "none".to_owned(),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// An indicator that counts only what has these values.
+fn narrowed(indicator: &Indicator, by: &str, values: &SegmentValues) -> Indicator {
+    let mut narrow = indicator.clone();
+    for selector in narrow.selectors_mut() {
+        for (key, value) in segment_keys(by).zip(values) {
+            let test = match value {
+                Some(value) => Test::In(vec![value.clone()]),
+                None => Test::Exists(false),
+            };
+            let key = key.to_owned();
+            selector.matchers.push(Matcher { key, test });
+        }
+        selector.matchers.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+    narrow
+}
+
+/// Fit for an address: letters, digits, hyphens; what is cut or changed is told apart by a hash.
+fn slug(by: &str, name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let plain: String = name
+        .chars()
+        .map(|c| if fits(c) { c } else { '-' })
+        .take(MAX_SLUG)
+        .collect();
+    if plain == name {
+        return plain;
+    }
+    let hash = blake3::hash(format!("{by}\0{name}").as_bytes()).to_hex();
+    let hash: String = hash.chars().take(6).collect();
+    format!("{}-{hash}", plain.trim_matches('-'))
+}
+
+/// An id that nobody has.
+fn free(id: String, taken: &BTreeSet<String>) -> String {
+    if !taken.contains(&id) {
+        return id;
+    }
+    let numbered = (2_u32..).map(|number| format!("{id}-{number}"));
+    numbered
+        .into_iter()
+        .find(|id| !taken.contains(id))
+        .unwrap_or(id)
+}
+
+impl Indicator {
+    /// Every selector, to be changed.
+    fn selectors_mut(&mut self) -> Vec<&mut Selector> {
+        match self {
+            Self::Ratio {
+                part: Part::Good(part) | Part::Bad(part),
+                total,
+            } => vec![total, part],
+            Self::Threshold { of, .. } => vec![of],
+            Self::Composite(composite) => {
+                let parts = composite.parts.iter_mut();
+                parts
+                    .flat_map(|part| part.indicator.selectors_mut())
+                    .collect()
+            }
+        }
+    }
+}
