@@ -26,6 +26,7 @@ use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::judge::{Judge, Step};
 use crate::live::{Live, sum};
+use crate::segments::told_apart;
 
 /// Seconds between ticks.
 const TICK_S: i64 = 10;
@@ -66,7 +67,8 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         crate::check::print_problems(&loaded.problems, &mut std::io::stderr().lock())?;
         return Ok(ExitCode::FAILURE);
     }
-    let mut replay = Replay::new(Arc::new(loaded.catalog));
+    let catalog = with_segments(Arc::new(loaded.catalog), &args.files)?;
+    let mut replay = Replay::new(catalog);
     for file in &args.files {
         replay.file(file)?;
     }
@@ -82,6 +84,22 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     writeln!(out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The catalog with the segments that are in the files: they are read once more for that, if any are asked for.
+fn with_segments(
+    catalog: Arc<Catalog>,
+    files: &[std::path::PathBuf],
+) -> Result<Arc<Catalog>, ReplayError> {
+    let mut objectives = catalog.objectives.iter();
+    if objectives.all(|objective| objective.segments.is_empty()) {
+        return Ok(catalog);
+    }
+    let mut counting = Replay::counting(Arc::clone(&catalog));
+    for file in files {
+        counting.file(file)?;
+    }
+    Ok(told_apart(catalog, &[], &counting.known))
 }
 
 /// What is not in the result, and why: totals without it would look right.

@@ -116,6 +116,17 @@ impl Segments {
     }
 }
 
+/// A catalog with the segments that are stored and those that the known series tell.
+pub(crate) fn told_apart(
+    written: Arc<Catalog>,
+    counters: &[(String, i64)],
+    known: &Known,
+) -> Arc<Catalog> {
+    let mut segments = Segments::resume(written, counters);
+    segments.look(known);
+    segments.catalog()
+}
+
 /// Whether a series counts for an objective.
 fn is_of(objective: &Objective, key: &SeriesKey) -> bool {
     let mut selectors = objective.indicator.selectors();

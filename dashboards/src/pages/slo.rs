@@ -6,7 +6,8 @@ use super::{Fragment, fragments};
 use crate::markup::Markup;
 use crate::panels::requests::Requests;
 use crate::panels::{
-    Part, alerts, budget, definition, endpoints, frame, ladder, latency, requests, words,
+    Part, alerts, budget, definition, endpoints, frame, ladder, latency, objectives, requests,
+    words,
 };
 use crate::view::{AlertPhase, Page, SloView};
 use crate::{Text, links};
@@ -16,6 +17,7 @@ use crate::{Text, links};
 struct Body<'a> {
     title: &'a Text,
     service: Text,
+    whole: Option<String>,
     debug: Option<String>,
     description: &'a Text,
     unweighted: Option<String>,
@@ -32,6 +34,7 @@ struct Parts {
     latency: Option<Part>,
     endpoints: Part,
     alerts: Part,
+    segments: Option<Part>,
     days: Part,
     definition: Part,
 }
@@ -63,6 +66,7 @@ fn parts(view: &SloView) -> Parts {
             .map(|grid| latency::panel(Some(grid), range, now, trouble, focus == Some("latency"))),
         endpoints: endpoints::panel(&view.endpoints, range, now, "c8", trouble),
         alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
+        segments: objectives::segments(&view.segments, now, focus == Some("segments")),
         days: budget::days(view),
         definition: definition::panel(view),
     }
@@ -74,6 +78,7 @@ pub fn render_slo(view: &SloView) -> String {
     let body = Body {
         title: &objective.title,
         service: objective.service.clone(),
+        whole: view.whole.as_deref().map(links::slo),
         debug: view
             .service_known
             .then(|| links::at(&links::debug(objective.service.as_str()), view.range, None)),
@@ -105,11 +110,16 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
         latency,
         endpoints,
         alerts,
+        segments,
         days,
         definition,
     } = parts(view);
     let all = [
         now, burndown, ladder, failed, endpoints, alerts, days, definition,
     ];
-    fragments(&view.shell, Page::Slo, all.into_iter().chain(latency))
+    fragments(
+        &view.shell,
+        Page::Slo,
+        all.into_iter().chain(latency).chain(segments),
+    )
 }

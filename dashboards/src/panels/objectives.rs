@@ -78,6 +78,29 @@ fn row(objective: &Objective, now: Timestamp) -> Row<'_> {
     }
 }
 
+fn table(objectives: &[Objective], now: Timestamp) -> Markup {
+    let (one, fast) = dumbbell_marks();
+    Markup::of(&Table {
+        rows: objectives.iter().map(|o| row(o, now)).collect(),
+        one,
+        fast,
+    })
+}
+
+/// The segments of an objective, if it has any.
+pub(crate) fn segments(segments: &[Objective], now: Timestamp, focused: bool) -> Option<Part> {
+    let panel = Panel {
+        id: "segments",
+        class: "c12",
+        title: "Segments",
+        lead: format!("{} budgets of their own, most urgent first", segments.len()),
+        action: Markup::of(&Legend {}),
+        body: table(segments, now),
+        focused,
+    };
+    (!segments.is_empty()).then(|| panel.part())
+}
+
 /// The panel, or how to get one.
 pub(crate) fn panel(
     objectives: &[Objective],
@@ -85,15 +108,10 @@ pub(crate) fn panel(
     class: &'static str,
     services: usize,
 ) -> Part {
-    let (one, fast) = dumbbell_marks();
     let body = if objectives.is_empty() {
         not_set_up(services)
     } else {
-        Markup::of(&Table {
-            rows: objectives.iter().map(|o| row(o, now)).collect(),
-            one,
-            fast,
-        })
+        table(objectives, now)
     };
     let lead = if objectives.is_empty() {
         ""

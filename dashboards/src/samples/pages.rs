@@ -215,9 +215,33 @@ pub fn slo(state: State) -> SloView {
         trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
         endpoints: endpoints(state),
         alerts: alerts(state),
+        segments: if state == State::Paging {
+            segments(&objective)
+        } else {
+            Vec::new()
+        },
+        whole: (state == State::Missed).then(|| "checkout".to_owned()),
         definition: definition(state),
         objective,
     }
+}
+
+/// Three regions of an objective.
+fn segments(whole: &Objective) -> Vec<Objective> {
+    let regions = ["eu-west", "us-east", "rest"].into_iter();
+    let segment = |(region, kind): (&str, State)| {
+        let mut segment = all(kind)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| whole.clone());
+        segment.id = format!("{}.{region}", whole.id);
+        segment.title = Text::new(&format!("{}: {region}", whole.title));
+        segment
+    };
+    regions
+        .zip([State::Paging, State::Healthy, State::NoData])
+        .map(segment)
+        .collect()
 }
 
 fn ingest(state: State) -> Ingest {

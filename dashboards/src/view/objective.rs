@@ -254,6 +254,10 @@ pub struct SloView {
     pub endpoints: Vec<Endpoint>,
     /// Its alerts, firing first, then newest first.
     pub alerts: Vec<Alert>,
+    /// Its parts by the attributes that it names, most urgent first.
+    pub segments: Vec<Objective>,
+    /// Id of the objective that it is a segment of.
+    pub whole: Option<String>,
     /// The spec and its place.
     pub definition: Definition,
 }

@@ -42,6 +42,9 @@ pub(crate) struct AlertReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SloReport {
     pub(crate) name: String,
+    /// Which part of another SLO it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) segment: Option<SegmentReport>,
     /// Events within the SLO's window.
     pub(crate) total: u64,
     /// Those that count against it.
@@ -81,6 +84,17 @@ pub(crate) struct PeriodReport {
     #[serde(serialize_with = "whole_seconds")]
     pub(crate) until: Timestamp,
     pub(crate) time_zone: String,
+}
+
+/// Which part of another SLO one is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct SegmentReport {
+    /// The whole.
+    pub(crate) of: String,
+    /// The attribute keys, joined by `+`.
+    pub(crate) by: String,
+    /// The values, or `rest`.
+    pub(crate) value: String,
 }
 
 /// A time whose data is not whole.
@@ -198,6 +212,11 @@ pub(crate) fn slo_report(
 ) -> SloReport {
     SloReport {
         name: objective.id.clone(),
+        segment: objective.segment.as_ref().map(|segment| SegmentReport {
+            of: segment.of.clone(),
+            by: segment.by.clone(),
+            value: segment.words(),
+        }),
         total: evaluation.window.total,
         bad: evaluation.window.bad,
         units: objective.budgeting.units(),

@@ -3,7 +3,7 @@
 use dashboards::Text;
 use dashboards::view::{Counts, DebugView, Ingest, Range, Sender, ServiceLatency, Signal, Status};
 
-use super::objective::{objective, status, urgency};
+use super::objective::{objective, status, urgent};
 use super::slo::allowed;
 use super::{Source, shell};
 use crate::senders::Standing;
@@ -34,8 +34,8 @@ pub(in crate::web) async fn debug(
     let neighbours = neighbours(source, &services, service, range);
     let allowed = allowed(source);
     let found = gather(source, service, &neighbours, range, &allowed).await;
-    let mut urgent: Vec<_> = source.snapshot.objectives.iter().filter(about).collect();
-    urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    let mut urgent = urgent(&source.snapshot.objectives);
+    urgent.retain(about);
     let objectives =
         source.with_live(|live| urgent.iter().map(|one| objective(live, one)).collect());
     let empty = crate::web::grid::Grid::of(range);

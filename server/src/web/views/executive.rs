@@ -7,7 +7,7 @@ use dashboards::view::{Counts, ExecutiveView, Objective, Served, ServiceRow, Sta
 use jiff::Timestamp;
 use slo_specs::{Budgeting, Fingerprint, Indicator};
 
-use super::objective::{alerts, all, days, urgency};
+use super::objective::{alerts, all, days, urgent};
 use super::{Source, between, shell, steps};
 use crate::builtin;
 use crate::live::Live;
@@ -34,8 +34,7 @@ pub(in crate::web) async fn executive(
     let now_s = source.now_s();
     let asked = asked(source, now_s).await?;
     let grid = asked.grid(now_s);
-    let mut urgent: Vec<_> = source.snapshot.objectives.iter().collect();
-    urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    let urgent = urgent(&source.snapshot.objectives);
     let objectives = all(source);
     let (went_well, rows) = source.with_live(|live| {
         let well = went_well(live, &source.snapshot.objectives, now_s, grid);

@@ -77,11 +77,35 @@ pub(in crate::web) fn urgency(one: &ObjectiveSnapshot) -> f64 {
     rank * 10.0 + empty * 4.0 + left
 }
 
+/// Most urgent first; segments only if something is wrong with them: the rest is on their objective's page.
+pub(super) fn urgent(objectives: &[ObjectiveSnapshot]) -> Vec<&ObjectiveSnapshot> {
+    let calm = |one: &ObjectiveSnapshot| matches!(status(one).0, Status::OnTrack | Status::NoData);
+    let shown = objectives.iter();
+    let shown = shown.filter(|one| one.objective.segment.is_none() || !calm(one));
+    sorted(shown.collect())
+}
+
+/// Every segment of an objective, most urgent first.
+pub(super) fn segments_of<'s>(
+    objectives: &'s [ObjectiveSnapshot],
+    whole: &str,
+) -> Vec<&'s ObjectiveSnapshot> {
+    let parts = objectives.iter().filter(|one| {
+        let segment = one.objective.segment.as_ref();
+        segment.is_some_and(|segment| segment.of == whole)
+    });
+    sorted(parts.collect())
+}
+
+fn sorted(mut objectives: Vec<&ObjectiveSnapshot>) -> Vec<&ObjectiveSnapshot> {
+    objectives.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    objectives
+}
+
 /// All objectives, most urgent first.
 pub(super) fn all(source: &Source<'_>) -> Vec<Objective> {
-    let mut sorted: Vec<_> = source.snapshot.objectives.iter().collect();
-    sorted.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
-    source.with_live(|live| sorted.into_iter().map(|one| objective(live, one)).collect())
+    let shown = urgent(&source.snapshot.objectives);
+    source.with_live(|live| shown.into_iter().map(|one| objective(live, one)).collect())
 }
 
 /// One objective.

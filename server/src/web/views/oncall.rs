@@ -7,7 +7,7 @@ use dashboards::view::{Banner, Endpoint, OncallView, Range, Status};
 use jiff::Timestamp;
 use slo_specs::{AlertState, BurnRate, outlook};
 
-use super::objective::{alerts, all, exhaustion, failure, seconds, status, urgency};
+use super::objective::{alerts, all, exhaustion, failure, seconds, status, urgent};
 use super::{Source, counts, shell, steps};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
@@ -40,8 +40,7 @@ pub(in crate::web) async fn oncall(
         Ok(endpoints) => (endpoints, None),
         Err(Trouble(text)) => (Vec::new(), Some(text)),
     };
-    let mut urgent: Vec<_> = source.snapshot.objectives.iter().collect();
-    urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    let urgent = urgent(&source.snapshot.objectives);
     let banners = source.with_live(|live| {
         let paging = urgent.iter().filter(|one| status(one).0 == Status::Paging);
         paging

@@ -4,7 +4,8 @@ use dashboards::Text;
 use dashboards::view::{OpenPage, Shell, Status};
 
 use super::Source;
-use super::objective::{status, urgency};
+use super::objective::{status, urgent};
+use crate::snapshot::Snapshot;
 use crate::web::ask::Ask;
 
 /// The frame around the page that was asked for.
@@ -15,8 +16,7 @@ pub(in crate::web) fn shell(
     services: &[String],
 ) -> Shell {
     let snapshot = &source.snapshot;
-    let mut urgent: Vec<_> = snapshot.objectives.iter().collect();
-    urgent.sort_by(|a, b| urgency(a).total_cmp(&urgency(b)));
+    let urgent = urgent(&snapshot.objectives);
     let paging = urgent.iter().filter_map(|one| match status(one) {
         (Status::Paging, since) => Some(OpenPage {
             objective: one.objective.id.clone(),
@@ -46,7 +46,7 @@ pub(in crate::web) fn shell(
             .max(),
         received: (snapshot.classes.received(), snapshot.classes.rejected()),
         services: services.len(),
-        objectives: snapshot.objectives.len(),
+        objectives: written(snapshot),
         catalog_problems: snapshot
             .problems
             .iter()
@@ -79,7 +79,7 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
             .max(),
         received: (snapshot.classes.received(), snapshot.classes.rejected()),
         services: snapshot.catalog.services.len(),
-        objectives: snapshot.objectives.len(),
+        objectives: written(snapshot),
         catalog_problems: Vec::new(),
         storage: snapshot
             .storage
@@ -88,4 +88,11 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
             .collect(),
         version: env!("CARGO_PKG_VERSION"),
     }
+}
+
+/// How many objectives somebody wrote: segments are not among them.
+fn written(snapshot: &Snapshot) -> usize {
+    let written = snapshot.objectives.iter();
+    let written = written.filter(|one| one.objective.segment.is_none());
+    written.count()
 }

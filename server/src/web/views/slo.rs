@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dashboards::Text;
 use dashboards::view::{Definition, SloView, SlosView, Steps};
 
-use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds};
+use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds, segments_of};
 use super::oncall::endpoints;
 use super::{Source, between, shell, steps};
 use crate::live::Live;
@@ -87,6 +87,15 @@ pub(in crate::web) async fn slo(
         days: days(live, one),
         endpoints,
         alerts: alerts(&[one], &history),
+        segments: segments_of(&source.snapshot.objectives, &one.objective.id)
+            .into_iter()
+            .map(|segment| objective(live, segment))
+            .collect(),
+        whole: one
+            .objective
+            .segment
+            .as_ref()
+            .map(|segment| segment.of.clone()),
         definition: definition(one),
     });
     Ok(Some(view))
