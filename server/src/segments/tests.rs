@@ -36,6 +36,7 @@ fn series(service: &str, attributes: &[(&str, Attribute)]) -> SeriesKey {
         name: "GET /".into(),
         unit: "".into(),
         status: SpanStatus::Unset,
+        root: false,
         attributes: attributes
             .iter()
             .map(|(key, value)| ((*key).into(), value.clone()))

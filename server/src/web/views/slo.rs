@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dashboards::Text;
-use dashboards::view::{Definition, SloView, SlosView, Steps};
+use dashboards::view::{Definition, LatencyGrid, Range, SloView, SlosView, Steps};
 
 use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds, segments_of};
 use super::oncall::endpoints;
@@ -56,14 +56,7 @@ pub(in crate::web) async fn slo(
         Err(Trouble(text)) => (Vec::new(), Some(text)),
     };
     let latency = match Allowed::of(&one.objective) {
-        Some(allowed) if trouble.is_none() => {
-            let known = source.with_live(|live| live.known().clone());
-            let allowed = [allowed];
-            let stored = read(&source.state.store, &known, &own, range, &allowed)
-                .await
-                .ok();
-            stored.and_then(|stored| stored.latency(&own[0], Values::Judged, allowed.first()))
-        }
+        Some(allowed) if trouble.is_none() => latency(source, &own, range, allowed).await,
         _ => None,
     };
     let view = source.with_live(|live| SloView {
@@ -99,6 +92,22 @@ pub(in crate::web) async fn slo(
         definition: definition(one),
     });
     Ok(Some(view))
+}
+
+/// How long the requests took that a latency objective judges; none if that cannot be read now.
+async fn latency(
+    source: &Source<'_>,
+    services: &[String; 1],
+    range: Range,
+    allowed: Allowed,
+) -> Option<LatencyGrid> {
+    let known = source.with_live(|live| live.known().clone());
+    let allowed = [allowed];
+    let stored = read(&source.state.store, &known, services, range, &allowed).await;
+    let [service] = services;
+    stored
+        .ok()?
+        .latency(service, Values::Judged, allowed.first())
 }
 
 /// Two windows up to now, in at most 240 steps on the 10-second grid; of a calendar window the period up
