@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// File names and texts of `slo-specs/catalog`.
-pub(crate) const FILES: [(&str, &str); 7] = [
+pub(crate) const FILES: [(&str, &str); 8] = [
     (
         "checkout.yaml",
         include_str!("../../../slo-specs/catalog/checkout.yaml"),
@@ -21,6 +21,10 @@ pub(crate) const FILES: [(&str, &str); 7] = [
     (
         "payments.yaml",
         include_str!("../../../slo-specs/catalog/payments.yaml"),
+    ),
+    (
+        "platform.yaml",
+        include_str!("../../../slo-specs/catalog/platform.yaml"),
     ),
     (
         "policies.yaml",
@@ -89,13 +93,21 @@ mod tests {
         assert_eq!(
             ids,
             [
+                "buying-journey",
                 "checkout-availability",
                 "checkout-latency",
+                "checkout-replica-lag",
+                "checkout-restarts",
                 "edge-availability",
+                "edge-p99",
+                "identity-provisioning",
                 "identity-sign-in",
                 "payments-availability",
+                "payments-queue-depth",
                 "search-availability",
                 "search-latency",
+                "search-throttling",
+                "shop-deployments",
             ]
         );
         for objective in &catalog.objectives {

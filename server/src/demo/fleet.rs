@@ -1,6 +1,7 @@
 //! The shop's instances, one for each service, region and version: each a real OpenTelemetry SDK with its own resource,
 //! exporting to the server as any service would. Some use gRPC, some HTTP; some counters are cumulative, some delta.
 
+mod platform;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
+use self::platform::Platform;
 use self::transport::{Transport, metrics_over, temporality, traces_over};
 use super::faults::{Effect, FAULTS};
 use super::shop::{Operation, Region, Service, Tier};
@@ -58,6 +60,7 @@ struct Instance {
     sign_ins: Counter<u64>,
     orders: Counter<u64>,
     busy: Gauge<f64>,
+    platform: Platform,
 }
 
 /// What all spans of a visit share.
@@ -177,7 +180,9 @@ impl Fleet {
         for (key, spent) in busy {
             if let Some(instance) = self.instances.get(&key) {
                 // Requests in progress = time spent in requests ÷ time passed (Little's law).
-                instance.busy.record(spent.div_duration_f64(step), &[]);
+                let busy = spent.div_duration_f64(step);
+                instance.busy.record(busy, &[]);
+                instance.platform.record(busy);
             }
         }
     }
@@ -230,6 +235,7 @@ impl Instance {
             .with_description("Requests in progress, on average over the last step")
             .build();
         let tracer = traces.tracer(service.name());
+        let platform = Platform::new(service, &meter);
         Self {
             traces,
             metrics,
@@ -238,6 +244,7 @@ impl Instance {
             sign_ins,
             orders,
             busy,
+            platform,
         }
     }
 

@@ -46,7 +46,9 @@ impl PushMetricExporter for Kept {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics) {
             match metric.data() {
-                AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                AggregatedMetrics::F64(MetricData::Histogram(histogram))
+                    if metric.name() == "http.server.request.duration" =>
+                {
                     let counts = histogram.data_points().map(HistogramDataPoint::count);
                     *self.requests.lock().unwrap() += counts.sum::<u64>();
                 }
