@@ -103,6 +103,46 @@ fn the_schema_has_the_fields_of_windows_and_corrections() {
     }
 }
 
+/// Every kind of map that a file may have, compared above or here; envelopes and references have the same few fields each.
+#[test]
+fn no_definition_of_the_schema_is_compared_with_nothing() {
+    let schema: Value = serde_json::from_str(&slo_specs::schema()).expect("JSON");
+    let further = [
+        (
+            "AlertNotificationTarget",
+            "openslo/v1, kind: AlertNotificationTarget",
+            "zzzz: 1",
+        ),
+        ("BurnPolicy", "sloburn/v1, kind: BurnPolicy", "zzzz: 1"),
+        (
+            "InlineSli",
+            "openslo/v1, kind: SLO",
+            "indicator: { zzzz: 1 }",
+        ),
+        (
+            "Measured",
+            "openslo/v1, kind: SLI",
+            "thresholdMetric: { zzzz: 1 }",
+        ),
+    ];
+    for (definition, kind, spec) in further {
+        let text = format!("{{ apiVersion: {kind}, metadata: {{ name: a }}, spec: {{ {spec} }} }}");
+        assert_eq!(
+            known_fields(&text),
+            properties(&schema, definition),
+            "{definition}"
+        );
+    }
+    let source = include_str!("schema.rs");
+    let definitions = schema["$defs"].as_object().expect("definitions").iter();
+    for (name, _) in definitions.filter(|(_, one)| one["properties"].is_object()) {
+        let plain = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let envelope = matches!(plain, "Object" | "Inline") || name.ends_with("Ref");
+        let compared = source.contains(&format!("\"{name}\""));
+        assert!(envelope || compared, "`{name}` is compared with nothing");
+    }
+}
+
 fn known_fields(text: &str) -> Vec<String> {
     let loaded = load(&[SourceFile {
         path: "a.yaml".into(),

@@ -258,6 +258,16 @@ fn what_the_examples_of_the_specification_do_is_a_warning_by_default() {
             "`op` belongs to a `thresholdMetric`; it says nothing about a ratio",
         ),
         (
+            "  budgetingMethod: Occurrences\n",
+            "",
+            "SLO `web` has no `budgetingMethod`; its events are counted",
+        ),
+        (
+            "  timeWindow: [{ duration: 30d, isRolling: true }]\n",
+            "",
+            "SLO `web` has no `timeWindow`; it is judged over the last 30 days",
+        ),
+        (
             "{ name: web, ",
             "{ name: WebShop, ",
             "name `WebShop` is not an RFC 1123 label",

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use collector::SeriesKey;
 use slo_specs::{
-    BurnRate, BurnRule, Catalog, Level, Matcher, Objective, Problem, Selector, Severity, Tally,
-    Test,
+    BurnRate, BurnRule, Catalog, Indicator, Level, Matcher, Objective, Problem, Selector, Severity,
+    Tally, Test,
 };
 
 use crate::seen::Seen;
@@ -67,7 +67,11 @@ fn of_traffic(objective: &Objective, seen: &Seen) -> Vec<Problem> {
         }
     }
     all.dedup();
-    let Some(total) = objective.indicator.selectors().next() else {
+    // Budgets of slices and of several indicators together are not of events.
+    let of_events = !matches!(objective.indicator, Indicator::Composite(_))
+        && objective.budgeting.slicing().is_none();
+    let total = objective.indicator.selectors().next();
+    let Some(total) = total.filter(|_| of_events) else {
         return all;
     };
     let selected = seen.series().filter(|(key, _)| selects(total, key));

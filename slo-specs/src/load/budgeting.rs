@@ -29,9 +29,19 @@ impl Method {
     /// Reads what holds of all objectives of an SLO.
     pub(super) fn read(fields: &Fields<'_>, meta: &Meta) -> Option<Self> {
         let report = fields.report;
-        let node = fields.require("budgetingMethod", "write `budgetingMethod: Occurrences`")?;
         let words = &["Occurrences", "Timeslices", "RatioTimeslices"];
-        let kind = match report.word(node, "budgetingMethod", words)?.as_str() {
+        let word = if let Some(node) = fields.get("budgetingMethod") {
+            report.word(node, "budgetingMethod", words)?
+        } else {
+            let message = format!(
+                "{} has no `budgetingMethod`; its events are counted",
+                fields.what
+            );
+            let help = "write `budgetingMethod: Occurrences`; `--strict` refuses to do without";
+            report.warn(fields.place("budgetingMethod"), message, help);
+            "Occurrences".to_owned()
+        };
+        let kind = match word.as_str() {
             "Occurrences" => MethodKind::Occurrences,
             "Timeslices" => MethodKind::Timeslices,
             _ => MethodKind::RatioTimeslices,

@@ -1,5 +1,7 @@
 //! `timeWindow` of an SLO: rolling windows and periods of the calendar.
 
+use std::time::Duration;
+
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -11,6 +13,8 @@ use crate::{Calendar, CalendarUnit, Objective, Window};
 /// Most windows of one SLO.
 const MAX_WINDOWS: usize = 10;
 const HELP: &str = "write `timeWindow: [{ duration: 30d, isRolling: true }]`";
+/// The window of an SLO that names none.
+const USUAL: Duration = Duration::from_hours(30 * 24);
 const LENGTH_HELP: &str = "such as `duration: 30d`, or `1M` with a calendar";
 
 const TIME_WINDOW: Known = Known {
@@ -25,7 +29,15 @@ const CALENDAR: Known = Known {
 /// Reads every window, in their order. They hold only if no error was told of meanwhile.
 pub(super) fn time_windows(fields: &Fields<'_>) -> Option<Vec<Window>> {
     let report = fields.report;
-    let node = fields.require("timeWindow", HELP)?;
+    let Some(node) = fields.get("timeWindow") else {
+        let message = format!(
+            "{} has no `timeWindow`; it is judged over the last 30 days",
+            fields.what
+        );
+        let help = format!("{HELP}; `--strict` refuses to do without");
+        report.warn(fields.place("timeWindow"), message, help);
+        return Some(vec![Window::Rolling(USUAL)]);
+    };
     let items = report.list(node, "timeWindow");
     if items.is_empty() && matches!(node.value, Value::List(_)) {
         report.error_with(node.at, "`timeWindow` is empty", HELP);
