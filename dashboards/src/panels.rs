@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod banner;
 pub(crate) mod budget;
+pub(crate) mod corrections;
 pub(crate) mod definition;
 pub(crate) mod endpoints;
 pub(crate) mod frame;

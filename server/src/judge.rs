@@ -3,13 +3,15 @@
 //! Pure. [`Judge::propose`] says what a tick would change; the caller makes it durable, together
 //! with the pages it owes, and only then calls [`Judge::accept`]. Replay accepts at once.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
     AlertState, BurnRule, Change, Evaluation, Fingerprint, Objective, Reading, Severity,
-    Transition, evaluate, judge_again,
+    Transition, evaluate,
 };
 
 use crate::live::Live;
@@ -171,7 +173,7 @@ impl Judge {
             };
             let late = self
                 .judge_again_from(&objective, fingerprint, now)
-                .map(|from| judge_again(&objective, timeline, from, now))
+                .map(|from| held::judge_again(&objective, timeline, from, now))
                 .unwrap_or_default();
             let evaluation = Evaluation {
                 uncorrected: live.uncorrected(&objective, now.as_second()),
@@ -270,6 +272,9 @@ impl Judge {
         };
         let mut reading = evaluation.readings.get(index)?;
         let (mut state, mut transition) = alert.state.advance(rule, reading, now, incident);
+        if !self.promised.contains_key(&key) {
+            (state, transition) = held::hold(objective, &before, state, transition, now);
+        }
         let mut is_late = false;
         if transition.is_none()
             && let Some(breach) = late

@@ -20,7 +20,8 @@ use serde::de::IgnoredAny;
 use slo_specs::{AlertState, Catalog, Evaluation, Objective};
 
 pub(crate) use self::report::{
-    AlertReport, Incomplete, Report, SloReport, Windows, slo_report, unweighted_at, windows,
+    AlertReport, Incomplete, Report, SloReport, Windows, slo_report, uncorrected_left,
+    unweighted_at, windows,
 };
 use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};

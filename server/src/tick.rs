@@ -209,6 +209,8 @@ impl Ticker {
             if let Some(event) = &change.event {
                 owed.push(self.page(change, event, step.at));
                 tell(change, event);
+            } else {
+                tell_held(step, change);
             }
         }
         (changes, owed)
@@ -421,6 +423,22 @@ fn tell(change: &StateChange, event: &Event) {
             "an alert is resolved"
         }
     );
+}
+
+/// An alert that begins to wait while maintenance is in force: its page is not sent, and not lost.
+fn tell_held(step: &Step, change: &StateChange) {
+    let of = |(objective, _): &&(Arc<Objective>, _)| objective.id == change.key.objective;
+    let objective = step.evaluations.iter().find(of);
+    let held = objective.and_then(|(objective, _)| objective.held_by(step.at.as_second()));
+    if let (AlertState::Pending { .. }, Some((maintenance, (_, end_s)))) = (&change.state, held) {
+        tracing::info!(
+            objective.id = change.key.objective,
+            rule.name = change.key.rule,
+            correction.name = maintenance.name,
+            correction.end_s = end_s,
+            "an alert is held by maintenance; it fires at its end if it is still breached"
+        );
+    }
 }
 
 /// Incident numbers count up from 1 and fit.

@@ -94,6 +94,19 @@ impl Correction {
     }
 }
 
+impl Objective {
+    /// The maintenance that holds its alerts at a tick, and the occurrence; the one that ends last.
+    pub fn held_by(&self, tick_s: i64) -> Option<(&Correction, (i64, i64))> {
+        let maintenance = self
+            .corrections
+            .iter()
+            .filter(|correction| correction.kind == CorrectionKind::Maintenance);
+        let in_force =
+            maintenance.filter_map(|correction| Some((&**correction, correction.at(tick_s)?)));
+        in_force.max_by_key(|(_, (_, end_s))| *end_s)
+    }
+}
+
 impl When {
     /// Every occurrence that has a part within `(from, to]`, whole, by where they start.
     pub fn occurrences(&self, from_s: i64, to_s: i64) -> Vec<(i64, i64)> {

@@ -6,8 +6,8 @@ use super::{Fragment, fragments};
 use crate::markup::Markup;
 use crate::panels::requests::Requests;
 use crate::panels::{
-    Part, alerts, budget, definition, endpoints, frame, ladder, latency, objectives, requests,
-    words,
+    Part, alerts, budget, corrections, definition, endpoints, frame, ladder, latency, objectives,
+    requests, words,
 };
 use crate::view::{AlertPhase, Page, SloView};
 use crate::{Text, links};
@@ -35,6 +35,7 @@ struct Parts {
     endpoints: Part,
     alerts: Part,
     segments: Option<Part>,
+    corrections: Option<Part>,
     days: Part,
     definition: Part,
 }
@@ -67,6 +68,7 @@ fn parts(view: &SloView) -> Parts {
         endpoints: endpoints::panel(&view.endpoints, range, now, "c8", trouble),
         alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
         segments: objectives::segments(&view.segments, now, focus == Some("segments")),
+        corrections: corrections::panel(view),
         days: budget::days(view),
         definition: definition::panel(view),
     }
@@ -111,6 +113,7 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
         endpoints,
         alerts,
         segments,
+        corrections,
         days,
         definition,
     } = parts(view);
@@ -120,6 +123,9 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
     fragments(
         &view.shell,
         Page::Slo,
-        all.into_iter().chain(latency).chain(segments),
+        all.into_iter()
+            .chain(latency)
+            .chain(segments)
+            .chain(corrections),
     )
 }

@@ -96,6 +96,10 @@ fn row(alert: &Alert, now: Timestamp) -> Row<'_> {
             format::window_short(short)
         );
     }
+    if let Some((maintenance, until)) = &alert.held {
+        let until = format::time(*until, now);
+        rule = format!("{rule} · held by maintenance {maintenance} until {until}");
+    }
     if alert.late {
         rule.push_str(" · found in late data");
     }

@@ -321,6 +321,7 @@ pub(super) fn alerts(state: State) -> Vec<Alert> {
             mark: Some((14.4, Duration::from_hours(1), Duration::from_mins(5))),
             phase,
             late: index == 2,
+            held: None,
         }
     };
     let over = |fired: i64, at: i64| AlertPhase::Resolved {

@@ -7,9 +7,9 @@ use super::objectives::{alerts, all, definition, looks, rules};
 use super::{HOSTILE, State, ago, now};
 use crate::Text;
 use crate::view::{
-    Banner, Counts, DebugView, ExecutiveView, Failure, Ingest, Objective, OncallView, OpenPage,
-    Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell, Signal, SloView, SlosView,
-    Status, Trace, TraceWhy, WentWell,
+    Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, Objective, OncallView,
+    OpenPage, Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell, Signal, SloView,
+    SlosView, Status, Trace, TraceWhy, WentWell,
 };
 
 pub(super) fn shell(state: State, url: &str) -> Shell {
@@ -221,6 +221,8 @@ pub fn slo(state: State) -> SloView {
             Vec::new()
         },
         whole: (state == State::Missed).then(|| "checkout".to_owned()),
+        corrections: corrections(state),
+        uncorrected: (state == State::Missed).then_some(-0.81),
         definition: definition(state),
         objective,
     }
@@ -242,6 +244,33 @@ fn segments(whole: &Objective) -> Vec<Objective> {
         .zip([State::Paging, State::Healthy, State::NoData])
         .map(segment)
         .collect()
+}
+
+fn corrections(state: State) -> Vec<Correction> {
+    if !matches!(state, State::Missed | State::Hostile) {
+        return Vec::new();
+    }
+    let weekly = Correction {
+        title: Text::new(&named(state, "Weekly index rebuild")),
+        kind: "maintenance",
+        reason: Text::new(&named(
+            state,
+            "Search is read-only while the index is rebuilt",
+        )),
+        author: Text::new(&named(state, "ada@example.com")),
+        times: 4,
+        latest: (ago(600), ago(0)),
+        until: Some(ago(-6_600)),
+    };
+    let outage = Correction {
+        title: Text::new(&named(state, "Provider outage")),
+        kind: "exclusion",
+        times: 1,
+        latest: (ago(300_000), ago(290_000)),
+        until: None,
+        ..weekly.clone()
+    };
+    vec![weekly, outage]
 }
 
 fn ingest(state: State) -> Ingest {

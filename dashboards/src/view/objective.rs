@@ -81,6 +81,25 @@ pub struct Budget {
     pub measured_since: Option<Timestamp>,
 }
 
+/// A time that does not count, within the window or in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// What it is called.
+    pub title: Text,
+    /// `maintenance` or `exclusion`.
+    pub kind: &'static str,
+    /// Why it does not count.
+    pub reason: Text,
+    /// Who says so.
+    pub author: Text,
+    /// How often it was within the window.
+    pub times: usize,
+    /// The latest of them, from and until.
+    pub latest: (Timestamp, Timestamp),
+    /// Until when it is in force, if it is.
+    pub until: Option<Timestamp>,
+}
+
 /// When the budget is empty if things go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
@@ -181,6 +200,8 @@ pub struct Alert {
     pub phase: AlertPhase,
     /// Whether it was found only when late data arrived.
     pub late: bool,
+    /// Maintenance that holds it, and until when.
+    pub held: Option<(Text, Timestamp)>,
 }
 
 /// Firing or history.
@@ -258,6 +279,10 @@ pub struct SloView {
     pub segments: Vec<Objective>,
     /// Id of the objective that it is a segment of.
     pub whole: Option<String>,
+    /// Times that do not count, the latest first.
+    pub corrections: Vec<Correction>,
+    /// Budget that would be left without them; `None` without any.
+    pub uncorrected: Option<f64>,
     /// The spec and its place.
     pub definition: Definition,
 }

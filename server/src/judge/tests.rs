@@ -24,8 +24,11 @@ spec:
 ";
 
 fn live() -> (Live, Arc<Known>) {
+    live_of(SPEC.to_owned())
+}
+
+fn live_of(text: String) -> (Live, Arc<Known>) {
     let path = "test.yaml".to_owned();
-    let text = SPEC.to_owned();
     let loaded = slo_specs::load(&[SourceFile { path, text }]);
     assert_eq!(loaded.problems, [], "the test's spec is sound");
     let known = Arc::new(Known::default());
@@ -145,4 +148,120 @@ fn a_tick_that_was_missed_is_judged_by_the_next() {
         "the short window is good again, but nobody was told: {:?}",
         fired(&after)
     );
+}
+
+/// Maintenance of 10 minutes that begins a minute after the start.
+fn under_maintenance() -> (Live, Arc<Known>) {
+    let maintenance = "
+apiVersion: sloburn/v1
+kind: Correction
+metadata: { name: work }
+spec:
+  description: the index is rebuilt
+  author: ada
+  type: maintenance
+  slos: [checkout]
+  start: 2024-01-01T00:01:00Z
+  duration: 10m
+";
+    live_of(format!("{SPEC}---{maintenance}"))
+}
+
+fn tick(judge: &mut Judge, live: &mut Live, second: i64) -> Step {
+    let step = judge.propose(live, at(second));
+    judge.accept(&step);
+    step
+}
+
+#[test]
+fn what_began_before_maintenance_and_is_seen_late_fires_meanwhile() {
+    let (mut live, known) = under_maintenance();
+    let mut judge = Judge::default();
+    count(&mut live, &known, START_S + 10, SpanStatus::Unset, 1);
+    tick(&mut judge, &mut live, START_S + 60);
+    count(&mut live, &known, START_S + 60, SpanStatus::Error, 100);
+    let step = tick(&mut judge, &mut live, START_S + 70);
+    let seen: Vec<_> = step
+        .changes
+        .iter()
+        .filter_map(|change| change.event.as_ref())
+        .collect();
+    assert!(
+        !seen.is_empty() && seen.iter().all(|event| event.late),
+        "{step:?}"
+    );
+    assert!(judge.state("checkout", "page-fast").is_firing());
+}
+
+#[test]
+fn nothing_fires_by_what_fails_within_maintenance() {
+    let (mut live, known) = under_maintenance();
+    let mut judge = Judge::default();
+    tick(&mut judge, &mut live, START_S + 60);
+    for second in (START_S + 70..=START_S + 660).step_by(10) {
+        count(&mut live, &known, second, SpanStatus::Error, 100);
+        let step = tick(&mut judge, &mut live, second);
+        assert_eq!(fired(&step), [], "{second}");
+    }
+    let (_, evaluation) = &tick(&mut judge, &mut live, START_S + 670).evaluations[0];
+    assert_eq!(evaluation.window.total, 0, "left out");
+    assert_eq!(
+        evaluation.uncorrected.map(|raw| raw.bad),
+        Some(6_000),
+        "and kept"
+    );
+    count(&mut live, &known, START_S + 680, SpanStatus::Error, 100);
+    let after = tick(&mut judge, &mut live, START_S + 680);
+    assert!(
+        fired(&after).contains(&("page-fast", Change::Fired)),
+        "what fails after it counts"
+    );
+}
+
+#[test]
+fn an_alert_that_is_held_is_pending_and_fires_at_the_end_if_it_is_still_breached() {
+    let (mut live, known) = under_maintenance();
+    let mut judge = Judge::default();
+    // Not enough bad events for a page by two ticks; the third comes when the maintenance is in force.
+    for second in (START_S + 10..=START_S + 60).step_by(10) {
+        count(&mut live, &known, second, SpanStatus::Unset, 100);
+        assert_eq!(fired(&tick(&mut judge, &mut live, second)), [], "{second}");
+    }
+    let objective = live.objectives()[0].clone();
+    let fires = |second: i64| {
+        let state = AlertState::Firing {
+            since: at(second),
+            incident: 1,
+        };
+        let transition = Transition {
+            change: Change::Fired,
+            incident: 1,
+            reason: String::new(),
+        };
+        held::hold(
+            &objective,
+            &AlertState::default(),
+            state,
+            Some(transition),
+            at(second),
+        )
+    };
+    let (before, sent) = fires(START_S + 60);
+    assert!(
+        before.is_firing() && sent.is_some(),
+        "the tick at its start is not part of it"
+    );
+    let (within, sent) = fires(START_S + 70);
+    assert_eq!(
+        within,
+        AlertState::Pending {
+            since: at(START_S + 70),
+            last: None
+        }
+    );
+    assert_eq!(sent, None, "held");
+    let (last, _) = fires(START_S + 660);
+    assert!(!last.is_firing(), "the tick at its end is its last");
+    let (after, sent) = fires(START_S + 670);
+    assert!(after.is_firing() && sent.is_some());
 }

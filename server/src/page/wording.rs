@@ -1,14 +1,17 @@
 //! A page in words: impact before mechanism.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use slo_specs::{
-    Budgeting, BurnRate, Exhaustion, Indicator, Objective, Op, ReadAs, Signal, window_name,
+    Budgeting, BurnRate, Correction, Exhaustion, Indicator, Objective, Op, ReadAs, Signal,
+    window_name,
 };
 
 use super::notice::{NoticeInput, empty_at};
 use super::text;
 use crate::judge::Cause;
+use crate::replay::uncorrected_left;
 
 /// Fits a lock screen.
 const TITLE_CHARS: usize = 80;
@@ -66,6 +69,7 @@ pub(super) fn text(input: &NoticeInput<'_>) -> String {
     }
     if let Some(cause) = &input.event.cause {
         sentences.push(outlook(cause));
+        sentences.extend(corrected(cause));
     }
     sentences.join(" ")
 }
@@ -115,6 +119,23 @@ fn outlook(cause: &Cause) -> String {
         ),
         _ => format!("{left}."),
     }
+}
+
+/// What is left out of the window, and what would be left with it.
+fn corrected(cause: &Cause) -> Option<String> {
+    let left = uncorrected_left(&cause.objective, &cause.evaluation)?;
+    let now_s = cause.evaluation.at.as_second();
+    let from_s = cause.objective.window.from(now_s);
+    let in_window = |correction: &&Arc<Correction>| !correction.spans(from_s, now_s).is_empty();
+    let corrections = cause.objective.corrections.iter().filter(in_window);
+    let titles: Vec<&str> = corrections.map(|one| one.title.as_str()).collect();
+    (!titles.is_empty()).then(|| {
+        format!(
+            "Left out: {}; with it {} left.",
+            titles.join(", "),
+            text::budget_percent(left)
+        )
+    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use slo_specs::{Evaluation, Objective, Window, window_name};
+use slo_specs::{Correction, ErrorBudget, Evaluation, Objective, Window, window_name};
 
 use crate::live::{Live, Quantiles};
 
@@ -16,6 +17,9 @@ const WINDOWS: [Duration; 3] = [
     Duration::from_hours(1),
     Duration::from_hours(6),
 ];
+
+/// Times of one correction that are reported.
+const MOST_TIMES: usize = 20;
 
 /// Everything a replay found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +61,12 @@ pub(crate) struct SloReport {
     pub(crate) uncertain: u64,
     /// Signed share of the budget that is left; null without events.
     pub(crate) budget_remaining: Option<f64>,
+    /// The same without corrections, if any time is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) raw: Option<RawReport>,
+    /// What is left out of the window.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) corrections: Vec<CorrectionReport>,
     /// Error ratio by window; null without events.
     pub(crate) windows: Windows,
     /// Of a calendar window, the period that is counted.
@@ -74,6 +84,26 @@ pub(crate) struct SloReport {
     /// Times within the SLO's window whose stored data was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) incomplete: Vec<Incomplete>,
+}
+
+/// The counts without corrections.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct RawReport {
+    pub(crate) total: u64,
+    pub(crate) bad: u64,
+    pub(crate) budget_remaining: Option<f64>,
+}
+
+/// A correction that leaves time out of a window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct CorrectionReport {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    pub(crate) reason: String,
+    pub(crate) author: String,
+    /// Its times within the window, the last ones if there are many.
+    pub(crate) times: Vec<Incomplete>,
 }
 
 /// A period of the calendar: what ended after `from` counts, and at `until` the budget is whole again.
@@ -191,6 +221,38 @@ pub(crate) fn windows(objective: &Objective, evaluation: &Evaluation, live: &Liv
     Windows(windows)
 }
 
+/// What would be left of the budget without corrections; none without any, or without events.
+pub(crate) fn uncorrected_left(objective: &Objective, evaluation: &Evaluation) -> Option<f64> {
+    let raw = ErrorBudget {
+        target: objective.target,
+        tally: evaluation.uncorrected?,
+    };
+    raw.remaining()
+}
+
+fn corrections(objective: &Objective, at: Timestamp) -> Vec<CorrectionReport> {
+    let now_s = at.as_second();
+    let from_s = objective.window.from(now_s);
+    let instant = |second: i64| Timestamp::from_second(second).unwrap_or(at);
+    let report = |correction: &Arc<Correction>| {
+        let spans = correction.spans(from_s, now_s);
+        let last = spans.len().saturating_sub(MOST_TIMES);
+        let times = spans.into_iter().skip(last).map(|(from, to)| Incomplete {
+            from: instant(from),
+            to: instant(to),
+        });
+        CorrectionReport {
+            name: correction.name.clone(),
+            kind: correction.kind.name(),
+            reason: correction.reason.clone(),
+            author: correction.author.clone(),
+            times: times.collect(),
+        }
+    };
+    let reports = objective.corrections.iter().map(report);
+    reports.filter(|report| !report.times.is_empty()).collect()
+}
+
 fn period(window: &Window, at: Timestamp) -> Option<PeriodReport> {
     let Window::Calendar(calendar) = window else {
         return None;
@@ -210,6 +272,7 @@ pub(crate) fn slo_report(
     windows: Windows,
     latency: Option<Quantiles>,
 ) -> SloReport {
+    let corrections = corrections(objective, evaluation.at);
     SloReport {
         name: objective.id.clone(),
         segment: objective.segment.as_ref().map(|segment| SegmentReport {
@@ -222,6 +285,15 @@ pub(crate) fn slo_report(
         units: objective.budgeting.units(),
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
+        raw: evaluation
+            .uncorrected
+            .filter(|_| !corrections.is_empty())
+            .map(|raw| RawReport {
+                total: raw.total,
+                bad: raw.bad,
+                budget_remaining: uncorrected_left(objective, evaluation),
+            }),
+        corrections,
         windows,
         period: period(&objective.window, evaluation.at),
         latency: LatencyReport::from(latency),
@@ -250,6 +322,21 @@ impl Report {
             let left = slo.budget_remaining.map_or("no data".to_owned(), |left| {
                 format!("{:.1} % of budget left", left * 100.0)
             });
+            let raw = slo.raw.as_ref().map_or(String::new(), |raw| {
+                let left = raw.budget_remaining.map_or(String::new(), |left| {
+                    format!(", {:.1} % left", left * 100.0)
+                });
+                let names: Vec<_> = slo
+                    .corrections
+                    .iter()
+                    .map(|one| one.name.as_str())
+                    .collect();
+                let names = names.join(", ");
+                format!(
+                    " (without corrections {names}: {} bad of {}{left})",
+                    raw.bad, raw.total
+                )
+            });
             let period = slo.period.as_ref().map_or(String::new(), |period| {
                 format!(" since {}", rfc3339(period.from))
             });
@@ -260,7 +347,7 @@ impl Report {
             push(
                 &mut text,
                 format_args!(
-                    "{}: {} bad of {}{period}, {left}{p99}",
+                    "{}: {} bad of {}{period}, {left}{p99}{raw}",
                     slo.name, slo.bad, slo.total
                 ),
             );

@@ -3,6 +3,7 @@
 //! Figures of the present come from the snapshot, so that tile, table, API and page text agree; timelines
 //! give what lies before, up to the snapshot's tick.
 
+mod corrections;
 mod debug;
 mod executive;
 mod objective;

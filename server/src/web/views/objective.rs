@@ -13,6 +13,7 @@ use slo_specs::{
     outlook, window_name,
 };
 
+use super::corrections::held;
 use super::{Source, counts, steps, unit};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
@@ -313,6 +314,9 @@ pub(super) fn alerts(objectives: &[&ObjectiveSnapshot], history: &[HistoryRow]) 
                 rule: Text::new(&rule.name),
                 severity: severity(rule),
                 mark: Some((rule.threshold.as_f64(), rule.long, rule.short)),
+                held: matches!(phase, AlertPhase::Pending { .. })
+                    .then(|| held(one))
+                    .flatten(),
                 phase,
                 late: false,
             });
@@ -353,6 +357,7 @@ fn past(objectives: &[&ObjectiveSnapshot], row: &HistoryRow) -> Option<Alert> {
             at: instant(resolved_s),
         },
         late: row.late,
+        held: None,
     })
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use dashboards::Text;
 use dashboards::view::{Definition, LatencyGrid, Range, SloView, SlosView, Steps};
 
+use super::corrections::corrections;
 use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds, segments_of};
 use super::oncall::endpoints;
 use super::{Source, between, shell, steps};
 use crate::live::Live;
+use crate::replay::uncorrected_left;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
 use crate::web::allowed::Allowed;
@@ -89,6 +91,9 @@ pub(in crate::web) async fn slo(
             .segment
             .as_ref()
             .map(|segment| segment.of.clone()),
+        uncorrected: uncorrected_left(&one.objective, &one.evaluation)
+            .filter(|_| !corrections(one).is_empty()),
+        corrections: corrections(one),
         definition: definition(one),
     });
     Ok(Some(view))
