@@ -37,7 +37,8 @@ pub use self::span::Edge;
 pub(crate) use self::span::Span;
 pub(crate) use self::stored::Stored;
 use crate::live::Live;
-use crate::replay::ReplayError;
+use crate::replay::{ReplayError, with_segments};
+use crate::segments::told_apart;
 use crate::store::{Store, StoreError};
 use crate::{builtin, catalog};
 
@@ -92,6 +93,18 @@ impl Ask {
             significant: SIGNIFICANT,
         }
     }
+
+    /// Judges the segments that were seen on both sides, too.
+    fn tell_segments_apart(
+        &mut self,
+        apart: impl Fn(Arc<Catalog>) -> Result<Arc<Catalog>, PlanError>,
+    ) -> Result<(), PlanError> {
+        for side in [&mut self.old, &mut self.new] {
+            let written = Arc::new(std::mem::take(&mut side.catalog));
+            side.catalog = Arc::unwrap_or_clone(apart(written)?);
+        }
+        Ok(())
+    }
 }
 
 /// Judges what a store keeps under both catalogs.
@@ -103,15 +116,19 @@ impl Ask {
 pub(crate) async fn plan_against_store(
     store: &Store,
     known: Option<Arc<Known>>,
-    ask: Ask,
+    mut ask: Ask,
     now: Timestamp,
     stop: CancellationToken,
 ) -> Result<Plan, PlanError> {
-    let mut outline = Outline::new(&ask, "what the store keeps".to_owned());
+    let past = "what the store keeps".to_owned();
+    let outline = Outline::new(&ask, past.clone());
     if outline.plan.is_refused() {
         return Ok(outline.plan);
     }
     let stored = Stored::look(store, known, now.as_second()).await?;
+    let counters = store.counters().await?;
+    ask.tell_segments_apart(|written| Ok(told_apart(written, &counters, &stored.known)))?;
+    let mut outline = Outline::new(&ask, past);
     let (grid, note) = stored.grid(ask.span)?;
     outline.plan.notes.extend(note);
     let span = (grid.from, grid.to);
@@ -128,16 +145,18 @@ pub(crate) async fn plan_against_store(
 }
 
 /// Judges a recording (JSON lines of the Collector's file exporter) under both catalogs.
-fn plan_recording(ask: &Ask, files: &[PathBuf]) -> Result<Plan, PlanError> {
+fn plan_recording(mut ask: Ask, files: &[PathBuf]) -> Result<Plan, PlanError> {
     let names: Vec<String> = files
         .iter()
         .map(|file| file.display().to_string())
         .collect();
     let past = format!("the recording {}", names.join(", "));
-    let outline = Outline::new(ask, past);
+    let outline = Outline::new(&ask, past.clone());
     if outline.plan.is_refused() {
         return Ok(outline.plan);
     }
+    ask.tell_segments_apart(|written| Ok(with_segments(written, files)?))?;
+    let outline = Outline::new(&ask, past);
     let old = recording::count(outline.side(|one| one.old.as_ref()), files)?;
     let new = recording::count(outline.side(|one| one.new.as_ref()), files)?;
     let (grid, note) = recording::grid(&old, &new, ask.span)?;

@@ -27,7 +27,7 @@ use crate::catalog;
 use crate::cli::{ReplayArgs, ReplayFormat};
 use crate::judge::{Judge, Step};
 use crate::live::{Live, sum};
-use crate::segments::told_apart;
+use crate::segments::{asks_for, told_apart};
 
 /// Seconds between ticks.
 const TICK_S: i64 = 10;
@@ -88,12 +88,11 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The catalog with the segments that are in the files: they are read once more for that, if any are asked for.
-fn with_segments(
+pub(crate) fn with_segments(
     catalog: Arc<Catalog>,
     files: &[std::path::PathBuf],
 ) -> Result<Arc<Catalog>, ReplayError> {
-    let mut objectives = catalog.objectives.iter();
-    if objectives.all(|objective| objective.segments.is_empty()) {
+    if !asks_for(&catalog) {
         return Ok(catalog);
     }
     let mut counting = Replay::counting(Arc::clone(&catalog));

@@ -18,8 +18,10 @@ pub(crate) struct Snapshot {
     pub(crate) id: u64,
     /// The tick.
     pub(crate) at: Timestamp,
-    /// What is promised.
+    /// What is promised, with every segment.
     pub(crate) catalog: Arc<Catalog>,
+    /// The same as somebody wrote it.
+    pub(crate) written: Arc<Catalog>,
     /// In the catalog's order.
     pub(crate) objectives: Vec<ObjectiveSnapshot>,
     /// What is wrong with the spec files, if the last reload was refused.
@@ -53,6 +55,7 @@ impl Snapshot {
         Snapshot {
             id: 0,
             at,
+            written: Arc::clone(&catalog),
             catalog,
             objectives: Vec::new(),
             problems: Arc::default(),

@@ -292,6 +292,7 @@ impl Ticker {
             objectives,
             problems: self.all_problems(&catalog),
             storage: self.storage.notes(oldest_s),
+            written: Arc::clone(self.segments.written()),
             catalog,
             classes,
             unweighted,

@@ -71,7 +71,7 @@ fn plan(args: &PlanArgs) -> anyhow::Result<Plan> {
         significant: args.significant,
     };
     if !args.recording.is_empty() {
-        return Ok(plan_recording(&ask, &args.recording)?);
+        return Ok(plan_recording(ask, &args.recording)?);
     }
     let location = match (&args.data, &args.database_url) {
         (Some(directory), _) => Location::Directory(directory.clone()),

@@ -49,7 +49,7 @@ pub(super) async fn plan(
     // Whoever goes away takes the work along.
     let _guard = stop.clone().drop_guard();
     let planning = async {
-        let in_force = Arc::clone(&snapshot.catalog);
+        let in_force = Arc::clone(&snapshot.written);
         // Ten thousand objectives take a moment to read: not on this thread.
         let ask = tokio::task::spawn_blocking(move || asked.resolve(&in_force)).await;
         let ask = ask.unwrap_or_else(|_| Err("the specs could not be read".to_owned()));

@@ -116,7 +116,7 @@ async fn tried(
     files: Vec<SourceFile>,
 ) -> (Vec<Problem>, Result<String, String>) {
     let state = source.state;
-    let in_force = Arc::clone(&source.snapshot.catalog);
+    let in_force = Arc::clone(&source.snapshot.written);
     // Ten thousand objectives take a moment to read: not on this thread.
     let files: Vec<SourceFile> = files
         .into_iter()
