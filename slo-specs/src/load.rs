@@ -4,6 +4,7 @@ mod alerting;
 mod assemble;
 mod budgeting;
 mod burn;
+mod composite;
 mod correction;
 mod judged;
 mod library;

@@ -129,7 +129,7 @@ struct Slo {
     description: Option<String>,
     /// The service it belongs to.
     service: String,
-    /// The SLI itself, or else `indicatorRef`.
+    /// The SLI itself, or else `indicatorRef`, unless the objectives have their own.
     indicator: Option<InlineSli>,
     indicator_ref: Option<String>,
     /// The first has the SLO's name and rules; each further one is an objective `NAME.7d` without rules.
@@ -210,6 +210,11 @@ struct Objective {
     target_percent: Option<f64>,
     /// With `Timeslices`: the share of a slice's events that must be good, 0 to 1.
     time_slice_target: Option<f64>,
+    /// Its own indicator, where the SLO has none.
+    indicator: Option<InlineSli>,
+    indicator_ref: Option<String>,
+    /// How much it weighs in the SLO's composite.
+    composite_weight: Option<u32>,
     /// With `Timeslices` and `RatioTimeslices`: the length of a slice; a number is minutes.
     time_slice_window: Option<SliceLength>,
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use slo_specs::{
-    Catalog, Correction, CorrectionKind, CorrectionScope, Derived, Objective, Source, SourceFile,
-    Tally, Timeline, When, load,
+    Account, AccountPart, Catalog, Combine, Correction, CorrectionKind, CorrectionScope, Counted,
+    Derived, EmptySlice, Fingerprint, Objective, Slicing, Source, SourceFile, Tally, Timeline,
+    Verdict, When, load,
 };
 
 /// An hour boundary, in Unix seconds.
@@ -185,6 +186,66 @@ proptest! {
             prop_assert_eq!(derived.timeline().tally(until, Duration::from_hours(5)), expected);
         }
     }
+}
+
+/// Three parts over the same minutes, each with its own events.
+#[test]
+fn composites_are_what_their_parts_make_of_each_slice() {
+    // Good and bad events of the parts in each minute; no events where both are 0.
+    let minutes: [[(u64, u64); 3]; 4] = [
+        [(100, 0), (10, 0), (1, 0)],
+        [(90, 10), (10, 0), (0, 0)],
+        [(50, 50), (0, 10), (0, 0)],
+        [(0, 0), (0, 0), (0, 0)],
+    ];
+    let target: slo_specs::Ratio = "0.95".parse().expect("a target");
+    let counts = |combine: Combine| {
+        let parts = (0..3).map(|number| AccountPart {
+            of: Fingerprint(number),
+            counted: Counted::Bad,
+            weight: number + 1,
+            target,
+        });
+        let account = Account {
+            parts: parts.collect(),
+            combine,
+            slicing: Some(Slicing {
+                length: Duration::from_mins(1),
+                verdict: Verdict::Share,
+                empty: EmptySlice::Unmeasured,
+            }),
+            corrections: Vec::new(),
+        };
+        let mut timelines = [Timeline::new(), Timeline::new(), Timeline::new()];
+        let mut derived = Derived::new(account);
+        for (minute, parts) in (1..).zip(minutes) {
+            for (timeline, (good, bad)) in timelines.iter_mut().zip(parts) {
+                timeline.add(START + minute * 60 - 20, Tally::new(good + bad, bad));
+                derived.touch(START + minute * 60 - 20);
+            }
+            let of = |name: Fingerprint| timelines.get(usize::try_from(name.0).ok()?);
+            derived.update(of, &Timeline::new(), START + minute * 60);
+        }
+        let slice = |minute: i64| {
+            let end = START + minute * 60;
+            let tally = derived.timeline().between(end - 60, end);
+            (tally.total > 0).then(|| tally.bad * 1_000 / tally.total)
+        };
+        (1..=4).map(slice).collect::<Vec<_>>()
+    };
+    // In thousandths: (1·0.1 + 2·0) ÷ 3, and (1·0.5 + 2·1) ÷ 3; a part without events does not count.
+    assert_eq!(
+        counts(Combine::Weighted),
+        [Some(0), Some(33), Some(833), None]
+    );
+    assert_eq!(
+        counts(Combine::Worst),
+        [Some(0), Some(100), Some(1_000), None]
+    );
+    assert_eq!(
+        counts(Combine::All),
+        [Some(0), Some(1_000), Some(1_000), None]
+    );
 }
 
 fn correction(from_minute: i64, minutes: i64) -> Arc<Correction> {

@@ -157,28 +157,116 @@ fn targets_lie_between_0_and_1() {
 }
 
 #[test]
-fn fields_that_are_not_built_are_refused_by_name() {
-    let target = "target: 0.999";
-    for (from, to, at, thing) in [
+fn composites_have_parts_that_fit_together() {
+    let source = |status: &str| {
+        format!(
+            "{{ metricSource: {{ type: otlp, spec: {{ signal: traces{status}, match: {{ service.name: web }} }} }} }}"
+        )
+    };
+    let own = format!(
+        "indicator: {{ spec: {{ ratioMetric: {{ bad: {}, total: {} }} }} }}",
+        source(", status: error"),
+        source("")
+    );
+    let slo = |annotations: &str, spec: &str, objectives: &[String]| {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{ name: web, annotations: {{ {annotations} }} }}\nspec:\n  \
+             service: web\n  timeWindow: [{{ duration: 30d, isRolling: true }}]\n  budgetingMethod: Occurrences\n  {spec}\n  \
+             objectives: [{}]\n",
+            objectives.join(", ")
+        )
+    };
+    let part =
+        |name: &str, more: &str| format!("{{ displayName: {name}, target: 0.99, {own}{more} }}");
+    let (a, b) = (part("a", ""), part("b", ""));
+    let weighted = [
+        part("a", ", compositeWeight: 3"),
+        part("b", ", compositeWeight: 1"),
+    ];
+    let shared = format!("{own}\n  description: shared");
+    let both = [a.clone(), b.clone()];
+    for (case, text, expected) in [
+        ("parts alone are no composite", slo("", "", &both), vec![]),
+        ("weights make one", slo("", "", &weighted), vec![]),
         (
-            target,
-            "target: 0.999, compositeWeight: 2",
-            "compositeWeight",
-            "`compositeWeight` of OpenSLO v1",
+            "the worst of them has no weights",
+            slo("sloburn.dev/composite: worst-of", "", &weighted),
+            vec!["a composite that is worst-of has no weights"; 2],
         ),
         (
-            target,
-            "target: 0.999, indicatorRef: x",
-            "indicatorRef",
-            "`indicatorRef` of OpenSLO v1",
+            "all of them need a target",
+            slo("sloburn.dev/composite: all-of", "", &both),
+            vec!["a composite that is all-of has no target"],
+        ),
+        (
+            "all of them, with a target",
+            slo(
+                "sloburn.dev/composite: all-of, sloburn.dev/composite-target: '0.98'",
+                "",
+                &both,
+            ),
+            vec![],
+        ),
+        (
+            "one part",
+            slo(
+                "sloburn.dev/composite: weighted",
+                "",
+                std::slice::from_ref(&a),
+            ),
+            vec!["a composite has parts with indicators of their own"],
+        ),
+        (
+            "a target without a composite",
+            slo("sloburn.dev/composite-target: '0.98'", "", &both),
+            vec!["there is no composite to have this target"],
+        ),
+        (
+            "an indicator for all and one for each",
+            slo("", &shared, &both),
+            vec!["objective of SLO `web` has an `indicator` beside that of its SLO"; 2],
+        ),
+        (
+            "one objective has none",
+            slo(
+                "",
+                "",
+                &[a.clone(), "{ displayName: c, target: 0.9 }".to_owned()],
+            ),
+            vec!["objective of SLO `web` has neither `indicator` nor `indicatorRef`"],
+        ),
+        (
+            "half a weight",
+            slo("", "", &[part("a", ", compositeWeight: 0.5"), b.clone()]),
+            vec!["`compositeWeight` is 0.5, not a whole number from 1 to 1000000"],
         ),
     ] {
-        check(&[(
-            from,
-            to,
-            &[(at, format!("{thing} is not built yet").as_str())],
-        )]);
+        let loaded = load(&[SourceFile {
+            path: "a.yaml".into(),
+            text,
+        }]);
+        let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(messages, expected, "{case}");
     }
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: slo("", "", &weighted),
+    }]);
+    let found: Vec<(&str, String, usize)> = loaded
+        .catalog
+        .objectives
+        .iter()
+        .map(|one| (one.id.as_str(), one.target.to_string(), one.rules.len()))
+        .collect();
+    let ninety_nine = || "0.99".to_owned();
+    assert_eq!(
+        found,
+        [
+            ("web", ninety_nine(), 4),
+            ("web.a", ninety_nine(), 0),
+            ("web.b", ninety_nine(), 0)
+        ]
+    );
 }
 
 #[test]

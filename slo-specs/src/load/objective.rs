@@ -1,10 +1,13 @@
 //! `objectives` of an SLO: targets and bounds.
 
+use super::alerting::has_key;
 use super::budgeting::Method;
 use super::judged::Judged;
+use super::library::Library;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::sli::Sli;
+use super::slo::indicator;
 use super::yaml::{Node, Position, Value};
 use crate::{Budgeting, NumberError, Op, Ratio, Signal};
 
@@ -17,15 +20,36 @@ const OBJECTIVE: Known = Known {
         "targetPercent",
         "timeSliceTarget",
         "timeSliceWindow",
+        "indicator",
+        "indicatorRef",
+        "compositeWeight",
     ],
-    planned: &["indicator", "indicatorRef", "compositeWeight"],
+    planned: &[],
 };
+
+/// Largest weight of a composite's part.
+const HEAVIEST: u64 = 1_000_000;
+
+/// The indicator of an SLO as a whole.
+enum Shared {
+    Is(Sli),
+    /// It is wrong, and told of.
+    Wrong,
+    /// Its objectives have indicators of their own.
+    None,
+}
 
 /// One of an SLO's objectives.
 #[derive(Clone, Debug)]
 pub(super) struct Goal {
     pub(super) id: String,
     pub(super) title: Option<String>,
+    /// Its own indicator, or else the SLO's; `None` when it is wrong, and told of.
+    pub(super) sli: Option<Sli>,
+    /// Whether the indicator is its own.
+    pub(super) own_indicator: bool,
+    /// How much it weighs in the SLO's composite, if it says so.
+    pub(super) weight: Option<u64>,
     /// `None` when it is wrong, and told of.
     pub(super) target: Option<Ratio>,
     /// Of a threshold.
@@ -39,7 +63,7 @@ pub(super) struct Goal {
 /// Reads `objectives`. A single one is named as the SLO, several as `slo.slug`, where the slug is
 /// of the display name, or else of the target: not of the place in the list, so that history stays
 /// with its objective when the list is sorted otherwise.
-pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<Goal> {
+pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, library: &Library) -> Vec<Goal> {
     let report = fields.report;
     let method = Method::read(fields, meta);
     let help = "write `objectives: [{ target: 0.999 }]`";
@@ -51,9 +75,16 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, sli: Option<&Sli>) -> Vec<
         report.error_with(node.at, "`objectives` is empty", help);
     }
     let several = items.len() > 1;
+    let own = |item: &Node| has_key(item, "indicator") || has_key(item, "indicatorRef");
+    let shared = if items.iter().any(own) && !fields.has("indicator") && !fields.has("indicatorRef")
+    {
+        Shared::None
+    } else {
+        indicator(fields, library).map_or(Shared::Wrong, Shared::Is)
+    };
     let mut goals: Vec<Goal> = items
         .iter()
-        .filter_map(|item| goal(report, item, meta, sli, method, several))
+        .filter_map(|item| goal(report, item, meta, (&shared, library), method, several))
         .collect();
     goals.sort_by(|a, b| a.id.cmp(&b.id));
     for pair in goals.windows(2) {
@@ -73,7 +104,7 @@ fn goal(
     report: Report<'_>,
     node: &Node,
     meta: &Meta,
-    sli: Option<&Sli>,
+    (shared, library): (&Shared, &Library),
     method: Option<Method>,
     several: bool,
 ) -> Option<Goal> {
@@ -81,6 +112,10 @@ fn goal(
     let fields = Fields::of(report, node, &what, OBJECTIVE)?;
     let title = fields.text("displayName");
     let target = target(&fields, meta);
+    let (sli, own_indicator) = own_or(&fields, shared, library);
+    let sli = sli.as_ref();
+    let weight = fields.get("compositeWeight");
+    let weight = weight.and_then(|node| weight_of(report, node));
     let bound = bound(&fields, sli);
     let budgeting = method.and_then(|method| method.of_objective(&fields, Judged::of(sli, bound)));
     let id = if several {
@@ -93,12 +128,50 @@ fn goal(
     Some(Goal {
         id,
         title,
+        sli: sli.cloned(),
+        own_indicator,
+        weight,
         target,
         bound,
         budgeting,
         at: node.at,
         one_of_several: several,
     })
+}
+
+/// The objective's indicator, and whether it is its own.
+fn own_or(fields: &Fields<'_>, shared: &Shared, library: &Library) -> (Option<Sli>, bool) {
+    let name = if fields.has("indicator") {
+        "indicator"
+    } else {
+        "indicatorRef"
+    };
+    match shared {
+        Shared::None => (indicator(fields, library), true),
+        Shared::Is(_) | Shared::Wrong if fields.has(name) => {
+            let message = format!("{} has an `{name}` beside that of its SLO", fields.what);
+            let help = "keep one of them: an SLO's indicator is for all its objectives";
+            fields.report.error_with(fields.place(name), message, help);
+            (None, true)
+        }
+        Shared::Is(sli) => (Some(sli.clone()), false),
+        Shared::Wrong => (None, false),
+    }
+}
+
+fn weight_of(report: Report<'_>, node: &Node) -> Option<u64> {
+    let text = report.text(node, "compositeWeight")?;
+    let weight = text
+        .parse()
+        .ok()
+        .filter(|weight| (1..=HEAVIEST).contains(weight));
+    if weight.is_none() {
+        let message =
+            format!("`compositeWeight` is {text}, not a whole number from 1 to {HEAVIEST}");
+        let help = "weights are relative: 0.75 and 0.25 are `3` and `1`";
+        report.error_with(node.at, message, help);
+    }
+    weight
 }
 
 fn target(fields: &Fields<'_>, meta: &Meta) -> Option<Ratio> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::alerting::{self, Condition, POLICY_ANNOTATIONS, Policy, Spend};
+use super::composite::composite;
 use super::library::Library;
 use super::meta::Meta;
 use super::objective::{Goal, goals};
@@ -21,6 +22,8 @@ pub(super) const ANNOTATIONS: &[&str] = &[
     "slices-without-data",
     "segment-limit",
     "segment-alerts",
+    "composite",
+    "composite-target",
 ];
 /// The policy of an SLO that names none.
 const DEFAULT_POLICY: &str = "default";
@@ -74,22 +77,22 @@ pub(super) fn read(
         )
         .and_then(|node| report.text(node, "service"));
     let windows = window::time_windows(&fields);
-    let sli = indicator(&fields, library);
-    let goals = goals(&fields, meta, sli.as_ref());
+    let goals = goals(&fields, meta, library);
+    let composite = composite(report, meta, &goals);
     let attached = policies(&fields, library);
     let minimum_bad = meta.minimum_bad(report);
     let (runbook, segments) = (meta.runbook(report), meta.segments(report));
     let segmentation = meta.segmentation(report);
-    let (service, windows, sli, attached) = (service?, windows?, sli?, attached?);
+    let (service, windows, attached) = (service?, windows?, attached?);
     let window = windows.first()?;
-    let objectives = goals.into_iter().filter_map(|goal| {
+    let objective = |goal: Goal, indicator: Indicator, rules: Vec<BurnRule>| {
         Some(Objective {
             title: title(meta, &goal),
             description: description.clone(),
             service: service.clone(),
             window: window.clone(),
             budgeting: goal.budgeting?,
-            rules: rules(report, &goal, window.nominal(), &attached, minimum_bad),
+            rules,
             runbook: runbook.clone(),
             segments: segments.clone(),
             segmentation,
@@ -103,11 +106,27 @@ pub(super) fn read(
                 line: goal.at.line,
                 text: text.to_owned(),
             },
-            indicator: with_bound(&sli, &goal)?,
+            indicator,
             target: goal.target?,
             id: goal.id,
         })
+    };
+    let rules = |goal: &Goal| rules(report, goal, window.nominal(), &attached, minimum_bad);
+    // Where parts make a whole, the whole alerts: nobody is paged twice.
+    let whole = composite.map(|(goal, indicator)| {
+        let rules = rules(&goal);
+        objective(goal, indicator, rules)
     });
+    let parts = goals.into_iter().map(|goal| {
+        let indicator = with_bound(goal.sli.as_ref()?, &goal)?;
+        let rules = if whole.is_some() {
+            Vec::new()
+        } else {
+            rules(&goal)
+        };
+        objective(goal, indicator, rules)
+    });
+    let objectives = parts.chain(whole.clone()).flatten();
     let objectives = objectives.flat_map(|objective| window::over_each(objective, &windows));
     Some(objectives.collect())
 }
@@ -122,7 +141,7 @@ fn title(meta: &Meta, goal: &Goal) -> String {
     }
 }
 
-fn with_bound(sli: &Sli, goal: &Goal) -> Option<Indicator> {
+pub(super) fn with_bound(sli: &Sli, goal: &Goal) -> Option<Indicator> {
     Some(match sli {
         Sli::Ratio { part, total } => Indicator::Ratio {
             part: part.clone(),
@@ -150,7 +169,7 @@ fn with_bound(sli: &Sli, goal: &Goal) -> Option<Indicator> {
     })
 }
 
-fn indicator(fields: &Fields<'_>, library: &Library) -> Option<Sli> {
+pub(super) fn indicator(fields: &Fields<'_>, library: &Library) -> Option<Sli> {
     let report = fields.report;
     match (fields.get("indicator"), fields.get("indicatorRef")) {
         (Some(node), None) => {
