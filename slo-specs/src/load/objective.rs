@@ -32,7 +32,7 @@ const HEAVIEST: u64 = 1_000_000;
 
 /// The indicator of an SLO as a whole.
 enum Shared {
-    Is(Sli),
+    Is(Box<Sli>),
     /// It is wrong, and told of.
     Wrong,
     /// Its objectives have indicators of their own.
@@ -80,7 +80,7 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, library: &Library) -> Vec<
     {
         Shared::None
     } else {
-        indicator(fields, library).map_or(Shared::Wrong, Shared::Is)
+        indicator(fields, library).map_or(Shared::Wrong, |sli| Shared::Is(Box::new(sli)))
     };
     let mut goals: Vec<Goal> = items
         .iter()
@@ -154,7 +154,7 @@ fn own_or(fields: &Fields<'_>, shared: &Shared, library: &Library) -> (Option<Sl
             fields.report.error_with(fields.place(name), message, help);
             (None, true)
         }
-        Shared::Is(sli) => (Some(sli.clone()), false),
+        Shared::Is(sli) => (Some((**sli).clone()), false),
         Shared::Wrong => (None, false),
     }
 }

@@ -25,6 +25,7 @@ pub(super) const ANNOTATIONS: &[&str] = &[
     "composite",
     "composite-target",
 ];
+const SERVICE_HELP: &str = "name the service it belongs to, such as `service: checkout`";
 /// The policy of an SLO that names none.
 const DEFAULT_POLICY: &str = "default";
 
@@ -70,12 +71,8 @@ pub(super) fn read(
     let what = format!("SLO `{}`", meta.name);
     let fields = Fields::of(report, spec, &what, SPEC)?;
     let description = fields.text("description").unwrap_or_default();
-    let service = fields
-        .require(
-            "service",
-            "name the service it belongs to, such as `service: checkout`",
-        )
-        .and_then(|node| report.text(node, "service"));
+    let service = fields.require("service", SERVICE_HELP);
+    let service = service.and_then(|node| report.text(node, "service"));
     let windows = window::time_windows(&fields);
     let goals = goals(&fields, meta, library);
     let composite = composite(report, meta, &goals);

@@ -86,7 +86,7 @@ impl Platform {
             }
             Service::EdgeGateway if step.is_multiple_of(STEPS_A_RUN) => self.run("deploy", 45.0),
             Service::Identity if step.is_multiple_of(STEPS_A_RUN) => {
-                self.run("provision-tenant", 100.0)
+                self.run("provision-tenant", 100.0);
             }
             Service::EdgeGateway | Service::Identity => {}
         }
