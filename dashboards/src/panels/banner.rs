@@ -56,7 +56,7 @@ pub(crate) fn panel(view: &OncallView) -> Part {
         line: Text::new(&words::impact(
             &banner.service,
             banner.failure,
-            banner.short.1,
+            (banner.short.1, banner.counted),
         )),
     });
     let (quiet, quiet_sub) = if view.banners.is_empty() {
@@ -142,7 +142,7 @@ fn open(index: usize, banner: &Banner, now: Timestamp) -> Open<'_> {
         head: Text::new(&format::capitalised(&words::impact(
             &banner.service,
             banner.failure,
-            banner.short.1,
+            (banner.short.1, banner.counted),
         ))),
         title: &banner.title,
         runbook: banner.runbook.as_deref().and_then(links::outside),

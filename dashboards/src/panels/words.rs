@@ -115,7 +115,7 @@ pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<Stri
 }
 
 /// The title of a page: what its users see. `checkout fails for 1 in 4 requests`.
-pub(crate) fn impact(service: &str, failure: Failure, counts: Counts) -> String {
+pub(crate) fn impact(service: &str, failure: Failure, (counts, counted): (Counts, &str)) -> String {
     let what = match failure {
         Failure::Fails => "fails",
         Failure::TooSlow => "is too slow",
@@ -126,12 +126,15 @@ pub(crate) fn impact(service: &str, failure: Failure, counts: Counts) -> String 
         return format!("{service} {what}");
     };
     if ratio >= 0.95 {
-        return format!("{service} {what} for nearly every request");
+        return match counted {
+            "requests" => format!("{service} {what} for nearly every request"),
+            counted => format!("{service} {what} for nearly all {counted}"),
+        };
     }
     match format::one_in(ratio) {
-        Some(part) => format!("{service} {what} for {part} requests"),
+        Some(part) => format!("{service} {what} for {part} {counted}"),
         None => format!(
-            "{service} {what} for {} of requests",
+            "{service} {what} for {} of {counted}",
             format::failing(counts)
         ),
     }
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_page_is_titled_by_its_impact() {
-        let counts = |total, bad| Counts { total, bad };
+        let counts = |total, bad| (Counts { total, bad }, "requests");
         assert_eq!(
             impact("checkout", Failure::Fails, counts(100, 25)),
             "checkout fails for 1 in 4 requests"
@@ -172,6 +175,15 @@ mod tests {
         assert_eq!(
             impact("search", Failure::OutOfBounds, counts(0, 0)),
             "search is out of bounds"
+        );
+        let slices = |bad| (Counts { total: 10, bad }, "time slices");
+        assert_eq!(
+            impact("search", Failure::OutOfBounds, slices(5)),
+            "search is out of bounds for 1 in 2 time slices"
+        );
+        assert_eq!(
+            impact("search", Failure::OutOfDate, slices(10)),
+            "search is out of date for nearly all time slices"
         );
         assert_eq!(list(["a", "b", "c", "d"].into_iter()), "a, b and two more");
     }

@@ -139,6 +139,7 @@ fn banner(state: State, objective: &Objective) -> Banner {
         } else {
             Failure::Fails
         },
+        counted: "requests",
         service_known: true,
         rule: Text::new(&named(state, "page-fast")),
         long: (

@@ -40,6 +40,8 @@ pub struct Banner {
     pub service: String,
     /// What a bad event is.
     pub failure: Failure,
+    /// What is counted, such as `requests` or `time slices`.
+    pub counted: &'static str,
     /// The service has a debug page (it has sent something).
     pub service_known: bool,
     /// The firing rule that is most severe.

@@ -23,7 +23,7 @@ pub(super) use specs::{read as spec_files, specs, tried};
 use std::sync::Arc;
 
 use dashboards::view::{Counts, Steps};
-use slo_specs::{Budgeting, Objective, POINT_UNITS, Tally};
+use slo_specs::{Budgeting, Objective, POINT_UNITS, Signal, Tally};
 
 use super::State;
 use super::grid::Grid;
@@ -75,6 +75,14 @@ fn unit(objective: &Objective) -> &'static str {
         (Budgeting::Shares, _) => "points",
         (Budgeting::Timeslices(_), 1) => "time slices",
         (Budgeting::Timeslices(_), _) => "seconds",
+    }
+}
+
+/// What people call that which is counted: of spans, requests.
+fn counted(objective: &Objective) -> &'static str {
+    match (objective.budgeting, objective.indicator.signal()) {
+        (Budgeting::Occurrences, Signal::Traces) => "requests",
+        _ => unit(objective),
     }
 }
 
