@@ -20,8 +20,8 @@ pub use debug::{
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{
-    Alert, AlertPhase, Budget, Correction, Definition, Failure, Indicator, Look, Objective,
-    Outlook, Period, Rule, RulePhase, SloView, SlosView, Window,
+    Alert, AlertPhase, Budget, BurnMarks, Correction, Definition, Failure, Indicator, Look, Mark,
+    Objective, Outlook, Period, Rule, RulePhase, Sees, SloView, SlosView, Window,
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};

@@ -9,7 +9,8 @@ mod text;
 
 use jiff::Timestamp;
 use slo_specs::{
-    BurnRate, BurnRule, Evaluation, Objective, Tally, evaluate, far_edge, window_name,
+    Burn, BurnRate, BurnSeen, Evaluation, Objective, Reading, Tally, evaluate, far_edge,
+    window_name,
 };
 
 pub use self::command::main;
@@ -129,41 +130,43 @@ fn corrections(objective: &Objective, window: &Window) -> Vec<Correction> {
 
 fn rules(objective: &Objective, evaluation: &Evaluation) -> Vec<Rule> {
     let rules = objective.rules.iter().zip(&evaluation.readings);
-    rules
-        .map(|(rule, reading)| {
-            let window = |length, tally, burn, over| {
-                burn_window(evaluation.at, rule, length, (tally, burn, over), objective)
-            };
-            Rule {
-                name: rule.name.clone(),
-                severity: rule.severity.name().to_owned(),
-                threshold: rule.threshold.as_f64(),
-                threshold_from: threshold_words(objective, rule),
-                minimum_bad: rule.minimum_bad,
-                hold: (!rule.hold.is_zero()).then(|| window_name(rule.hold)),
-                windows: vec![
-                    window(
-                        rule.long,
-                        reading.long,
-                        reading.long_burn,
-                        reading.long_over,
-                    ),
-                    window(
-                        rule.short,
-                        reading.short,
-                        reading.short_burn,
-                        reading.short_over,
-                    ),
-                ],
-                breached: reading.breached,
-            }
-        })
-        .collect()
+    let told = |(rule, reading): (&slo_specs::Rule, &Reading)| {
+        let burn = rule.burn().zip(reading.burn());
+        let in_words = burn.is_none_or(|(burn, _)| burn.confidence.is_some());
+        Rule {
+            name: rule.name.clone(),
+            severity: rule.severity.name().to_owned(),
+            threshold: burn.map(|(burn, _)| burn.threshold.as_f64()),
+            threshold_from: burn.map(|(burn, _)| threshold_words(objective, burn)),
+            minimum_bad: burn.map(|(burn, _)| burn.minimum_bad),
+            when: in_words.then(|| rule.condition.when()),
+            sees: in_words.then(|| reading.says(&rule.condition)),
+            hold: (!rule.hold.is_zero()).then(|| window_name(rule.hold)),
+            windows: burn.map_or_else(Vec::new, |(burn, seen)| {
+                burn_windows(evaluation.at, burn, seen, objective)
+            }),
+            breached: reading.breached,
+        }
+    };
+    rules.map(told).collect()
+}
+
+fn burn_windows(
+    at: Timestamp,
+    burn: &Burn,
+    seen: &BurnSeen,
+    objective: &Objective,
+) -> Vec<result::BurnWindow> {
+    let long = (seen.long, seen.long_burn, seen.long_over);
+    let short = (seen.short, seen.short_burn, seen.short_over);
+    [(burn.long, long), (burn.short, short)]
+        .map(|(length, figures)| burn_window(at, burn, length, figures, objective))
+        .into()
 }
 
 fn burn_window(
     at: Timestamp,
-    rule: &BurnRule,
+    rule: &Burn,
     length: std::time::Duration,
     (tally, burn, over): (Tally, Option<BurnRate>, bool),
     objective: &Objective,
@@ -191,7 +194,7 @@ fn burn_window(
 }
 
 /// `14.4 = 2 % of the window's budget · 30d ÷ 1h`
-fn threshold_words(objective: &Objective, rule: &BurnRule) -> String {
+fn threshold_words(objective: &Objective, rule: &Burn) -> String {
     let window = objective.window.nominal();
     let threshold = rule.threshold.as_f64();
     let share = threshold * rule.long.as_secs_f64() / window.as_secs_f64();

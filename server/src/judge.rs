@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRule, Change, Evaluation, Fingerprint, Objective, Reading, Severity,
-    Transition, evaluate,
+    AlertState, Change, Evaluation, Fingerprint, Objective, Reading, Rule, Severity, Transition,
+    evaluate, evaluate_heard,
 };
 
 use crate::live::Live;
@@ -21,6 +21,9 @@ const TICK_S: i64 = 10;
 /// How far back ticks that were missed are judged: a process that was down for longer has nothing
 /// from that time but what comes late, which is judged for its own sake.
 const LONGEST_AGAIN_S: i64 = 86_400;
+
+/// Without a tick for so long nobody listened: the process was not there, or was held up.
+const DEAF_S: i64 = 60;
 
 /// An alert is known by its objective and its rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,10 @@ pub(crate) struct Judge {
     promised: BTreeMap<AlertKey, u64>,
     /// The last tick whose verdict was accepted; ticks after it are still to be judged.
     judged_until: Option<Timestamp>,
+    /// The tick before, accepted or not; none in a replay, whose clock may skip what is still.
+    ticked: Option<Timestamp>,
+    /// Since when there were ticks without a gap; none if there always were.
+    listening_since: Option<Timestamp>,
     /// Per indicator the earliest slice end that changed since then.
     touched: BTreeMap<Fingerprint, i64>,
 }
@@ -88,7 +95,7 @@ pub(crate) struct Event {
 #[derive(Debug, Clone)]
 pub(crate) struct Cause {
     pub(crate) objective: Arc<Objective>,
-    pub(crate) rule: BurnRule,
+    pub(crate) rule: Rule,
     pub(crate) reading: Reading,
     pub(crate) evaluation: Evaluation,
 }
@@ -106,6 +113,8 @@ impl Judge {
             next_incident,
             promised: BTreeMap::new(),
             judged_until: unjudged_from.and_then(|from| Timestamp::from_second(from - TICK_S).ok()),
+            ticked: Some(Timestamp::MIN),
+            listening_since: None,
             touched: BTreeMap::new(),
         }
     }
@@ -159,6 +168,7 @@ impl Judge {
             let earliest = self.touched.entry(indicator).or_insert(end);
             *earliest = end.min(*earliest);
         }
+        self.listen(now);
         let catalog = Arc::clone(live.catalog());
         let mut step = Step {
             at: now,
@@ -177,7 +187,7 @@ impl Judge {
                 .unwrap_or_default();
             let evaluation = Evaluation {
                 uncorrected: live.uncorrected(&objective, now.as_second()),
-                ..evaluate(&objective, timeline, now)
+                ..evaluate_heard(&objective, timeline, now, self.listening_since)
             };
             let changes = self.changes(&objective, &evaluation, &late, &mut incident);
             step.changes.extend(changes);
@@ -226,6 +236,17 @@ impl Judge {
         changes
     }
 
+    /// After a gap between ticks silence proves nothing: nobody listened.
+    fn listen(&mut self, now: Timestamp) {
+        let Some(before) = self.ticked.replace(now) else {
+            self.ticked = None;
+            return;
+        };
+        if now.as_second().saturating_sub(before.as_second()) > DEAF_S {
+            self.listening_since = Some(now);
+        }
+    }
+
     /// The first past tick that is to be judged with the data of now: one that was missed, or one
     /// that late data changed. None if there is none, or if every rule fires already.
     fn judge_again_from(
@@ -234,7 +255,7 @@ impl Judge {
         indicator: Fingerprint,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let fires = |rule: &BurnRule| self.state(&objective.id, &rule.name).is_firing();
+        let fires = |rule: &Rule| self.state(&objective.id, &rule.name).is_firing();
         if objective.rules.iter().all(fires) {
             return None;
         }
@@ -252,7 +273,7 @@ impl Judge {
     fn advance(
         &self,
         objective: &Arc<Objective>,
-        rule: &BurnRule,
+        rule: &Rule,
         evaluation: &Evaluation,
         index: usize,
         late: Option<&slo_specs::LateBreach>,

@@ -315,7 +315,11 @@ impl Replay {
                 let timeline = self.live.account(objective);
                 let last = timeline.and_then(slo_specs::Timeline::last_event);
                 objective.rules.iter().all(|rule| {
-                    let look_back = i64::try_from(rule.long.as_secs()).unwrap_or(i64::MAX);
+                    let mut look_back = rule.condition.look_back();
+                    if rule.condition.needs_window() {
+                        look_back = look_back.max(objective.window.longest());
+                    }
+                    let look_back = i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX);
                     let state = self.judge.state(&objective.id, &rule.name);
                     last.is_none_or(|last| last <= tick.saturating_sub(look_back))
                         && !matches!(state, AlertState::Pending { .. })

@@ -367,6 +367,7 @@ fn page(
 ) -> OutboxRow {
     OutboxRow {
         receivers,
+        only: None,
         incident: i64::try_from(incident).unwrap_or(i64::MAX),
         objective: OBJECTIVE.to_owned(),
         rule: RULE.to_owned(),

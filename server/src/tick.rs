@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use collector::{Limits, Measure};
 use jiff::Timestamp;
-use slo_specs::{AlertState, Catalog, Evaluation, Objective, Problem, Severity};
+use slo_specs::{AlertState, Catalog, Ending, Evaluation, Objective, Problem, Severity};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -243,7 +243,12 @@ impl Ticker {
         } else {
             Vec::new()
         };
+        let quiet = event
+            .cause
+            .as_ref()
+            .is_some_and(|cause| cause.rule.ending == Ending::Quiet);
         OutboxRow {
+            only: (quiet && !event.fired()).then(|| holding(&self.receivers)),
             receivers,
             incident: stored(event.transition.incident),
             objective: change.key.objective.clone(),
@@ -351,6 +356,16 @@ impl Ticker {
             Err(error) => tracing::error!(error = %error, "cannot delete what is beyond retention"),
         }
     }
+}
+
+/// Receivers that must hear of an end even of a policy with `alertWhenResolved: false`: an incident would
+/// stay open there for ever.
+fn holding(receivers: &[Receiver]) -> Vec<String> {
+    receivers
+        .iter()
+        .filter(|receiver| receiver.holds_incidents())
+        .map(|receiver| receiver.name().to_owned())
+        .collect()
 }
 
 /// Every SLO as `/metrics` shows it.

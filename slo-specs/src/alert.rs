@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::window::window_words;
-use crate::{BurnRate, BurnRule, LateBreach, Reading};
+use crate::{LateBreach, Reading, Rule};
 
 /// Where the alert of one rule stands. Stored between ticks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,26 +70,26 @@ impl AlertState {
     /// The state after a tick, and what changed for somebody.
     ///
     /// `incident` numbers the incident that begins now, should one begin. A firing alert resolves
-    /// only when its short window has events and is not over: silence never resolves. A breach that
-    /// breaks off before the hold is over starts from the beginning.
+    /// only when its condition is known to be over, as its [`Reading`] tells: silence resolves nothing
+    /// but an alert of silence, which ends when data is back. A breach that breaks off before the hold is over starts from the beginning.
     #[must_use]
     pub fn advance(
         self,
-        rule: &BurnRule,
+        rule: &Rule,
         reading: &Reading,
         now: Timestamp,
         incident: u64,
     ) -> (Self, Option<Transition>) {
         match self {
             Self::Firing { since, incident } => {
-                if reading.short_over || reading.short.is_empty() {
+                if !reading.clear {
                     return (Self::Firing { since, incident }, None);
                 }
                 let last = Some(Episode {
                     fired_at: since,
                     resolved_at: now,
                 });
-                let reason = resolved_reason(rule, reading);
+                let reason = reading.resolved_reason(&rule.condition);
                 let transition = Transition {
                     change: Change::Resolved,
                     incident,
@@ -108,12 +108,12 @@ impl AlertState {
     }
 
     /// The state after late data showed a past breach: it fires now, unless it fires already or
-    /// the breach belongs to the latest time it fired (from one long window before it fired until
+    /// the breach belongs to the latest time it fired (from one look-back before it fired until
     /// it resolved). From then on [`advance`](Self::advance) resolves it as any other.
     #[must_use]
     pub fn fire_late(
         self,
-        rule: &BurnRule,
+        rule: &Rule,
         breach: &LateBreach,
         now: Timestamp,
         incident: u64,
@@ -123,14 +123,17 @@ impl AlertState {
         };
         let at = breach.reading.at;
         let known = last.is_some_and(|episode| {
-            let long_s = i64::try_from(rule.long.as_secs()).unwrap_or(i64::MAX);
+            let long_s = i64::try_from(rule.condition.look_back().as_secs()).unwrap_or(i64::MAX);
             let begin = episode.fired_at.as_second().saturating_sub(long_s);
             at.as_second() >= begin && at <= episode.resolved_at
         });
         if known {
             return (self, None);
         }
-        let reason = format!("late data: {} at {at}", rates(rule, &breach.reading));
+        let reason = format!(
+            "late data: {} at {at}",
+            breach.reading.says(&rule.condition)
+        );
         let transition = Transition {
             change: Change::Fired,
             incident,
@@ -152,7 +155,7 @@ impl AlertState {
 }
 
 fn pend_or_fire(
-    rule: &BurnRule,
+    rule: &Rule,
     reading: &Reading,
     since: Timestamp,
     now: Timestamp,
@@ -164,7 +167,7 @@ fn pend_or_fire(
     if held_s < hold_s {
         return (AlertState::Pending { since, last }, None);
     }
-    let mut reason = rates(rule, reading);
+    let mut reason = reading.says(&rule.condition);
     if hold_s > 0 {
         reason = format!("{reason}, held for {}", window_words(rule.hold));
     }
@@ -179,48 +182,5 @@ fn pend_or_fire(
             incident,
         },
         Some(transition),
-    )
-}
-
-/// `burn rate 20.0 over 1 h and 24.1 over 5 m, threshold 14.4`
-fn rates(rule: &BurnRule, reading: &Reading) -> String {
-    let BurnRule {
-        long,
-        short,
-        threshold,
-        ..
-    } = rule;
-    format!(
-        "burn rate {} over {} and {} over {}, threshold {threshold}",
-        beside(reading.long_burn, *threshold),
-        window_words(*long),
-        beside(reading.short_burn, *threshold),
-        window_words(*short),
-    )
-}
-
-/// A burn rate to be read beside its threshold: with as many digits as tell the two apart.
-fn beside(burn: Option<BurnRate>, threshold: BurnRate) -> String {
-    let Some(burn) = burn else {
-        return "unknown".to_owned();
-    };
-    let texts = [1, 2, 4].map(|digits| {
-        let [burn, threshold] = [burn, threshold].map(|b| format!("{:.digits$}", b.as_f64()));
-        (burn, threshold)
-    });
-    let apart = texts
-        .into_iter()
-        .find(|(burn, threshold)| burn != threshold);
-    apart.map_or_else(|| burn.to_string(), |(burn, _)| burn)
-}
-
-fn resolved_reason(rule: &BurnRule, reading: &Reading) -> String {
-    let burn = reading
-        .short_burn
-        .map_or("unknown".to_owned(), |burn| burn.to_string());
-    let over = window_words(rule.short);
-    format!(
-        "burn rate {burn} over {over}, no longer above the threshold {}",
-        rule.threshold
     )
 }

@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    Budgeting, BurnRate, Correction, Indicator, Ratio, ReadAs, Segment, Segmentation, Selector,
-    Signal, Window, segment_keys,
+    Budgeting, Correction, Indicator, Ratio, ReadAs, Rule, Segment, Segmentation, Selector, Signal,
+    Window, segment_keys,
 };
 
 /// Everything that is promised.
@@ -44,7 +41,7 @@ pub struct Objective {
     /// In what the budget is counted.
     pub budgeting: Budgeting,
     /// What alerts, most severe first.
-    pub rules: Vec<BurnRule>,
+    pub rules: Vec<Rule>,
     /// Where to look when it burns.
     pub runbook: Option<String>,
     /// Attribute keys by which it is also judged apart; several joined by `+` are told apart together.
@@ -87,49 +84,6 @@ pub struct Service {
     pub tier: Option<String>,
     /// Labels; a label may have several values.
     pub labels: BTreeMap<String, Vec<String>>,
-}
-
-/// When spending is too fast: both windows burn above the threshold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BurnRule {
-    /// Unique within the objective, such as `page-fast`.
-    pub name: String,
-    /// Whether it wakes somebody.
-    pub severity: Severity,
-    /// The long window: it matters.
-    pub long: Duration,
-    /// The short window: it still goes on.
-    pub short: Duration,
-    /// The burn rate that both windows are held against.
-    pub threshold: BurnRate,
-    /// Whether the threshold itself is already too fast.
-    pub bound: Bound,
-    /// How long both must hold before it fires; zero for at once.
-    pub hold: Duration,
-    /// Bad events the long window must have.
-    pub minimum_bad: u64,
-    /// Receivers named by the policy's notification targets; empty for the configured ones.
-    pub receivers: Vec<String>,
-}
-
-/// How loud an alert is. The most severe sorts first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Wakes somebody.
-    Page,
-    /// Waits for the morning.
-    Ticket,
-}
-
-/// Whether a burn rate exactly at the threshold breaches it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Bound {
-    /// Only above it: `burn > threshold`.
-    #[default]
-    Above,
-    /// `burn ≥ threshold`: an `AlertCondition` with `op: gte`.
-    AtLeast,
 }
 
 /// A threshold that some objective declares, to be counted exactly at record time.
@@ -216,25 +170,5 @@ impl Catalog {
             .binary_search_by(|objective| objective.id.as_str().cmp(id))
             .ok()?;
         self.objectives.get(at)
-    }
-}
-
-impl Severity {
-    /// `page` or `ticket`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::Ticket => "ticket",
-        }
-    }
-}
-
-impl BurnRule {
-    /// Whether a burn rate is too fast for this rule.
-    pub fn is_over(&self, burn: BurnRate) -> bool {
-        match self.bound {
-            Bound::Above => burn > self.threshold,
-            Bound::AtLeast => burn >= self.threshold,
-        }
     }
 }

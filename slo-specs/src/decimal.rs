@@ -177,6 +177,11 @@ impl BurnRate {
         quotient(self.numerator, self.denominator)
     }
 
+    /// The same of wider numbers.
+    pub(crate) fn fraction(numerator: u128, denominator: u128) -> Option<Self> {
+        Self::reduced(numerator, denominator)
+    }
+
     fn reduced(numerator: u128, denominator: u128) -> Option<Self> {
         if denominator == 0 {
             return None;

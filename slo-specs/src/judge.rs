@@ -1,10 +1,14 @@
 //! Judging an objective at one tick, and again when late data changed the past.
 
+mod stretch;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{BurnRate, BurnRule, ErrorBudget, Objective, Ratio, Severity, Tally, Timeline};
+use crate::rule::Moment;
+use crate::{BurnRate, Condition, ErrorBudget, Objective, Reading, Rule, Tally, Timeline};
+use stretch::Stretch;
 
 /// Seconds between ticks.
 const TICK_S: i64 = 10;
@@ -34,40 +38,6 @@ pub struct Evaluation {
     pub last_event: Option<Timestamp>,
 }
 
-/// What one rule sees at one tick.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    /// The tick.
-    pub at: Timestamp,
-    /// The long window.
-    pub long: Tally,
-    /// The short window.
-    pub short: Tally,
-    /// `None` without events.
-    pub long_burn: Option<BurnRate>,
-    /// `None` without events.
-    pub short_burn: Option<BurnRate>,
-    /// Whether the long window burns above the threshold.
-    pub long_over: bool,
-    /// Whether the short window burns above the threshold.
-    pub short_over: bool,
-    /// Both are over, and the long window has enough bad events: the rule may fire.
-    pub breached: bool,
-}
-
-/// What a rule looks like, for display.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RuleState {
-    /// Neither window is over.
-    Calm,
-    /// Only the short window is over: it fires if this goes on.
-    Rising,
-    /// Both are over.
-    Firing,
-    /// Only the long window is over: it is getting better.
-    Recovering,
-}
-
 /// When a budget is gone at the present rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhaustion {
@@ -92,23 +62,31 @@ pub struct LateBreach {
     pub reading: Reading,
 }
 
-/// Judges an objective at a tick.
+/// Judges an objective at a tick, for somebody who has listened all the time.
 pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> Evaluation {
-    let window = objective.window.tally(timeline, now.as_second());
-    let budget = ErrorBudget {
-        target: objective.target,
-        tally: window,
-    };
+    evaluate_heard(objective, timeline, now, None)
+}
+
+/// Judges an objective at a tick, where nobody listened before `listening_since`: of silence before that it
+/// is not known whether nothing happened or nobody heard.
+pub fn evaluate_heard(
+    objective: &Objective,
+    timeline: &Timeline,
+    now: Timestamp,
+    listening_since: Option<Timestamp>,
+) -> Evaluation {
+    let moment = Moment::new(objective, timeline, now, listening_since);
+    let budget = moment.budget();
     let readings: Vec<Reading> = objective
         .rules
         .iter()
-        .map(|rule| read_rule(rule, objective.target, timeline, now))
+        .map(|rule| moment.read(&rule.condition))
         .collect();
     let exhaustion_window = outlook_window(&objective.rules, &readings);
     let instant = |second: i64| Timestamp::from_second(second).ok();
     Evaluation {
         at: now,
-        window,
+        window: budget.tally,
         uncorrected: None,
         exhaustion: outlook(
             objective,
@@ -127,31 +105,21 @@ pub fn evaluate(objective: &Objective, timeline: &Timeline, now: Timestamp) -> E
     }
 }
 
-/// What one rule sees at a tick.
-pub fn read_rule(rule: &BurnRule, target: Ratio, timeline: &Timeline, now: Timestamp) -> Reading {
-    let long = timeline.tally(now.as_second(), rule.long);
-    let short = timeline.tally(now.as_second(), rule.short);
-    let long_burn = BurnRate::of(long, target);
-    let short_burn = BurnRate::of(short, target);
-    let long_over = long_burn.is_some_and(|burn| rule.is_over(burn));
-    let short_over = short_burn.is_some_and(|burn| rule.is_over(burn));
-    let breached = long_over && short_over && long.bad >= rule.minimum_bad;
-    Reading {
-        at: now,
-        long,
-        short,
-        long_burn,
-        short_burn,
-        long_over,
-        short_over,
-        breached,
-    }
+/// What one rule of an objective sees at a tick.
+pub fn read_rule(
+    rule: &Rule,
+    objective: &Objective,
+    timeline: &Timeline,
+    now: Timestamp,
+) -> Reading {
+    Moment::new(objective, timeline, now, None).read(&rule.condition)
 }
 
 /// Judges again the ticks in `from..now` that late data may have changed: for each rule the latest
 /// of them that it was breached at, throughout the rule's hold. `now` itself is for [`evaluate`].
 ///
-/// `from` is the end of the earliest slice that late data touched. At `now`, advance the alert with
+/// Of conditions on silence nothing is judged again: late data can only end it. `from` is the end of
+/// the earliest slice that late data touched. At `now`, advance the alert with
 /// the reading of `now` first; if that changed nothing, [`fire_late`](crate::AlertState::fire_late).
 pub fn judge_again(
     objective: &Objective,
@@ -164,7 +132,7 @@ pub fn judge_again(
         .iter()
         .enumerate()
         .filter_map(|(index, rule)| {
-            latest_breach(rule, objective.target, timeline, from, now).map(|reading| LateBreach {
+            latest_breach(rule, objective, timeline, from, now).map(|reading| LateBreach {
                 rule: index,
                 reading,
             })
@@ -182,72 +150,42 @@ pub fn may_breach(
     first: Timestamp,
     last: Timestamp,
 ) -> bool {
-    let (first, last) = (first.as_second(), last.as_second());
-    objective.rules.iter().any(|rule| {
-        let enough = timeline.extremes(rule.long, first, last).0 >= rule.minimum_bad;
-        enough
-            && [rule.long, rule.short]
-                .into_iter()
-                .all(|window| may_be_over(rule, objective.target, timeline, window, (first, last)))
-    })
-}
-
-fn may_be_over(
-    rule: &BurnRule,
-    target: Ratio,
-    timeline: &Timeline,
-    window: Duration,
-    (first, last): (i64, i64),
-) -> bool {
-    let (bad, total) = timeline.extremes(window, first, last);
-    let most = Tally {
-        total,
-        bad,
-        uncertain: 0,
+    let stretch = Stretch {
+        objective,
+        timeline,
+        first: first.as_second(),
+        last: last.as_second(),
     };
-    // Where no event is in all of the windows, a bad one may be all that there is in one of them.
-    let most = match BurnRate::of(most, target) {
-        Some(burn) => Some(burn),
-        None if bad > 0 => return true,
-        None => BurnRate::new(0, 1),
-    };
-    most.is_some_and(|burn| rule.is_over(burn))
-}
-
-impl Reading {
-    /// What the rule looks like.
-    pub fn state(&self) -> RuleState {
-        match (self.long_over, self.short_over) {
-            (true, true) => RuleState::Firing,
-            (false, true) => RuleState::Rising,
-            (true, false) => RuleState::Recovering,
-            (false, false) => RuleState::Calm,
-        }
-    }
+    let mut rules = objective.rules.iter();
+    rules.any(|rule| stretch.may_breach(&rule.condition))
 }
 
 fn latest_breach(
-    rule: &BurnRule,
-    target: Ratio,
+    rule: &Rule,
+    objective: &Objective,
     timeline: &Timeline,
     from: Timestamp,
     now: Timestamp,
 ) -> Option<Reading> {
-    let (from, now) = (from.as_second(), now.as_second());
-    let long_s = seconds(rule.long);
-    let begin = from
-        .saturating_sub(long_s)
-        .saturating_sub(seconds(rule.hold));
-    if !timeline.may_have_bad(begin, now, rule.minimum_bad) {
+    let hold_s = seconds(rule.hold);
+    let begin = from.as_second().saturating_sub(hold_s);
+    if !may_have_breached(
+        &rule.condition,
+        objective,
+        timeline,
+        (begin, now.as_second()),
+    ) {
         return None;
     }
-    let hold_s = seconds(rule.hold);
     let mut held: Option<Reading> = None;
-    let mut tick = now - TICK_S;
+    let mut tick = now.as_second() - TICK_S;
     // Backwards, so that the first run of breaches long enough to hold is the latest. A run that
     // began before `from` counts as far as it reaches back.
-    while tick >= from || held.is_some() {
-        let reading = read_rule(rule, target, timeline, Timestamp::from_second(tick).ok()?);
+    while tick >= from.as_second() || held.is_some() {
+        let at = Timestamp::from_second(tick).ok()?;
+        // Silence in the past was heard of in its time, and late data only ends it.
+        let moment = Moment::new(objective, timeline, at, Some(now));
+        let reading = moment.read(&rule.condition);
         if reading.breached {
             let latest = held.get_or_insert(reading);
             if latest.at.as_second() - tick >= hold_s {
@@ -261,13 +199,45 @@ fn latest_breach(
     None
 }
 
-fn outlook_window(rules: &[BurnRule], readings: &[Reading]) -> Duration {
+/// Whether there are enough bad events for a condition to have held at a tick of `from..=to`.
+fn may_have_breached(
+    condition: &Condition,
+    objective: &Objective,
+    timeline: &Timeline,
+    (from, to): (i64, i64),
+) -> bool {
+    let bad_within = |look_back: Duration, count: u64| {
+        timeline.may_have_bad(from.saturating_sub(seconds(look_back)), to, count)
+    };
+    let part = |part| may_have_breached(part, objective, timeline, (from, to));
+    match condition {
+        Condition::Burn(burn) => bad_within(burn.long, burn.minimum_bad),
+        Condition::BudgetLeft { minimum_bad, .. } => {
+            bad_within(objective.window.longest(), *minimum_bad)
+        }
+        Condition::BudgetDrop {
+            within,
+            minimum_bad,
+            ..
+        } => bad_within(*within, *minimum_bad),
+        Condition::TimeToEmpty {
+            look_back,
+            minimum_bad,
+            ..
+        } => bad_within(*look_back, *minimum_bad),
+        Condition::NoData { .. } => false,
+        Condition::All(parts) => parts.iter().all(part),
+        Condition::Any(parts) => parts.iter().any(part),
+    }
+}
+
+fn outlook_window(rules: &[Rule], readings: &[Reading]) -> Duration {
     let breached = rules
         .iter()
         .zip(readings)
-        .filter(|(_, reading)| reading.breached);
-    let most_severe = breached.min_by_key(|(rule, _)| (rule.severity, rule.short));
-    most_severe.map_or(OUTLOOK, |(rule, _)| rule.short)
+        .filter(|(_, reading)| reading.breached)
+        .filter_map(|(rule, _)| Some((rule.severity, rule.condition.short()?)));
+    breached.min().map_or(OUTLOOK, |(_, short)| short)
 }
 
 /// When the budget is gone if the last `window` goes on: `remaining events ÷ (bad(w) / w)`, where `w` is
@@ -293,10 +263,7 @@ pub fn outlook(
     if burn <= BurnRate::ONE {
         return Exhaustion::Never;
     }
-    let measured = timeline
-        .measured_since()
-        .map_or(0, |since| now_s.saturating_sub(since).max(1));
-    let span_s = seconds(window).min(measured);
+    let span_s = seconds(window).min(measured_s(timeline, now_s));
     let Some(period) = objective.window.period(now_s) else {
         return Exhaustion::In(time_to_empty(budget, 0.0, recent, span_s));
     };
@@ -312,22 +279,19 @@ pub fn outlook(
     Exhaustion::In(left)
 }
 
+/// For how long there has been anything to measure, in seconds.
+pub(crate) fn measured_s(timeline: &Timeline, now_s: i64) -> i64 {
+    timeline
+        .measured_since()
+        .map_or(0, |since| now_s.saturating_sub(since).max(1))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "an outlook is not exact anyway")]
 fn time_to_empty(budget: &ErrorBudget, grown: f64, recent: Tally, span_s: i64) -> Duration {
     let seconds = budget.remaining_events() * span_s as f64 / (recent.bad as f64 - grown);
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(crate) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
-}
-
-impl Severity {
-    /// Bad events a rule of this severity needs in its long window unless its policy says so.
-    pub(crate) fn default_minimum_bad(self) -> u64 {
-        match self {
-            Self::Page => 3,
-            Self::Ticket => 1,
-        }
-    }
 }

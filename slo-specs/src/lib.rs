@@ -27,6 +27,7 @@ mod indicator;
 mod judge;
 mod load;
 mod problem;
+mod rule;
 mod scenario;
 mod schema;
 mod segment;
@@ -39,9 +40,7 @@ mod window;
 pub use account::{Account, AccountPart, Combine};
 pub use alert::{AlertState, Change, Episode, Transition};
 pub use budgeting::{Budgeting, EmptySlice, POINT_UNITS, SliceTarget, Slicing, Verdict};
-pub use catalog::{
-    Bound, BurnRule, Catalog, DeclaredThreshold, Objective, Service, Severity, Source,
-};
+pub use catalog::{Catalog, DeclaredThreshold, Objective, Service, Source};
 pub use convert::draft::{quoted as yaml_text, slug as label};
 pub use convert::{Converted, convert};
 pub use correction::{
@@ -52,11 +51,14 @@ pub use decimal::{BurnRate, NumberError, Ratio};
 pub use derived::Derived;
 pub use indicator::{Composite, CompositePart, Fingerprint, Indicator, Op, Part};
 pub use judge::{
-    Evaluation, Exhaustion, LateBreach, Reading, RuleState, evaluate, judge_again, may_breach,
-    outlook, read_rule,
+    Evaluation, Exhaustion, LateBreach, evaluate, evaluate_heard, judge_again, may_breach, outlook,
+    read_rule,
 };
 pub use load::{Loaded, SourceFile, closest, load};
 pub use problem::{Level, Problem};
+pub use rule::{
+    Bound, Burn, BurnSeen, Condition, Confidence, Ending, Reading, Rule, RuleState, Seen, Severity,
+};
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;
 pub use segment::{

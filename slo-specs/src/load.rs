@@ -4,7 +4,9 @@ mod alerting;
 mod assemble;
 mod budgeting;
 mod burn;
+mod can_fire;
 mod composite;
+mod condition;
 mod correction;
 mod judged;
 mod library;
@@ -15,6 +17,7 @@ mod report;
 mod sli;
 mod slo;
 mod source;
+mod switches;
 mod window;
 pub(crate) mod yaml;
 
@@ -22,7 +25,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alerting::{CONDITION_ANNOTATIONS, Condition, POLICY_ANNOTATIONS, Policy};
+use alerting::{CONDITION_ANNOTATIONS, POLICY_ANNOTATIONS, Policy, RuleDraft};
 use library::Library;
 use meta::Meta;
 pub use report::closest;
@@ -329,7 +332,7 @@ fn resolve_object(
             library.targets.put(name, target.filter(|_| is_sound()));
         }
         Kind::AlertCondition => {
-            let condition = Condition::read(report, meta, spec);
+            let condition = RuleDraft::of_condition(report, meta, spec);
             library
                 .conditions
                 .put(name, condition.filter(|_| is_sound()));

@@ -340,7 +340,7 @@ fn compare(
             .filter(|(rule, _)| rule.name == *name)
             .map(|(_, reading)| reading)
             .next();
-        let came = reading.map(|reading| {
+        let came = reading.and_then(crate::Reading::burn).map(|reading| {
             [reading.long_burn, reading.short_burn].map(|burn| burn.map(crate::BurnRate::as_f64))
         });
         let [came_long, came_short] = came.unwrap_or_default();

@@ -102,9 +102,11 @@ struct Metadata {
     display_name: Option<String>,
     labels: Option<BTreeMap<String, Label>>,
     /// On an SLO: `sloburn.dev/runbook`, `sloburn.dev/segments` (attribute keys, separated by
-    /// commas), `sloburn.dev/minimum-bad-events`, `sloburn.dev/tier`. On a Service:
-    /// `sloburn.dev/tier`. On an `AlertCondition`: `sloburn.dev/short-window`,
-    /// `sloburn.dev/minimum-bad-events`. Others are left alone.
+    /// commas), `sloburn.dev/minimum-bad-events`, `sloburn.dev/confidence`, `sloburn.dev/tier`. On a
+    /// Service: `sloburn.dev/tier`. On an `AlertCondition`: `sloburn.dev/short-window`,
+    /// `sloburn.dev/minimum-bad-events`, `sloburn.dev/confidence`. On an `AlertPolicy`:
+    /// `sloburn.dev/minimum-bad-events`, `sloburn.dev/confidence`, `sloburn.dev/no-data-for`. Others
+    /// are left alone.
     annotations: Option<BTreeMap<String, Scalar>>,
 }
 

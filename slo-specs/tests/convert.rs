@@ -106,13 +106,14 @@ fn pyrras_alerts_are_those_of_its_window() {
             .rules
             .iter()
             .map(|rule| {
+                let burn = rule.burn().expect("a burn rule");
                 let [long, short, hold] =
-                    [rule.long, rule.short, rule.hold].map(slo_specs::window_name);
+                    [burn.long, burn.short, rule.hold].map(slo_specs::window_name);
                 format!(
                     "{} {} {} {long} {short} {hold}",
                     rule.name,
                     rule.severity.name(),
-                    rule.threshold
+                    burn.threshold
                 )
             })
             .collect::<Vec<_>>()

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
-    AlertState, Bound, BurnRate, BurnRule, Change, Counted, ErrorBudget, Exhaustion, Objective,
-    Ratio, Reading, RuleState, Severity, SourceFile, Tally, Timeline, evaluate, judge_again, load,
-    may_breach, read_rule,
+    AlertState, Bound, Burn, BurnRate, Change, Condition, Counted, Ending, ErrorBudget, Exhaustion,
+    Objective, Ratio, Reading, Rule, RuleState, Severity, SourceFile, Tally, Timeline, evaluate,
+    judge_again, load, may_breach, read_rule,
 };
 
 const BEGIN: i64 = 1_704_067_200;
@@ -43,25 +43,42 @@ spec:
     loaded.catalog.objectives.remove(0)
 }
 
-fn rule(threshold: &str, long_m: u64, short_m: u64, hold_m: u64) -> BurnRule {
-    BurnRule {
+fn rule(threshold: &str, long_m: u64, short_m: u64, hold_m: u64) -> Rule {
+    Rule {
         name: "rule".into(),
         severity: Severity::Page,
+        condition: Condition::Burn(burn(threshold, long_m, short_m)),
+        hold: Duration::from_mins(hold_m),
+        receivers: Vec::new(),
+        ending: Ending::Told,
+        note: None,
+    }
+}
+
+fn burn(threshold: &str, long_m: u64, short_m: u64) -> Burn {
+    Burn {
         long: Duration::from_mins(long_m),
         short: Duration::from_mins(short_m),
         threshold: threshold.parse().expect("a burn rate"),
         bound: Bound::Above,
-        hold: Duration::from_mins(hold_m),
         minimum_bad: 1,
-        receivers: Vec::new(),
+        confidence: None,
+    }
+}
+
+/// The usual objective, but of 99 %.
+fn lax() -> Objective {
+    Objective {
+        target: ratio("0.99"),
+        ..objective()
     }
 }
 
 /// A reading in which both windows hold the same events.
-fn reading(rule: &BurnRule, tally: Tally, seconds: i64) -> Reading {
+fn reading(rule: &Rule, tally: Tally, seconds: i64) -> Reading {
     let mut timeline = Timeline::new();
     timeline.add(BEGIN + seconds, tally);
-    read_rule(rule, ratio("0.99"), &timeline, at(seconds))
+    read_rule(rule, &lax(), &timeline, at(seconds))
 }
 
 #[test]
@@ -71,7 +88,8 @@ fn without_events_nothing_is_known() {
     assert_eq!(evaluation.budget.remaining(), None);
     assert_eq!(evaluation.exhaustion, Exhaustion::Unknown);
     for reading in &evaluation.readings {
-        assert_eq!((reading.long_burn, reading.short_burn), (None, None));
+        let seen = reading.burn().expect("a burn rule");
+        assert_eq!((seen.long_burn, seen.short_burn), (None, None));
         assert_eq!(
             (reading.breached, reading.state()),
             (false, RuleState::Calm)
@@ -91,7 +109,7 @@ fn the_four_states_of_a_rule() {
         let mut timeline = Timeline::new();
         timeline.add(BEGIN - 1_800, Tally::new(10_000, earlier_bad));
         timeline.add(BEGIN, Tally::new(100, recent_bad));
-        let reading = read_rule(&rule, ratio("0.99"), &timeline, at(0));
+        let reading = read_rule(&rule, &lax(), &timeline, at(0));
         assert_eq!(reading.state(), expected);
     }
 }
@@ -162,7 +180,7 @@ fn a_firing_alert_outlives_silence() {
         since: at(0),
         incident: 7,
     };
-    let silent = read_rule(&rule, ratio("0.99"), &Timeline::new(), at(600));
+    let silent = read_rule(&rule, &lax(), &Timeline::new(), at(600));
     let (state, transition) = firing.advance(&rule, &silent, at(600), 8);
     assert_eq!((state.is_firing(), transition), (true, None));
     let calm = reading(&rule, Tally::new(100, 2), 610);
@@ -222,7 +240,7 @@ fn late_data_is_judged_at_the_ticks_it_belongs_to() {
     assert_eq!(transition.map(|t| t.change), Some(Change::Fired));
     let (state, again) = state.fire_late(rule, page_fast, now, 2);
     assert_eq!(again, None);
-    let calm = read_rule(rule, objective.target, &timeline, now);
+    let calm = read_rule(rule, &objective, &timeline, now);
     let (state, resolved) = state.advance(rule, &calm, now, 2);
     assert_eq!(resolved.map(|t| t.change), Some(Change::Resolved));
     let covered = slo_specs::LateBreach {
@@ -279,7 +297,7 @@ proptest! {
         let total = denominator * budget.denominator() * scale;
         let bad = whole * budget.numerator() * scale;
         let burn = |bad| BurnRate::of(Tally { total, bad, uncertain: 0 }, target).unwrap();
-        let mut rule = rule("1", 60, 5, 0);
+        let mut rule = self::burn("1", 60, 5);
         rule.threshold = threshold;
         prop_assert_eq!(burn(bad), threshold);
         prop_assert!(!rule.is_over(burn(bad)));
@@ -325,7 +343,7 @@ proptest! {
         let (first, last) = (first * 10, (first + length) * 10);
         if !may_breach(&objective, &timeline, at(first), at(last)) {
             for tick in (first..=last).step_by(10) {
-                let reading = read_rule(&objective.rules[0], objective.target, &timeline, at(tick));
+                let reading = read_rule(&objective.rules[0], &objective, &timeline, at(tick));
                 prop_assert!(!reading.breached, "{reading:?}");
             }
         }
@@ -335,12 +353,12 @@ proptest! {
     fn nothing_pages_twice_without_a_resolve_between(
         tallies in prop::collection::vec((0_u64..50, 0_u64..50), 1..200), hold in 0_u64..3,
     ) {
-        let rule = rule("2", 10, 1, hold);
+        let (rule, objective) = (rule("2", 10, 1, hold), lax());
         let (mut state, mut timeline, mut firing) = (AlertState::default(), Timeline::new(), None);
         for (index, (total, bad)) in (0_i64..).zip(tallies) {
             let seconds = index * 10;
             timeline.add(BEGIN + seconds, Tally::new(total, bad / 10));
-            let reading = read_rule(&rule, ratio("0.99"), &timeline, at(seconds));
+            let reading = read_rule(&rule, &objective, &timeline, at(seconds));
             let number = index.unsigned_abs();
             let (next, transition) = state.advance(&rule, &reading, at(seconds), number);
             state = next;
@@ -351,7 +369,7 @@ proptest! {
                 }
                 Some((Change::Resolved, incident)) => {
                     prop_assert_eq!(firing.take(), Some(incident));
-                    prop_assert!(!reading.short.is_empty());
+                    prop_assert!(!reading.burn().unwrap().short.is_empty());
                 }
                 None => {}
             }

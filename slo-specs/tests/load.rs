@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slo_specs::{
-    Bound, Indicator, Loaded, Op, Part, Severity, Signal, SourceFile, load, window_name,
+    Bound, Burn, Indicator, Loaded, Op, Part, Rule, Severity, Signal, SourceFile, load, window_name,
 };
 
 const CHECKOUT: &str = "apiVersion: openslo/v1
@@ -43,6 +43,10 @@ fn sound(text: &str) -> Loaded {
     let loaded = read(text);
     assert_eq!(loaded.problems, [], "{text}");
     loaded
+}
+
+fn burn(rule: &Rule) -> &Burn {
+    rule.burn().expect("a burn rule")
 }
 
 fn minutes(count: u64) -> Duration {
@@ -92,14 +96,15 @@ fn an_slo_without_policies_has_the_default_rules() {
         .rules
         .iter()
         .map(|r| {
-            let (long, short) = (window_name(r.long), window_name(r.short));
+            let burn = burn(r);
+            let (long, short) = (window_name(burn.long), window_name(burn.short));
             (
                 r.name.as_str(),
                 r.severity,
                 long,
                 short,
-                r.threshold.to_string(),
-                r.minimum_bad,
+                burn.threshold.to_string(),
+                burn.minimum_bad,
             )
         })
         .collect();
@@ -138,7 +143,7 @@ fn shares_stay_and_thresholds_follow_for_other_windows() {
         let thresholds: Vec<_> = loaded.catalog.objectives[0]
             .rules
             .iter()
-            .map(|r| r.threshold.to_string())
+            .map(|r| burn(r).threshold.to_string())
             .collect();
         assert_eq!(thresholds, expected, "{window}");
     }
@@ -161,10 +166,17 @@ fn policies_are_attached_by_name_and_inline() {
             panic!()
         };
         assert_eq!(
-            (page.threshold.as_f64(), page.long, page.short),
+            (
+                burn(page).threshold.as_f64(),
+                burn(page).long,
+                burn(page).short
+            ),
             (4.0, minutes(15), minutes(5))
         );
-        assert_eq!((ticket.threshold.as_f64(), ticket.hold), (2.0, minutes(10)));
+        assert_eq!(
+            (burn(ticket).threshold.as_f64(), ticket.hold),
+            (2.0, minutes(10))
+        );
     }
     assert_eq!(
         attach("[default, sustained]").catalog.objectives[0]
@@ -178,11 +190,11 @@ fn policies_are_attached_by_name_and_inline() {
     let loaded = attach(inline);
     let rule = &loaded.catalog.objectives[0].rules[0];
     assert_eq!(
-        (rule.threshold.to_string(), rule.minimum_bad),
+        (burn(rule).threshold.to_string(), burn(rule).minimum_bad),
         ("14.4".to_owned(), 7)
     );
     assert_eq!(
-        (rule.short, rule.hold),
+        (burn(rule).short, rule.hold),
         (Duration::from_secs(150), minutes(5))
     );
 }
@@ -221,14 +233,20 @@ spec: { target: pagerduty }
     let [fast, slow] = loaded.catalog.objectives[0].rules.as_slice() else {
         panic!("two rules")
     };
-    assert_eq!((fast.name.as_str(), fast.bound), ("too-fast", Bound::Above));
     assert_eq!(
-        (fast.long, fast.short, fast.hold),
+        (fast.name.as_str(), burn(fast).bound),
+        ("too-fast", Bound::Above)
+    );
+    assert_eq!(
+        (burn(fast).long, burn(fast).short, fast.hold),
         (minutes(60), minutes(5), minutes(5))
     );
     assert_eq!(fast.receivers, ["pagerduty"]);
-    assert_eq!((slow.name.as_str(), slow.bound), ("slow", Bound::AtLeast));
-    assert_eq!((slow.short, slow.minimum_bad), (minutes(20), 9));
+    assert_eq!(
+        (slow.name.as_str(), burn(slow).bound),
+        ("slow", Bound::AtLeast)
+    );
+    assert_eq!((burn(slow).short, burn(slow).minimum_bad), (minutes(20), 9));
     assert_eq!(slow.hold, Duration::ZERO);
 }
 

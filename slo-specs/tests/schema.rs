@@ -74,6 +74,16 @@ fn the_schema_has_the_fields_that_the_parser_knows() {
     }
     let rule = "apiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: { name: a }\nspec: { rules: [{ zzzz: 1 }] }";
     assert_eq!(known_fields(rule), properties(&schema, "Rule"));
+    for (definition, condition) in [
+        ("Part", "all: [{ zzzz: 1 }]"),
+        ("BudgetLeft", "budgetLeft: { zzzz: 1 }"),
+        ("BudgetDrop", "budgetDrop: { zzzz: 1 }"),
+        ("TimeToEmpty", "timeToEmpty: { zzzz: 1 }"),
+        ("NoData", "noData: { zzzz: 1 }"),
+    ] {
+        let rule = rule.replace("zzzz: 1", condition);
+        assert_eq!(known_fields(&rule), properties(&schema, definition));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Panel, Part, state};
 use crate::markup::Markup;
-use crate::view::{Alert, AlertPhase, Severity};
+use crate::view::{Alert, AlertPhase, Mark, Severity};
 use crate::{Text, format, links};
 
 #[derive(Template)]
@@ -88,13 +88,17 @@ fn row(alert: &Alert, now: Timestamp) -> Row<'_> {
         ),
     };
     let mut rule = alert.rule.as_str().to_owned();
-    if let Some((threshold, long, short)) = alert.mark {
-        rule = format!(
-            "{rule} · {} over {} and {}",
-            format::threshold(threshold),
-            format::window_short(long),
-            format::window_short(short)
-        );
+    match &alert.mark {
+        Some(Mark::Burn(threshold, long, short)) => {
+            rule = format!(
+                "{rule} · {} over {} and {}",
+                format::threshold(*threshold),
+                format::window_short(*long),
+                format::window_short(*short)
+            );
+        }
+        Some(Mark::When(when)) => rule = format!("{rule} · {when}"),
+        None => {}
     }
     if let Some((maintenance, until)) = &alert.held {
         let until = format::time(*until, now);

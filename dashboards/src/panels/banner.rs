@@ -53,11 +53,7 @@ pub(crate) fn panel(view: &OncallView) -> Part {
         .map(|(index, banner)| open(index, banner, now));
     let further = view.banners.iter().skip(OPEN).map(|banner| Further {
         href: links::at(&links::slo(&banner.objective), banner.range, None),
-        line: Text::new(&words::impact(
-            &banner.service,
-            banner.failure,
-            (banner.short.1, banner.counted),
-        )),
+        line: Text::new(&head(banner)),
     });
     let (quiet, quiet_sub) = if view.banners.is_empty() {
         let (head, sub) = quiet(&view.objectives, now);
@@ -139,17 +135,25 @@ fn open(index: usize, banner: &Banner, now: Timestamp) -> Open<'_> {
         rule: &banner.rule,
         since: format::time(banner.since, now),
         lasting: format::duration(format::between(banner.since, now)),
-        head: Text::new(&format::capitalised(&words::impact(
-            &banner.service,
-            banner.failure,
-            (banner.short.1, banner.counted),
-        ))),
+        head: Text::new(&format::capitalised(&head(banner))),
         title: &banner.title,
         runbook: banner.runbook.as_deref().and_then(links::outside),
         slo: links::at(&links::slo(&banner.objective), banner.range, Some(&focus)),
         debug,
         chart: Markup::of(&plot),
         facts: facts(banner, now),
+    }
+}
+
+/// Who suffers and how much, or else what the rule is about.
+fn head(banner: &Banner) -> String {
+    match &banner.because {
+        Some(because) => format!("{}: {because}", banner.title),
+        None => words::impact(
+            &banner.service,
+            banner.failure,
+            (banner.short.1, banner.counted),
+        ),
     }
 }
 

@@ -7,8 +7,8 @@ use super::{HOSTILE, State, ago};
 use crate::Text;
 use crate::number::{real, whole};
 use crate::view::{
-    Alert, AlertPhase, Budget, Counts, Definition, Failure, Indicator, Look, Objective, Outlook,
-    Period, Rule, RulePhase, Severity, Status, Window,
+    Alert, AlertPhase, Budget, BurnMarks, Counts, Definition, Failure, Indicator, Look, Mark,
+    Objective, Outlook, Period, Rule, RulePhase, Sees, Severity, Status, Window,
 };
 
 const DAY: u64 = 86_400;
@@ -284,13 +284,16 @@ pub(super) fn rules(state: State) -> Vec<Rule> {
         Rule {
             name: named(state, name),
             severity,
-            long: Duration::from_mins(long),
-            short: Duration::from_mins(short),
-            threshold,
-            long_burn: (!silent).then_some(long_burn),
-            short_burn: (!silent).then_some(short_burn),
-            minimum_bad: 3,
-            long_bad: 7_000,
+            sees: Sees::Burn(BurnMarks {
+                long: Duration::from_mins(long),
+                short: Duration::from_mins(short),
+                threshold,
+                long_burn: (!silent).then_some(long_burn),
+                short_burn: (!silent).then_some(short_burn),
+                minimum_bad: 3,
+                long_bad: 7_000,
+                confidence: None,
+            }),
             phase: if hot && since > 0 {
                 RulePhase::Firing { since: ago(since) }
             } else {
@@ -298,7 +301,69 @@ pub(super) fn rules(state: State) -> Vec<Rule> {
             },
         }
     };
-    POLICY.into_iter().map(rule).collect()
+    let burns = POLICY.into_iter().map(rule);
+    burns.chain(in_words(state, hot, silent)).collect()
+}
+
+/// A rule of each kind that is not a burn rate alone, and one that is not sure enough.
+fn in_words(state: State, hot: bool, silent: bool) -> impl Iterator<Item = Rule> {
+    let quarter = if hot {
+        "18.2 % of the error budget left, mark 25 %"
+    } else {
+        "61.4 % of the error budget left, mark 25 %"
+    };
+    let words = [
+        (
+            "quarter-left",
+            "less than 25 % of the error budget is left",
+            quarter,
+            hot,
+        ),
+        (
+            "gone-in-a-day",
+            "more than 10 % of the error budget was spent within 1 d",
+            "2.4 % of the error budget spent within 1 d, mark 10 %",
+            false,
+        ),
+        (
+            "empty-soon",
+            "the error budget is empty within 4 h at the rate of the last 1 h and burn rate above 6.0 over 1 h",
+            "error budget lasts at the rate of the last 1 h, mark 4 h; burn rate 0.3 over 1 h and 0.3 over 1 h, threshold 6.0",
+            false,
+        ),
+        ("silent", "no data for 10 m", "last data 4 s ago", false),
+    ];
+    let unsure = Rule {
+        name: named(state, "few-requests"),
+        severity: Severity::Page,
+        sees: Sees::Burn(BurnMarks {
+            long: Duration::from_hours(1),
+            short: Duration::from_mins(5),
+            threshold: 6.0,
+            long_burn: (!silent).then_some(18.2),
+            short_burn: (!silent).then_some(25.0),
+            minimum_bad: 1,
+            long_bad: 4,
+            confidence: Some((0.99, (!silent).then_some(0.984_933))),
+        }),
+        phase: RulePhase::Inactive,
+    };
+    let rule = move |(name, when, now, holds)| Rule {
+        name: named(state, name),
+        severity: Severity::Ticket,
+        sees: Sees::Words {
+            when: Text::new(when),
+            now: named(state, now),
+            holds,
+            known: !silent,
+        },
+        phase: if holds {
+            RulePhase::Firing { since: ago(7_200) }
+        } else {
+            RulePhase::Inactive
+        },
+    };
+    std::iter::once(unsure).chain(words.into_iter().map(rule))
 }
 
 fn named(state: State, name: &str) -> Text {
@@ -318,7 +383,11 @@ pub(super) fn alerts(state: State) -> Vec<Alert> {
             title: named(state, title),
             rule: named(state, rule),
             severity,
-            mark: Some((14.4, Duration::from_hours(1), Duration::from_mins(5))),
+            mark: Some(if index == 3 {
+                Mark::When(Text::new("less than 25 % of the error budget is left"))
+            } else {
+                Mark::Burn(14.4, Duration::from_hours(1), Duration::from_mins(5))
+            }),
             phase,
             late: index == 2,
             held: None,

@@ -142,6 +142,7 @@ fn banner(state: State, objective: &Objective) -> Banner {
         counted: "requests",
         service_known: true,
         rule: Text::new(&named(state, "page-fast")),
+        because: None,
         long: (
             Duration::from_hours(1),
             Counts {

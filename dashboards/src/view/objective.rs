@@ -141,13 +141,40 @@ pub enum Failure {
     OutOfDate,
 }
 
-/// A burn rule and how far it is from firing.
+/// A rule and how far it is from firing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name, such as `page-fast`.
     pub name: Text,
     /// Page or ticket.
     pub severity: Severity,
+    /// What it sees.
+    pub sees: Sees,
+    /// What the alert machine says.
+    pub phase: RulePhase,
+}
+
+/// What a rule sees at the evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sees {
+    /// Two windows beside one mark.
+    Burn(BurnMarks),
+    /// Anything else, in words.
+    Words {
+        /// What must be, such as `less than 25 % of the error budget is left`.
+        when: Text,
+        /// What is.
+        now: Text,
+        /// Whether it is so.
+        holds: bool,
+        /// Whether something was measured to tell from.
+        known: bool,
+    },
+}
+
+/// The figures of a burn rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BurnMarks {
     /// Long window.
     pub long: Duration,
     /// Short window.
@@ -162,8 +189,8 @@ pub struct Rule {
     pub minimum_bad: u64,
     /// Bad events in the long window.
     pub long_bad: u64,
-    /// What the alert machine says.
-    pub phase: RulePhase,
+    /// How sure it must be, and how sure it is, if it asks.
+    pub confidence: Option<(f64, Option<f64>)>,
 }
 
 /// State of a rule's alert.
@@ -194,14 +221,23 @@ pub struct Alert {
     pub rule: Text,
     /// Page or ticket.
     pub severity: Severity,
-    /// The rule's threshold and windows (long, short), when the rule still exists.
-    pub mark: Option<(f64, Duration, Duration)>,
+    /// What the rule is held against, when it still exists.
+    pub mark: Option<Mark>,
     /// Where it is.
     pub phase: AlertPhase,
     /// Whether it was found only when late data arrived.
     pub late: bool,
     /// Maintenance that holds it, and until when.
     pub held: Option<(Text, Timestamp)>,
+}
+
+/// What a rule is held against, in short.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mark {
+    /// Threshold, long and short window.
+    Burn(f64, Duration, Duration),
+    /// Anything else, in words.
+    When(Text),
 }
 
 /// Firing or history.

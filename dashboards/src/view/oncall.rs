@@ -46,7 +46,9 @@ pub struct Banner {
     pub service_known: bool,
     /// The firing rule that is most severe.
     pub rule: Text,
-    /// Its windows, long and short, with what was counted.
+    /// What it is about, where that is not what fails now: such as how much budget is left.
+    pub because: Option<Text>,
+    /// Its windows, long and short, with what was counted; the last hour and 5 minutes where it has none.
     pub long: (Duration, Counts),
     /// The short one.
     pub short: (Duration, Counts),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use collector::SeriesKey;
 use slo_specs::{
-    BurnRate, BurnRule, Catalog, Indicator, Level, Matcher, Objective, Problem, Selector, Severity,
-    Tally, Test,
+    BurnRate, Catalog, Confidence, Indicator, Level, Matcher, Objective, Problem, Rule, Selector,
+    Severity, Tally, Test,
 };
 
 use crate::seen::Seen;
@@ -18,7 +18,7 @@ const SLICE_S: u64 = 10;
 pub(super) fn lints(catalog: &Catalog, seen: Option<&Seen>) -> Vec<Problem> {
     let mut all = Vec::new();
     for objective in &catalog.objectives {
-        let pages = |rule: &&BurnRule| rule.severity == Severity::Page;
+        let pages = |rule: &&Rule| rule.severity == Severity::Page;
         if objective.runbook.is_none() && objective.rules.iter().any(|rule| pages(&rule)) {
             all.push(warning(
                 objective,
@@ -127,14 +127,20 @@ fn no_budget(objective: &Objective, traffic: Traffic) -> Option<Problem> {
 }
 
 /// A page for one failed event, or for one slice of 10 seconds in which all failed.
-fn surprise(objective: &Objective, rule: &BurnRule, traffic: Traffic) -> Option<Problem> {
+fn surprise(objective: &Objective, rule: &Rule, traffic: Traffic) -> Option<Problem> {
+    let burn = rule.burn()?;
     let pages = |bad: u64| {
-        bad >= rule.minimum_bad
-            && [rule.long, rule.short].into_iter().all(|window| {
-                let total = traffic.within(window.as_secs()).max(bad);
-                BurnRate::of(Tally::new(total, bad), objective.target)
-                    .is_some_and(|burn| rule.is_over(burn))
-            })
+        let of = |window: std::time::Duration| {
+            let total = traffic.within(window.as_secs()).max(bad);
+            Tally::new(total, bad)
+        };
+        let is_over = |window| {
+            BurnRate::of(of(window), objective.target).is_some_and(|rate| burn.is_over(rate))
+        };
+        let sure = burn.confidence.is_none_or(|asked| {
+            Confidence::that(of(burn.long), objective.target, burn.threshold).is_at_least(asked)
+        });
+        bad >= burn.minimum_bad && sure && is_over(burn.long) && is_over(burn.short)
     };
     let slice = traffic.within(SLICE_S);
     let (name, what) = if pages(1) {
@@ -151,8 +157,8 @@ fn surprise(objective: &Objective, rule: &BurnRule, traffic: Traffic) -> Option<
         "rule `{}` of objective `{}` pages for {what} at the traffic seen, some {} events in {}",
         rule.name,
         objective.id,
-        traffic.within(rule.long.as_secs()),
-        slo_specs::window_name(rule.long)
+        traffic.within(burn.long.as_secs()),
+        slo_specs::window_name(burn.long)
     );
     let help =
         "raise `sloburn.dev/minimum-bad-events`, or attach a policy with longer windows or a hold";

@@ -134,12 +134,13 @@ mod tests {
         let catalog = catalog();
         let rules = |id: &str| -> Vec<(String, Duration, Duration, String)> {
             let objective = catalog.objective(id).unwrap();
-            let of = |rule: &slo_specs::BurnRule| {
+            let of = |rule: &slo_specs::Rule| {
+                let burn = rule.burn().unwrap();
                 (
                     rule.name.clone(),
-                    rule.long,
-                    rule.short,
-                    rule.threshold.to_string(),
+                    burn.long,
+                    burn.short,
+                    burn.threshold.to_string(),
                 )
             };
             objective.rules.iter().map(of).collect()

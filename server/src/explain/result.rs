@@ -116,15 +116,25 @@ pub(crate) struct Correction {
 pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) severity: String,
-    pub(crate) threshold: f64,
+    /// Burn rate of a rule of two windows; such a rule has the next two as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threshold: Option<f64>,
     /// Where the threshold comes from.
-    pub(crate) threshold_from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threshold_from: Option<String>,
     /// Bad events that the first window must have.
-    pub(crate) minimum_bad: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) minimum_bad: Option<u64>,
+    /// When any other rule, or one that asks for confidence, holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) when: Option<String>,
+    /// What such a rule sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sees: Option<String>,
     pub(crate) hold: Option<String>,
     /// The long and the short one.
     pub(crate) windows: Vec<BurnWindow>,
-    /// Both are over and there are enough bad events: the rule may fire.
+    /// The condition holds, of a burn both are over with enough bad events: the rule may fire.
     pub(crate) breached: bool,
 }
 

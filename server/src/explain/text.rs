@@ -88,11 +88,14 @@ fn rule(rule: &Rule) -> Vec<String> {
         .hold
         .as_ref()
         .map_or(String::new(), |hold| format!(", held for {hold}"));
-    let mut lines = vec![format!(
-        "  {} ({}): {verdict}; threshold {}, at least {} bad{hold}",
-        rule.name, rule.severity, rule.threshold_from, rule.minimum_bad
-    )];
+    let Rule { name, severity, .. } = rule;
+    let against = match (&rule.threshold_from, rule.minimum_bad) {
+        (Some(threshold), Some(least)) => format!("threshold {threshold}, at least {least} bad"),
+        _ => format!("fires when {}", rule.when.as_deref().unwrap_or_default()),
+    };
+    let mut lines = vec![format!("  {name} ({severity}): {verdict}; {against}{hold}")];
     lines.extend(rule.windows.iter().map(window));
+    lines.extend(rule.sees.iter().map(|sees| format!("    {sees}")));
     lines
 }
 

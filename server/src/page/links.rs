@@ -17,7 +17,9 @@ const TRAIL: Duration = Duration::from_mins(15);
 pub(super) fn links(input: &NoticeInput<'_>) -> Links {
     let NoticeInput { key, event, .. } = *input;
     let cause = event.cause.as_ref();
-    let lead = cause.map_or(LEAD, |cause| LEAD.max(cause.rule.short.saturating_mul(2)));
+    let lead = cause
+        .and_then(|cause| cause.rule.condition.short())
+        .map_or(LEAD, |short| LEAD.max(short.saturating_mul(2)));
     let onset = match cause {
         // A late breach was earlier than its page.
         Some(cause) if event.late => event.fired_at.min(cause.reading.at),

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use slo_specs::{BurnRate, Evaluation, Exhaustion, Severity, Tally, window_name};
+use slo_specs::{
+    BurnRate, Condition, Confidence, Evaluation, Exhaustion, Severity, Tally, window_name,
+};
 
 use super::{links, wording};
 use crate::judge::{AlertKey, Cause};
@@ -66,12 +68,21 @@ pub(crate) enum NoticeEvent {
 pub(crate) struct RuleNotice {
     /// Its name, such as `page-fast`.
     pub(crate) name: String,
-    /// Burn rate that both windows are held against.
+    /// Burn rate that both windows are held against; none if no burn rate is part of it.
     pub(crate) threshold: Option<f64>,
     /// The long window.
     pub(crate) long: Option<WindowNotice>,
     /// The short window.
     pub(crate) short: Option<WindowNotice>,
+    /// How sure it is that the true burn rate is beyond the threshold, where the rule asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confidence: Option<f64>,
+    /// When a rule that is more than a burn rate fires, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) when: Option<String>,
+    /// What follows while it fires, such as what an error budget policy still allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// What happened in one window of a rule.
@@ -274,14 +285,22 @@ fn rule_notice(name: &str, cause: Option<&Cause>) -> RuleNotice {
         bad: tally.bad,
         total: tally.total,
     };
+    let rule = cause.map(|cause| &cause.rule);
+    let leading = cause.map(|cause| cause.reading.leading(&cause.rule.condition));
+    let burn = leading.and_then(|(condition, reading)| match condition {
+        Condition::Burn(burn) => Some((burn, reading.burn()?)),
+        _ => None,
+    });
     RuleNotice {
         name: name.to_owned(),
-        threshold: cause.map(|cause| cause.rule.threshold.as_f64()),
-        long: cause
-            .map(|Cause { rule, reading, .. }| window(rule.long, reading.long, reading.long_burn)),
-        short: cause.map(|Cause { rule, reading, .. }| {
-            window(rule.short, reading.short, reading.short_burn)
-        }),
+        threshold: burn.map(|(burn, _)| burn.threshold.as_f64()),
+        long: burn.map(|(burn, seen)| window(burn.long, seen.long, seen.long_burn)),
+        short: burn.map(|(burn, seen)| window(burn.short, seen.short, seen.short_burn)),
+        confidence: burn.and_then(|(_, seen)| seen.confidence.map(Confidence::as_f64)),
+        when: rule
+            .filter(|rule| rule.burn().is_none())
+            .map(|rule| rule.condition.when()),
+        note: rule.and_then(|rule| rule.note.clone()),
     }
 }
 

@@ -93,6 +93,12 @@ impl Receiver {
         &self.name
     }
 
+    /// Whether an incident stays open there until it is told of the end: a pager does, a webhook takes
+    /// each message for itself.
+    pub(crate) fn holds_incidents(&self) -> bool {
+        matches!(self.channel, Channel::PagerDuty(_))
+    }
+
     /// Whether it hears of an alert: if its policy names receivers (`wanted`), those; else by severity.
     pub(crate) fn takes(&self, severity: Severity, wanted: &[String]) -> bool {
         if wanted.is_empty() {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use slo_specs::{
-    Bound, BurnRate, BurnRule, Change, ErrorBudget, Evaluation, Exhaustion, Indicator, Objective,
-    Part, Ratio, Reading, Selector, Severity, Signal, Source, Tally, Transition,
+    Bound, Burn, BurnRate, BurnSeen, Change, Condition, Ending, ErrorBudget, Evaluation,
+    Exhaustion, Indicator, Objective, Part, Ratio, Reading, Rule, Seen, Selector, Severity, Signal,
+    Source, Tally, Transition,
 };
 
 use super::notice::{Notice, NoticeInput};
@@ -101,13 +102,17 @@ fn cause() -> Cause {
         rule: rule(),
         reading: Reading {
             at,
-            long,
-            short,
-            long_burn: BurnRate::of(long, target),
-            short_burn: BurnRate::of(short, target),
-            long_over: true,
-            short_over: true,
+            seen: Seen::Burn(BurnSeen {
+                long,
+                short,
+                long_burn: BurnRate::of(long, target),
+                short_burn: BurnRate::of(short, target),
+                long_over: true,
+                short_over: true,
+                confidence: None,
+            }),
             breached: true,
+            clear: false,
         },
         evaluation: Evaluation {
             uncorrected: None,
@@ -152,16 +157,21 @@ fn objective() -> Objective {
     }
 }
 
-fn rule() -> BurnRule {
-    BurnRule {
+fn rule() -> Rule {
+    Rule {
         name: "page-fast".to_owned(),
         severity: Severity::Page,
-        long: Duration::from_hours(1),
-        short: Duration::from_mins(5),
-        threshold: "14.4".parse().unwrap(),
-        bound: Bound::Above,
+        condition: Condition::Burn(Burn {
+            long: Duration::from_hours(1),
+            short: Duration::from_mins(5),
+            threshold: "14.4".parse().unwrap(),
+            bound: Bound::Above,
+            minimum_bad: 3,
+            confidence: None,
+        }),
         hold: Duration::ZERO,
-        minimum_bad: 3,
         receivers: Vec::new(),
+        ending: Ending::Told,
+        note: None,
     }
 }

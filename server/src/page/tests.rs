@@ -307,6 +307,7 @@ impl House {
         };
         let page = OutboxRow {
             receivers: receivers.iter().map(|&name| name.to_owned()).collect(),
+            only: None,
             incident,
             objective: "checkout-availability".to_owned(),
             rule: "page-fast".to_owned(),

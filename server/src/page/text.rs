@@ -15,6 +15,14 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
     short
 }
 
+/// With a capital letter at the front.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(rest).collect()
+    })
+}
+
 /// How many of the events are bad, for a title: `1 in 4 requests`, `37% of requests`, `every request`. `None`
 /// without events.
 pub(super) fn share_of(tally: Tally, event: &str) -> Option<String> {

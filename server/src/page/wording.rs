@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slo_specs::{
-    Budgeting, BurnRate, Correction, Exhaustion, Indicator, Objective, Op, ReadAs, Signal,
-    window_name,
+    Budgeting, Burn, BurnRate, BurnSeen, Condition, Correction, Exhaustion, Indicator, Objective,
+    Op, ReadAs, Seen, Signal, Tally, window_name,
 };
 
 use super::notice::{NoticeInput, empty_at};
@@ -29,7 +29,39 @@ pub(super) fn title(input: &NoticeInput<'_>) -> String {
     text::shorten(&said, TITLE_CHARS)
 }
 
+/// What the leading condition means for people.
 fn impact(cause: &Cause) -> Option<String> {
+    let promise = &cause.objective.title;
+    if let Some(note) = &cause.rule.note {
+        return Some(format!("Now {note}: {promise}"));
+    }
+    let (_, reading) = cause.reading.leading(&cause.rule.condition);
+    match &reading.seen {
+        Seen::Burn(seen) => failing(cause, seen.short),
+        Seen::BudgetLeft { left, .. } => left.map(|left| {
+            let left = text::budget_percent(left);
+            format!("{left} of the error budget left: {promise}")
+        }),
+        Seen::BudgetDrop { spent, .. } => spent.map(|spent| {
+            let spent = text::percent(spent);
+            format!("{spent} of the error budget is gone: {promise}")
+        }),
+        Seen::TimeToEmpty { outlook, .. } => match outlook {
+            Exhaustion::In(time) => {
+                let time = text::span(*time);
+                Some(format!("Error budget empty in {time}: {promise}"))
+            }
+            _ => Some(format!("Error budget empty: {promise}")),
+        },
+        Seen::NoData { silent } => silent.map(|silent| {
+            let silent = text::span(silent);
+            format!("No data for {silent}: {promise}")
+        }),
+        Seen::All(_) | Seen::Any(_) => None,
+    }
+}
+
+fn failing(cause: &Cause, tally: Tally) -> Option<String> {
     let fails = match &cause.objective.indicator {
         Indicator::Ratio { .. } => "fails for",
         Indicator::Threshold { of, op, .. } => match (of.signal, of.read_as, op) {
@@ -40,7 +72,7 @@ fn impact(cause: &Cause) -> Option<String> {
         },
         Indicator::Composite(_) => "fails in",
     };
-    let share = text::share_of(cause.reading.short, counted(&cause.objective))?;
+    let share = text::share_of(tally, counted(&cause.objective))?;
     Some(format!("{} {fails} {share}", cause.objective.service))
 }
 
@@ -74,27 +106,49 @@ pub(super) fn text(input: &NoticeInput<'_>) -> String {
     sentences.join(" ")
 }
 
-fn readings(cause: &Cause) -> [String; 2] {
+/// What the rule saw: of two windows the counts and the rates, of anything else its own words.
+fn readings(cause: &Cause) -> Vec<String> {
     let Cause { rule, reading, .. } = cause;
+    let mut sentences = Vec::new();
+    if let (Condition::Burn(burn), Seen::Burn(seen)) = (&rule.condition, &reading.seen) {
+        sentences.extend(burned(cause, burn, seen));
+    } else {
+        let said = reading.says(&rule.condition);
+        sentences.push(format!("{}.", text::capitalised(&said)));
+        if let Condition::All(_) | Condition::Any(_) = rule.condition {
+            sentences.push(format!("Fires when {}.", rule.condition.when()));
+        }
+    }
+    if let Some(note) = &rule.note {
+        sentences.push(format!("What the error budget policy says now: {note}."));
+    }
+    sentences
+}
+
+fn burned(cause: &Cause, rule: &Burn, seen: &BurnSeen) -> Vec<String> {
     let (long, short) = (window_name(rule.long), window_name(rule.short));
     let events = counted(&cause.objective);
     let amount = |count: u64| cause.objective.budgeting.amount(count);
     let burn = |burn: Option<BurnRate>| burn.map_or("unknown".to_owned(), |burn| burn.to_string());
-    [
+    let mut sentences = vec![
         format!(
             "{} of {} {events}s were bad in {short}, {} of {} in {long}.",
-            amount(reading.short.bad),
-            amount(reading.short.total),
-            amount(reading.long.bad),
-            amount(reading.long.total),
+            amount(seen.short.bad),
+            amount(seen.short.total),
+            amount(seen.long.bad),
+            amount(seen.long.total),
         ),
         format!(
             "Burn rate {} and {}, threshold {}.",
-            burn(reading.short_burn),
-            burn(reading.long_burn),
+            burn(seen.short_burn),
+            burn(seen.long_burn),
             rule.threshold,
         ),
-    ]
+    ];
+    if let Some(sure) = rule.says_how_sure(seen) {
+        sentences.push(format!("{}.", text::capitalised(&sure)));
+    }
+    sentences
 }
 
 fn outlook(cause: &Cause) -> String {

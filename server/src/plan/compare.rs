@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use slo_specs::{BurnRule, Catalog, Correction, Objective, Verdict, window_name};
+use slo_specs::{Burn, Catalog, Correction, Ending, Objective, Rule, Verdict, window_name};
 
 use super::result::{Change, Fate};
 use crate::web::describe;
@@ -234,9 +234,9 @@ fn corrections(objective: &Objective) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn rule_changes(old: &[BurnRule], new: &[BurnRule]) -> Vec<Change> {
+fn rule_changes(old: &[Rule], new: &[Rule]) -> Vec<Change> {
     let names: BTreeSet<&str> = old.iter().chain(new).map(|rule| &*rule.name).collect();
-    let of = |rules: &[BurnRule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
+    let of = |rules: &[Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
     let change = |name: &str| {
         let (old, new) = (of(old, name), of(new, name));
         (old != new).then(|| Change {
@@ -249,24 +249,37 @@ fn rule_changes(old: &[BurnRule], new: &[BurnRule]) -> Vec<Change> {
 }
 
 /// `page above 14.4× over 1h and 5m, at least 3 bad`
-fn rule_words(rule: &BurnRule) -> String {
-    let over = match rule.bound {
-        slo_specs::Bound::Above => "above",
-        slo_specs::Bound::AtLeast => "from",
+fn rule_words(rule: &Rule) -> String {
+    let when = match rule.burn() {
+        Some(burn) => burn_words(burn),
+        None => format!("when {}", rule.condition.when()),
     };
-    let mut words = vec![format!(
-        "{} {over} {}× over {} and {}, at least {} bad",
-        rule.severity.name(),
-        rule.threshold.as_f64(),
-        window_name(rule.long),
-        window_name(rule.short),
-        rule.minimum_bad,
-    )];
+    let mut words = vec![format!("{} {when}", rule.severity.name())];
     if !rule.hold.is_zero() {
         words.push(format!(", held for {}", window_name(rule.hold)));
     }
     if !rule.receivers.is_empty() {
         words.push(format!(", to {}", rule.receivers.join(" and ")));
     }
+    if rule.ending == Ending::Quiet {
+        words.push(", resolved in silence".to_owned());
+    }
     words.concat()
+}
+
+fn burn_words(burn: &Burn) -> String {
+    let over = match burn.bound {
+        slo_specs::Bound::Above => "above",
+        slo_specs::Bound::AtLeast => "from",
+    };
+    let sure = burn.confidence.map_or(String::new(), |asked| {
+        format!(", confidence {}", asked.as_f64())
+    });
+    format!(
+        "{over} {}× over {} and {}, at least {} bad{sure}",
+        burn.threshold.as_f64(),
+        window_name(burn.long),
+        window_name(burn.short),
+        burn.minimum_bad,
+    )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRate, BurnRule, Evaluation, Objective, Ratio, Severity, evaluate, may_breach,
+    AlertState, BurnRate, Evaluation, Objective, Ratio, Rule, Severity, evaluate, may_breach,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -190,8 +190,8 @@ impl Course {
 }
 
 /// How far a rule looks back, in seconds.
-fn look_back_s(rule: Option<&BurnRule>) -> i64 {
-    rule.map_or(0, |rule| seconds(rule.long))
+fn look_back_s(rule: Option<&Rule>) -> i64 {
+    rule.map_or(0, |rule| seconds(rule.condition.look_back()))
 }
 
 /// `bad` events as a share of the window's budget. Where less than the window is measured, its traffic is

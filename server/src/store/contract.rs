@@ -109,6 +109,7 @@ fn change(objective: &str, expected_version: i64, incident: i64) -> AlertChange 
 fn page(incident: i64, kind: Kind, receivers: &[&str]) -> OutboxRow {
     OutboxRow {
         receivers: receivers.iter().map(|&name| name.to_owned()).collect(),
+        only: None,
         incident,
         objective: "checkout".to_owned(),
         rule: "page-fast".to_owned(),

@@ -306,6 +306,8 @@ pub struct OutboxRow {
     /// Names of the receivers, for a [`Kind::Fire`]. A [`Kind::Resolve`] goes to all who are owed or had the
     /// fire of its incident, and to nobody else: leave it empty.
     pub receivers: Vec<String>,
+    /// Of those who are owed a [`Kind::Resolve`], the only ones who get it; `None` for all of them.
+    pub only: Option<Vec<String>>,
     /// Incident number.
     pub incident: i64,
     /// Objective id.

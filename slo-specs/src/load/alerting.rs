@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use super::burn::{
-    bound, burn_rate, check_short, count, hold, severity, short_of_annotation, spend, twelfth,
-};
+use super::burn::{bound, burn_rate, hold, severity, severity_word, short_of_annotation};
+use super::condition::{BurnDraft, Draft, Inherited};
 use super::library::Library;
 use super::meta::Meta;
 use super::report::{Fields, Known, Report};
+use super::switches::Switches;
 use super::yaml::{Node, Value};
-use crate::{Bound, BurnRate, Ratio, Severity};
+use crate::{Ending, Severity};
 
 /// Annotations of ours on an `AlertCondition`.
-pub(super) const CONDITION_ANNOTATIONS: &[&str] = &["short-window", "minimum-bad-events"];
+pub(super) const CONDITION_ANNOTATIONS: &[&str] =
+    &["short-window", "minimum-bad-events", "confidence"];
 /// Annotations of ours on an `AlertPolicy`.
-pub(super) const POLICY_ANNOTATIONS: &[&str] = &["minimum-bad-events"];
+pub(super) const POLICY_ANNOTATIONS: &[&str] = &["minimum-bad-events", "confidence", "no-data-for"];
 
 const CONDITION_SPEC: Known = Known {
     fields: &["description", "severity", "condition"],
@@ -49,6 +50,13 @@ const RULE: Known = Known {
         "short",
         "hold",
         "minimumBadEvents",
+        "confidence",
+        "budgetLeft",
+        "budgetDrop",
+        "timeToEmpty",
+        "noData",
+        "all",
+        "any",
     ],
     planned: &[],
 };
@@ -67,34 +75,23 @@ pub(super) const INLINE: Known = Known {
 
 /// A rule before it knows the target and the window of its SLO.
 #[derive(Clone, Debug)]
-pub(super) struct Condition {
+pub(super) struct RuleDraft {
     pub(super) name: String,
     pub(super) severity: Severity,
-    pub(super) spend: Spend,
-    pub(super) bound: Bound,
-    pub(super) long: Duration,
-    pub(super) short: Duration,
+    pub(super) condition: Draft,
     pub(super) hold: Duration,
-    pub(super) minimum_bad: u64,
-}
-
-/// What a rule holds spending against.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Spend {
-    /// Share of the SLO window's budget within the long window.
-    Share(Ratio),
-    /// A burn rate, whatever the SLO's window.
-    Rate(BurnRate),
+    pub(super) ending: Ending,
+    pub(super) note: Option<String>,
 }
 
 /// Several rules, and who hears of them.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
-    pub(super) rules: Vec<Condition>,
+    pub(super) rules: Vec<RuleDraft>,
     pub(super) receivers: Vec<String>,
 }
 
-impl Condition {
+impl RuleDraft {
     /// Reads `spec` of an `AlertCondition`.
     ///
     /// OpenSLO gives a condition one look-back window and does not say when the alert is over.
@@ -102,11 +99,11 @@ impl Condition {
     /// twelfth of it (or `sloburn.dev/short-window`) the short one, which must be over the
     /// threshold as well. While errors go on it burns at least as fast as the long one, so the
     /// alert fires when OpenSLO's would; it resolves soon after they end, not a window later.
-    pub(super) fn read(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Self> {
+    pub(super) fn of_condition(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Self> {
         let what = format!("alert condition `{}`", meta.name);
         let fields = Fields::of(report, spec, &what, CONDITION_SPEC)?;
         fields.text("description");
-        let severity = severity(&fields);
+        let severity = severity_word(&fields);
         let condition = fields.require("condition", "add `condition: { kind: burnrate, … }`")?;
         let what = format!("condition of `{}`", meta.name);
         let fields = Fields::of(report, condition, &what, CONDITION)?;
@@ -127,56 +124,61 @@ impl Condition {
             )
             .and_then(|node| report.window(node, "lookbackWindow"));
         let hold = hold(&fields, "alertAfter");
-        let minimum_bad = meta.minimum_bad(report);
+        let (minimum_bad, confidence) = (meta.minimum_bad(report), meta.confidence(report));
         let (severity, long) = (severity?, long?);
-        Some(Self {
-            name: meta.name.clone(),
-            severity,
+        let asked = Inherited {
+            default_minimum_bad: severity.default_minimum_bad(),
+            minimum_bad,
+            confidence,
+        };
+        let burn = BurnDraft {
             spend: spend?,
             bound: bound?,
             long,
             short: short_of_annotation(report, meta, long)?,
+            minimum_bad: asked.needed(),
+            confidence,
+        };
+        Some(Self {
+            name: meta.name.clone(),
+            severity,
+            condition: Draft::Burn(burn),
             hold,
-            minimum_bad: minimum_bad.unwrap_or(severity.default_minimum_bad()),
+            ending: Ending::Told,
+            note: None,
         })
     }
 
     /// Reads one of a burn policy's `rules`.
-    fn read_rule(report: Report<'_>, node: &Node) -> Option<Self> {
+    fn read(report: Report<'_>, node: &Node) -> Option<Self> {
         let fields = Fields::of(report, node, "rule", RULE)?;
         let name = fields
             .require("name", "give it a name, such as `name: page-fast`")
             .and_then(|node| report.text(node, "name"));
         let severity = severity(&fields);
-        let spend = spend(&fields);
-        let long = fields
-            .require("long", "say how far to look back, such as `long: 1h`")
-            .and_then(|node| report.window(node, "long"));
-        let short = match fields.get("short") {
-            Some(node) => report.window(node, "short").map(|short| (short, node.at)),
-            None => long.map(|long| (twelfth(long), fields.at)),
-        };
         let hold = hold(&fields, "hold");
-        let minimum_bad = fields
-            .get("minimumBadEvents")
-            .and_then(|node| count(report, node));
-        let (long, (short, short_at), severity) = (long?, short?, severity?);
-        check_short(report, short_at, short, long);
+        // What the condition lacks is told of even if the severity is wrong.
+        let condition = Draft::read(
+            &fields,
+            Inherited {
+                default_minimum_bad: severity.unwrap_or(Severity::Page).default_minimum_bad(),
+                minimum_bad: None,
+                confidence: None,
+            },
+        );
         Some(Self {
             name: name?,
-            severity,
-            spend: spend?,
-            bound: Bound::Above,
-            long,
-            short,
+            severity: severity?,
+            condition: condition?,
             hold,
-            minimum_bad: minimum_bad.unwrap_or(severity.default_minimum_bad()),
+            ending: Ending::Told,
+            note: None,
         })
     }
 }
 
 impl Policy {
-    /// Reads `spec` of an OpenSLO `AlertPolicy`.
+    /// Reads `spec` of an OpenSLO `AlertPolicy`. OpenSLO allows one condition; more are rules each.
     pub(super) fn read(
         report: Report<'_>,
         meta: &Meta,
@@ -186,10 +188,9 @@ impl Policy {
         let what = format!("alert policy `{}`", meta.name);
         let fields = Fields::of(report, spec, &what, POLICY_SPEC)?;
         fields.text("description");
-        check_when(&fields);
         let node = fields.require("conditions", "list at least one condition")?;
         let items = report.list(node, "conditions");
-        let mut rules: Vec<Condition> = items
+        let mut rules: Vec<RuleDraft> = items
             .iter()
             .filter_map(|item| condition(report, item, library))
             .collect();
@@ -198,11 +199,18 @@ impl Policy {
         }
         if let Some(minimum_bad) = meta.minimum_bad(report) {
             for rule in &mut rules {
-                rule.minimum_bad = minimum_bad;
+                rule.condition.ask_for_bad(minimum_bad);
+            }
+        }
+        if let Some(confidence) = meta.confidence(report) {
+            for rule in &mut rules {
+                rule.condition.ask_for_confidence(confidence);
             }
         }
         let receivers = receivers(&fields, library);
-        (!rules.is_empty()).then_some(Self { rules, receivers })
+        let sound = !rules.is_empty();
+        Switches::read(&fields).apply(&fields, meta, &mut rules);
+        sound.then_some(Self { rules, receivers })
     }
 
     /// Reads `spec` of a `BurnPolicy`, our own kind.
@@ -221,9 +229,9 @@ impl Policy {
         if items.is_empty() {
             report.error(node.at, format!("{what} has no rules"));
         }
-        let rules: Vec<Condition> = items
+        let rules: Vec<RuleDraft> = items
             .iter()
-            .filter_map(|item| Condition::read_rule(report, item))
+            .filter_map(|item| RuleDraft::read(report, item))
             .collect();
         let receivers = receivers(&fields, library);
         (!rules.is_empty()).then_some(Self { rules, receivers })
@@ -231,7 +239,7 @@ impl Policy {
 }
 
 /// A condition of a policy: `{ conditionRef: name }` or the whole object.
-fn condition(report: Report<'_>, node: &Node, library: &Library) -> Option<Condition> {
+fn condition(report: Report<'_>, node: &Node, library: &Library) -> Option<RuleDraft> {
     if has_key(node, "conditionRef") {
         let fields = Fields::of(report, node, "condition", CONDITION_REF)?;
         let name = report.text(fields.get("conditionRef")?, "conditionRef")?;
@@ -250,7 +258,7 @@ fn condition(report: Report<'_>, node: &Node, library: &Library) -> Option<Condi
         fields.require("metadata", help)?,
         CONDITION_ANNOTATIONS,
     )?;
-    Condition::read(report, &meta, fields.require("spec", help)?)
+    RuleDraft::of_condition(report, &meta, fields.require("spec", help)?)
 }
 
 /// Receivers of `notificationTargets`.
@@ -292,41 +300,6 @@ pub(super) fn target(report: Report<'_>, spec: &Node) -> Option<String> {
     fields.text("description");
     let node = fields.require("target", "name a receiver of the configuration")?;
     report.text(node, "target")
-}
-
-/// The three switches of a policy, of which only one setting each is built.
-fn check_when(fields: &Fields<'_>) {
-    let built = [
-        (
-            "alertWhenBreaching",
-            true,
-            "a policy without alerts on breaches",
-        ),
-        (
-            "alertWhenResolved",
-            true,
-            "every page that was sent is resolved",
-        ),
-        (
-            "alertWhenNoData",
-            false,
-            "a firing alert stays when data stops, but silence fires none",
-        ),
-    ];
-    for (name, setting, why) in built {
-        let Some(node) = fields.get(name) else {
-            continue;
-        };
-        if fields
-            .report
-            .bool(node, name)
-            .is_some_and(|value| value != setting)
-        {
-            let thing = format!("`{name}: {}`", !setting);
-            let help = format!("write `{name}: {setting}` or leave it out ({why})");
-            fields.report.not_built(node.at, &thing, help);
-        }
-    }
 }
 
 /// Whether a node is a map with that key.

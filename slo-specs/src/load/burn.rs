@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::alerting::Spend;
+use super::condition::Spend;
 use super::meta::Meta;
 use super::report::{Fields, Report};
 use super::yaml::{Node, Position, Value};
-use crate::{Bound, BurnRate, NumberError, Severity};
+use crate::{Bound, BurnRate, NumberError, Ratio, Severity};
 
 /// Seconds of the grid that windows are cut at.
 const GRID_S: u64 = 10;
@@ -14,6 +14,24 @@ const GRID_S: u64 = 10;
 const SHORT_PART: u64 = 12;
 
 const SEVERITIES: &[&str] = &["page", "ticket"];
+/// Words of an OpenSLO condition's severity that wake somebody.
+pub(super) const PAGES: &[&str] = &[
+    "page",
+    "critical",
+    "fatal",
+    "emergency",
+    "urgent",
+    "high",
+    "sev0",
+    "sev1",
+    "p0",
+    "p1",
+];
+/// Words that wait for the morning.
+pub(super) const TICKETS: &[&str] = &[
+    "ticket", "warning", "warn", "medium", "minor", "low", "notice", "info", "sev2", "sev3",
+    "sev4", "sev5", "p2", "p3", "p4", "p5",
+];
 
 pub(super) fn bound(fields: &Fields<'_>) -> Option<Bound> {
     let node = fields.require("op", "write `op: gt`")?;
@@ -43,35 +61,57 @@ pub(super) fn severity(fields: &Fields<'_>) -> Option<Severity> {
     })
 }
 
+/// The severity of an OpenSLO condition, which may be any word: those that we know are sorted into
+/// ours, whatever their case. A word that nobody can place is a problem, not a guess.
+pub(super) fn severity_word(fields: &Fields<'_>) -> Option<Severity> {
+    let report = fields.report;
+    let node = fields.require(
+        "severity",
+        "it is page or ticket, or a word such as critical",
+    )?;
+    let text = report.text(node, "severity")?;
+    let word = text.to_lowercase();
+    if PAGES.contains(&word.as_str()) {
+        return Some(Severity::Page);
+    }
+    if TICKETS.contains(&word.as_str()) {
+        return Some(Severity::Ticket);
+    }
+    let (pages, tickets) = (PAGES.join(", "), TICKETS.join(", "));
+    let help = format!("these are pages: {pages}; these are tickets: {tickets}");
+    let message = format!("`severity` is `{text}`, which is unknown");
+    report.error_with(node.at, message, help);
+    None
+}
+
 pub(super) fn spend(fields: &Fields<'_>) -> Option<Spend> {
     let report = fields.report;
     match (fields.get("budgetShare"), fields.get("burnRate")) {
-        (Some(node), None) => share(report, node),
+        (Some(node), None) => decimal_share(report, node, "budgetShare").map(Spend::Share),
         (None, Some(node)) => burn_rate(report, node, "burnRate"),
         (Some(_), Some(_)) => {
-            let message = "rule has both `budgetShare` and `burnRate`";
+            let message = format!("{} has both `budgetShare` and `burnRate`", fields.what);
             report.error_with(fields.place("burnRate"), message, "keep one of them");
             None
         }
         (None, None) => {
-            let help = "write `budgetShare: 0.02` (of the SLO window's budget) or `burnRate: 2`";
-            report.error_with(
-                fields.at,
-                "rule has neither `budgetShare` nor `burnRate`",
-                help,
-            );
+            let help = "write `budgetShare: 0.02` (of the SLO window's budget) or `burnRate: 2`, or \
+                        another condition: budgetLeft, budgetDrop, timeToEmpty, noData, all, any";
+            let message = format!("{} has neither `budgetShare` nor `burnRate`", fields.what);
+            report.error_with(fields.at, message, help);
             None
         }
     }
 }
 
-fn share(report: Report<'_>, node: &Node) -> Option<Spend> {
-    let text = report.text(node, "budgetShare")?;
+/// A share of a budget.
+pub(super) fn decimal_share(report: Report<'_>, node: &Node, name: &str) -> Option<Ratio> {
+    let text = report.text(node, name)?;
     match text.parse() {
-        Ok(share) => Some(Spend::Share(share)),
+        Ok(share) => Some(share),
         Err(why) => {
             let why: NumberError = why;
-            let message = format!("`budgetShare` is {text}, {why}");
+            let message = format!("`{name}` is {text}, {why}");
             report.error_with(node.at, message, "2 % of the budget is `0.02`");
             None
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::alerting::{Condition, Policy};
+use super::alerting::{Policy, RuleDraft};
 use super::report::{Report, closest};
 use super::sli::Sli;
 use super::yaml::Position;
@@ -14,7 +14,7 @@ pub(super) struct Library {
     pub(super) data_sources: Shelf<String>,
     /// `AlertNotificationTarget` → the receiver it stands for.
     pub(super) targets: Shelf<String>,
-    pub(super) conditions: Shelf<Condition>,
+    pub(super) conditions: Shelf<RuleDraft>,
     pub(super) indicators: Shelf<Sli>,
     /// Alert policies and burn policies, and under them those built in.
     pub(super) policies: Shelf<Policy>,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::condition;
 use super::report::{Fields, Known, Report, closest};
 use super::yaml::{Node, Position, Value};
+use crate::Ratio;
 use crate::field::is_label;
 use crate::segment::MOST;
 use crate::{SegmentAlerts, Segmentation};
@@ -138,6 +140,18 @@ impl Meta {
             };
         }
         segmentation
+    }
+
+    /// An annotation as a node that can be read like a field.
+    pub(super) fn node(&self, name: &str) -> Option<Node> {
+        let (text, at) = self.annotation(name)?;
+        let value = Value::Text(text.to_owned());
+        Some(Node { value, at })
+    }
+
+    /// How sure burn conditions must be.
+    pub(super) fn confidence(&self, report: Report<'_>) -> Option<Ratio> {
+        condition::confidence(report, &self.node("confidence")?)
     }
 
     /// Bad events that a long window needs.

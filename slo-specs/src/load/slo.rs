@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::alerting::{self, Condition, POLICY_ANNOTATIONS, Policy, Spend};
+use super::alerting::{self, POLICY_ANNOTATIONS, Policy, RuleDraft};
+use super::can_fire;
 use super::composite::composite;
+use super::condition::Frame;
 use super::library::Library;
 use super::meta::Meta;
 use super::objective::{Goal, goals};
@@ -11,13 +13,14 @@ use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::window;
 use super::yaml::{Node, Position, Value};
-use crate::{BurnRate, BurnRule, Indicator, Objective, Op, Ratio, ReadAs, Source};
+use crate::{Indicator, Objective, Op, Ratio, ReadAs, Rule, Source};
 
 /// Annotations of ours on an SLO.
 pub(super) const ANNOTATIONS: &[&str] = &[
     "runbook",
     "segments",
     "minimum-bad-events",
+    "confidence",
     "tier",
     "slices-without-data",
     "segment-limit",
@@ -53,7 +56,7 @@ const POLICY_REF: Known = Known {
 
 /// A rule of an attached policy, and where it was attached.
 struct Attached {
-    condition: Condition,
+    draft: RuleDraft,
     receivers: Vec<String>,
     at: Position,
     /// Whether the author attached it; else it is the default policy's.
@@ -77,12 +80,13 @@ pub(super) fn read(
     let goals = goals(&fields, meta, library);
     let composite = composite(report, meta, &goals);
     let attached = policies(&fields, library);
-    let minimum_bad = meta.minimum_bad(report);
+    let (minimum_bad, confidence) = (meta.minimum_bad(report), meta.confidence(report));
     let (runbook, segments) = (meta.runbook(report), meta.segments(report));
     let segmentation = meta.segmentation(report);
-    let (service, windows, attached) = (service?, windows?, attached?);
+    let (service, windows, mut attached) = (service?, windows?, attached?);
+    ask(&mut attached, minimum_bad, confidence);
     let window = windows.first()?;
-    let objective = |goal: Goal, indicator: Indicator, rules: Vec<BurnRule>| {
+    let objective = |goal: Goal, indicator: Indicator, rules: Vec<Rule>| {
         Some(Objective {
             title: title(meta, &goal),
             description: description.clone(),
@@ -108,7 +112,7 @@ pub(super) fn read(
             id: goal.id,
         })
     };
-    let rules = |goal: &Goal| rules(report, goal, window.nominal(), &attached, minimum_bad);
+    let rules = |goal: &Goal| rules(report, goal, window.nominal(), &attached);
     // Where parts make a whole, the whole alerts: nobody is paged twice.
     let whole = composite.map(|(goal, indicator)| {
         let rules = rules(&goal);
@@ -126,6 +130,18 @@ pub(super) fn read(
     let objectives = parts.chain(whole.clone()).flatten();
     let objectives = objectives.flat_map(|objective| window::over_each(objective, &windows));
     Some(objectives.collect())
+}
+
+/// What the SLO asks of all its rules.
+fn ask(attached: &mut [Attached], minimum_bad: Option<u64>, confidence: Option<Ratio>) {
+    for Attached { draft, .. } in attached {
+        if let Some(count) = minimum_bad {
+            draft.condition.ask_for_bad(count);
+        }
+        if let Some(confidence) = confidence {
+            draft.condition.ask_for_confidence(confidence);
+        }
+    }
 }
 
 /// The SLO's title, and with several objectives the objective's own beside it.
@@ -219,9 +235,9 @@ fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
         }
     }
     let mut names = std::collections::BTreeSet::new();
-    for Attached { condition, at, .. } in &attached {
-        if !names.insert(condition.name.as_str()) {
-            let message = format!("{} has two rules named `{}`", fields.what, condition.name);
+    for Attached { draft, at, .. } in &attached {
+        if !names.insert(draft.name.as_str()) {
+            let message = format!("{} has two rules named `{}`", fields.what, draft.name);
             report.error_with(
                 *at,
                 message,
@@ -229,13 +245,13 @@ fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
             );
         }
     }
-    attached.sort_by_key(|attached| attached.condition.severity);
+    attached.sort_by_key(|attached| attached.draft.severity);
     sound.then_some(attached)
 }
 
 fn attach(attached: &mut Vec<Attached>, policy: &Policy, at: Position, asked_for: bool) {
-    attached.extend(policy.rules.iter().map(|condition| Attached {
-        condition: condition.clone(),
+    attached.extend(policy.rules.iter().map(|draft| Attached {
+        draft: draft.clone(),
         receivers: policy.receivers.clone(),
         at,
         asked_for,
@@ -271,72 +287,35 @@ fn policy(report: Report<'_>, node: &Node, library: &Library) -> Option<Policy> 
 }
 
 /// The rules of one objective: thresholds follow from its target and window.
-fn rules(
-    report: Report<'_>,
-    goal: &Goal,
-    window: Duration,
-    attached: &[Attached],
-    minimum_bad: Option<u64>,
-) -> Vec<BurnRule> {
+fn rules(report: Report<'_>, goal: &Goal, window: Duration, attached: &[Attached]) -> Vec<Rule> {
     let rule = |Attached {
-                    condition,
+                    draft,
                     receivers,
                     at,
                     asked_for,
                 }: &Attached| {
-        let budgeting = goal.budgeting.unwrap_or_default();
-        // Nothing is known of a part of a slice.
-        let slice = budgeting
-            .slicing()
-            .map_or(Duration::ZERO, |slicing| slicing.length);
-        let (long, short) = (condition.long.max(slice), condition.short.max(slice));
-        let threshold = match condition.spend {
-            Spend::Rate(rate) => rate,
-            Spend::Share(share) => BurnRate::from_share(share, window.as_secs(), long.as_secs()),
+        let frame = Frame {
+            window,
+            budgeting: goal.budgeting.unwrap_or_default(),
         };
-        let rule = BurnRule {
-            name: condition.name.clone(),
-            severity: condition.severity,
-            long,
-            short,
-            threshold,
-            bound: condition.bound,
-            hold: condition.hold,
-            minimum_bad: minimum_bad
-                .unwrap_or(condition.minimum_bad)
-                .saturating_mul(budgeting.units()),
+        let rule = Rule {
+            name: draft.name.clone(),
+            severity: draft.severity,
+            condition: draft.condition.resolve(frame),
+            hold: draft.hold,
             receivers: receivers.clone(),
+            ending: draft.ending,
+            note: draft.note.clone(),
         };
         if let Some(target) = goal.target {
-            check_can_fire(report, *at, &rule, goal, target, *asked_for);
+            let promise = can_fire::Promise {
+                id: &goal.id,
+                target,
+                frame,
+            };
+            can_fire::check(report, *at, &rule, &promise, *asked_for);
         }
         rule
     };
     attached.iter().map(rule).collect()
-}
-
-/// A rule whose threshold even total failure does not pass would be silent for ever. An author who
-/// attached it expects otherwise; of the default policy the slower rules still guard a low target.
-fn check_can_fire(
-    report: Report<'_>,
-    at: Position,
-    rule: &BurnRule,
-    goal: &Goal,
-    target: Ratio,
-    asked_for: bool,
-) {
-    let ceiling = BurnRate::ceiling(target);
-    if !rule.is_over(ceiling) {
-        let message = format!(
-            "rule `{}` of objective `{}` can never fire: its threshold is {}, and with target \
-             {target} nothing burns faster than {ceiling}",
-            rule.name, goal.id, rule.threshold,
-        );
-        let help = "attach a policy with a lower burn rate or budget share, or raise the target";
-        if asked_for {
-            report.error_with(at, message, help);
-        } else {
-            report.warn(at, message, help);
-        }
-    }
 }

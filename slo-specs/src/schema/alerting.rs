@@ -8,12 +8,13 @@ use super::{AlertConditionKind, AlertNotificationTargetKind, Inline, OpenSlo, Wi
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct AlertPolicy {
     description: Option<String>,
-    /// Only false is built.
+    /// Adds a rule on silence: no data for 10 minutes, or `sloburn.dev/no-data-for`. False unless said.
     alert_when_no_data: Option<bool>,
-    /// Only true is built.
+    /// False: chat receivers do not hear that an alert is over; a pager always does. True unless said.
     alert_when_resolved: Option<bool>,
-    /// Only true is built.
+    /// False: the conditions alert nobody. True unless said.
     alert_when_breaching: Option<bool>,
+    /// OpenSLO allows one; here each of several is a rule.
     #[schemars(length(min = 1))]
     conditions: Vec<AttachedCondition>,
     notification_targets: Option<Vec<AttachedTarget>>,
@@ -49,15 +50,10 @@ pub(super) struct TargetRef {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct AlertCondition {
     description: Option<String>,
-    severity: Severity,
+    /// Pages: page, critical, fatal, emergency, urgent, high, sev0, sev1, p0, p1. Tickets: ticket,
+    /// warning, warn, medium, minor, low, notice, info, sev2 to sev5, p2 to p5. In any case.
+    severity: String,
     condition: Condition,
-}
-
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Severity {
-    Page,
-    Ticket,
 }
 
 #[derive(JsonSchema)]
@@ -94,7 +90,7 @@ pub(super) struct AlertNotificationTarget {
     target: String,
 }
 
-/// Rules of two windows each.
+/// Rules: burn rates over two windows, and other conditions.
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct BurnPolicy {
@@ -106,22 +102,96 @@ pub(super) struct BurnPolicy {
     notification_targets: Option<Vec<AttachedTarget>>,
 }
 
-/// Either `budgetShare` or `burnRate`.
+/// One condition: a burn (`budgetShare` or `burnRate`, with `long`), or one of `budgetLeft`,
+/// `budgetDrop`, `timeToEmpty`, `noData`, `all`, `any`.
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Rule {
     /// Unique within an SLO.
     name: String,
-    severity: Severity,
+    severity: BurnSeverity,
+    /// How long the condition must last before the alert fires.
+    hold: Option<Window>,
     /// Share of the SLO window's budget that may be spent within the long window.
     budget_share: Option<f64>,
     /// The threshold itself, whatever the SLO's window.
     burn_rate: Option<f64>,
-    long: Window,
+    /// The long window.
+    long: Option<Window>,
     /// A twelfth of the long window, unless said otherwise.
     short: Option<Window>,
-    /// How long both must last before the alert fires.
-    hold: Option<Window>,
-    /// 3 for a page, 1 for a ticket, unless said otherwise.
+    /// How sure it must be, of the long window, that the true burn rate is beyond the threshold: 0.5 to
+    /// below 1.
+    confidence: Option<f64>,
+    /// 3 for a page, 1 for a ticket and where `confidence` is asked for, unless said otherwise.
     minimum_bad_events: Option<u64>,
+    budget_left: Option<BudgetLeft>,
+    budget_drop: Option<BudgetDrop>,
+    time_to_empty: Option<TimeToEmpty>,
+    no_data: Option<NoData>,
+    /// All of these at once.
+    #[schemars(length(min = 1))]
+    all: Option<Vec<Part>>,
+    /// At least one of these.
+    #[schemars(length(min = 1))]
+    any: Option<Vec<Part>>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum BurnSeverity {
+    Page,
+    Ticket,
+}
+
+/// A condition within `all` or `any`, at most four deep. What it does not say of `confidence` and
+/// `minimumBadEvents`, those around it say.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Part {
+    budget_share: Option<f64>,
+    burn_rate: Option<f64>,
+    long: Option<Window>,
+    short: Option<Window>,
+    confidence: Option<f64>,
+    minimum_bad_events: Option<u64>,
+    budget_left: Option<BudgetLeft>,
+    budget_drop: Option<BudgetDrop>,
+    time_to_empty: Option<TimeToEmpty>,
+    no_data: Option<NoData>,
+    #[schemars(length(min = 1))]
+    all: Option<Vec<Part>>,
+    #[schemars(length(min = 1))]
+    any: Option<Vec<Part>>,
+}
+
+/// Less than a share of the window's budget is left.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct BudgetLeft {
+    /// 0 when it is spent.
+    below: f64,
+}
+
+/// More than a share of the window's budget was spent within a short time.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct BudgetDrop {
+    share: f64,
+    within: Window,
+}
+
+/// The budget is empty soon, if things go on as of late.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct TimeToEmpty {
+    within: Window,
+    look_back: Window,
+}
+
+/// Nothing was measured for so long, though something was before.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct NoData {
+    r#for: Window,
 }

@@ -35,18 +35,35 @@ async fn owe_fire(connection: &mut Connection, page: &OutboxRow) -> Result<(), s
 }
 
 async fn owe_resolve(connection: &mut Connection, page: &OutboxRow) -> Result<(), sqlx::Error> {
+    let Some(only) = &page.only else {
+        return owe_resolve_to(connection, page, None).await;
+    };
+    for receiver in only {
+        owe_resolve_to(connection, page, Some(receiver)).await?;
+    }
+    Ok(())
+}
+
+/// To one of those who were owed the fire, or to all.
+async fn owe_resolve_to(
+    connection: &mut Connection,
+    page: &OutboxRow,
+    receiver: Option<&str>,
+) -> Result<(), sqlx::Error> {
     sqlx::query::<Db>(
         "insert into outbox \
          (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, fallback_of) \
          select receiver, incident, objective, rule, 'resolve', $1, $2, $2, fallback_of \
          from outbox \
          where incident = $3 and rule = $4 and kind = 'fire' and outcome is distinct from 'abandoned' \
+         and receiver = coalesce($5, receiver) \
          on conflict (incident, rule, kind, receiver) do nothing",
     )
     .bind(text(&page.notice))
     .bind(page.created_ms)
     .bind(page.incident)
     .bind(&page.rule)
+    .bind(receiver)
     .execute(connection)
     .await?;
     Ok(())

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use dashboards::Text;
 use dashboards::view::{
-    Alert, AlertPhase, Budget, Failure, Look, Objective, Outlook, Period, Rule, RulePhase,
-    Severity, Status, Window,
+    Alert, AlertPhase, Budget, BurnMarks, Failure, Look, Mark, Objective, Outlook, Period, Rule,
+    RulePhase, Sees, Severity, Status, Window,
 };
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRate, BurnRule, ErrorBudget, Exhaustion, Indicator, ReadAs, Signal, Timeline,
-    outlook, window_name,
+    AlertState, BurnRate, Confidence, ErrorBudget, Exhaustion, Indicator, ReadAs, Reading, Signal,
+    Timeline, outlook, window_name,
 };
 
 use super::corrections::held;
@@ -274,13 +274,7 @@ pub(super) fn rules(one: &ObjectiveSnapshot) -> Vec<Rule> {
         .map(|((rule, reading), alert)| Rule {
             name: Text::new(&rule.name),
             severity: severity(rule),
-            long: rule.long,
-            short: rule.short,
-            threshold: rule.threshold.as_f64(),
-            long_burn: reading.long_burn.map(BurnRate::as_f64),
-            short_burn: reading.short_burn.map(BurnRate::as_f64),
-            minimum_bad: rule.minimum_bad / one.objective.budgeting.units(),
-            long_bad: reading.long.bad / one.objective.budgeting.units(),
+            sees: sees(rule, reading, one),
             phase: match alert {
                 AlertState::Inactive { .. } => RulePhase::Inactive,
                 AlertState::Pending { since, .. } => RulePhase::Pending { since: *since },
@@ -290,8 +284,40 @@ pub(super) fn rules(one: &ObjectiveSnapshot) -> Vec<Rule> {
     rules.collect()
 }
 
+fn sees(rule: &slo_specs::Rule, reading: &Reading, one: &ObjectiveSnapshot) -> Sees {
+    let units = one.objective.budgeting.units();
+    let (Some(burn), Some(seen)) = (rule.burn(), reading.burn()) else {
+        return Sees::Words {
+            when: Text::new(&rule.condition.when()),
+            now: Text::new(&reading.says(&rule.condition)),
+            holds: reading.breached,
+            known: !one.evaluation.window.is_empty(),
+        };
+    };
+    Sees::Burn(BurnMarks {
+        long: burn.long,
+        short: burn.short,
+        threshold: burn.threshold.as_f64(),
+        long_burn: seen.long_burn.map(BurnRate::as_f64),
+        short_burn: seen.short_burn.map(BurnRate::as_f64),
+        minimum_bad: burn.minimum_bad / units,
+        long_bad: seen.long.bad / units,
+        confidence: burn
+            .confidence
+            .map(|asked| (asked.as_f64(), seen.confidence.map(Confidence::as_f64))),
+    })
+}
+
+/// What a rule is held against, in short.
+fn mark(rule: &slo_specs::Rule) -> Mark {
+    match rule.burn() {
+        Some(burn) => Mark::Burn(burn.threshold.as_f64(), burn.long, burn.short),
+        None => Mark::When(Text::new(&rule.condition.when())),
+    }
+}
+
 /// Severity as views have it.
-pub(super) fn severity(rule: &BurnRule) -> Severity {
+pub(super) fn severity(rule: &slo_specs::Rule) -> Severity {
     match rule.severity {
         slo_specs::Severity::Page => Severity::Page,
         slo_specs::Severity::Ticket => Severity::Ticket,
@@ -313,7 +339,7 @@ pub(super) fn alerts(objectives: &[&ObjectiveSnapshot], history: &[HistoryRow]) 
                 title: Text::new(&one.objective.title),
                 rule: Text::new(&rule.name),
                 severity: severity(rule),
-                mark: Some((rule.threshold.as_f64(), rule.long, rule.short)),
+                mark: Some(mark(rule)),
                 held: matches!(phase, AlertPhase::Pending { .. })
                     .then(|| held(one))
                     .flatten(),
@@ -351,7 +377,7 @@ fn past(objectives: &[&ObjectiveSnapshot], row: &HistoryRow) -> Option<Alert> {
         } else {
             Severity::Ticket
         },
-        mark: rule.map(|rule| (rule.threshold.as_f64(), rule.long, rule.short)),
+        mark: rule.map(mark),
         phase: AlertPhase::Resolved {
             fired: instant(row.fired_s),
             at: instant(resolved_s),

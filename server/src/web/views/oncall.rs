@@ -5,7 +5,7 @@ use std::time::Duration;
 use dashboards::Text;
 use dashboards::view::{Banner, Endpoint, OncallView, Range, Status};
 use jiff::Timestamp;
-use slo_specs::{AlertState, BurnRate, outlook};
+use slo_specs::{AlertState, BurnRate, Condition, outlook};
 
 use super::objective::{alerts, all, exhaustion, failure, seconds, status, urgent};
 use super::{Source, counted, counts, shell, steps};
@@ -19,6 +19,9 @@ use crate::web::slices::{Trouble, a_day_before, read};
 /// How far back endpoints are counted: long enough for a fault that just began, short enough to read all
 /// services' slices.
 const ENDPOINTS_S: i64 = 15 * 60;
+/// Windows of the banner of a rule that has none.
+const HOUR: Duration = Duration::from_hours(1);
+const FIVE: Duration = Duration::from_mins(5);
 /// Lines of history under the firing alerts.
 const HISTORY: i64 = 12;
 
@@ -91,8 +94,16 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
     let now_s = evaluation.at.as_second();
     let timeline = live.account(objective)?;
     let budget = evaluation.budget.allowed_events();
+    let (condition, leading) = reading.leading(&rule.condition);
+    let burn = match condition {
+        Condition::Burn(burn) => Some((burn.long, burn.short)),
+        _ => None,
+    };
+    let (long, short) = burn.unwrap_or((HOUR, FIVE));
+    let [of_long, of_short] = [long, short].map(|length| timeline.tally(now_s, length));
+    let burning = |tally| BurnRate::of(tally, objective.target).map(BurnRate::as_f64);
     // What failed before it fired made it fire: that is part of what it used.
-    let onset_s = since.as_second() - seconds(rule.short);
+    let onset_s = since.as_second() - seconds(short);
     let used = timeline.between(onset_s, now_s).bad;
     Some(Banner {
         objective: objective.id.clone(),
@@ -102,13 +113,11 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
         service_known: services.contains(&objective.service),
         service: objective.service.clone(),
         rule: Text::new(&rule.name),
-        long: (rule.long, counts(objective, reading.long)),
-        short: (rule.short, counts(objective, reading.short)),
+        because: burn.is_none().then(|| Text::new(&leading.says(condition))),
+        long: (long, counts(objective, of_long)),
+        short: (short, counts(objective, of_short)),
         allowed: objective.target.complement().as_f64(),
-        burn: (
-            reading.long_burn.map(BurnRate::as_f64),
-            reading.short_burn.map(BurnRate::as_f64),
-        ),
+        burn: (burning(of_long), burning(of_short)),
         since,
         left: evaluation.budget.remaining(),
         used: (budget > 0.0).then(|| fraction(used, budget)),
@@ -118,11 +127,11 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
             &evaluation.budget,
             timeline,
             now_s,
-            rule.long,
+            long,
         )),
-        minutes: steps(live, objective, grid(rule.long, now_s)),
+        minutes: steps(live, objective, grid(long, now_s)),
         runbook: objective.runbook.clone(),
-        range: around(since, rule.short, evaluation.at),
+        range: around(since, short, evaluation.at),
     })
 }
 
