@@ -163,74 +163,76 @@ fn bad_events_and_confidence_are_handed_down() {
         assert_eq!(
             (
                 burn.minimum_bad,
-                burn.confidence.map(|asked| asked.as_f64())
+                burn.confidence.map(slo_specs::Ratio::as_f64)
             ),
             (5, Some(0.9))
         );
     }
 }
 
+const WRONG: &[(&str, &str)] = &[
+    ("hold: 1m", "rule has neither `budgetShare` nor `burnRate`"),
+    (
+        "budgetLeft: { below: 0.5 }, noData: { for: 1m }",
+        "rule has both `budgetLeft` and `noData`",
+    ),
+    (
+        "budgetLeft: { below: 0.5 }, long: 1h",
+        "`long` does not go with `budgetLeft`",
+    ),
+    (
+        "budgetLeft: { below: 0.5 }, confidence: 0.9",
+        "`confidence` does not go with `budgetLeft`",
+    ),
+    (
+        "noData: { for: 1m }, minimumBadEvents: 2",
+        "`minimumBadEvents` does not go with `noData`",
+    ),
+    (
+        "budgetLeft: { below: 1 }",
+        "`below` is 1, not between 0 and 1",
+    ),
+    ("budgetLeft: {}", "`budgetLeft` has no `below`"),
+    ("budgetLeft: 3", "`budgetLeft` must be a map, not a number"),
+    ("budgetDrop: { within: 1d }", "`budgetDrop` has no `share`"),
+    (
+        "timeToEmpty: { within: 4h }",
+        "`timeToEmpty` has no `lookBack`",
+    ),
+    (
+        "noData: { for: 1x }",
+        "`for` is `1x`, not a number and a unit",
+    ),
+    ("all: []", "`all` has no conditions"),
+    (
+        "any: [{}]",
+        "condition has neither `budgetShare` nor `burnRate`",
+    ),
+    (
+        "any: [{ name: x }]",
+        "condition has an unknown field `name`",
+    ),
+    (
+        "any: [{ any: [{ any: [{ any: [{ any: [{ noData: { for: 1m } }] }] }] }] }]",
+        "`any` stands in more than 4 others",
+    ),
+    (
+        "burnRate: 2, long: 1h, confidence: 0.4",
+        "`confidence` is 0.4, not at least 0.5 and below 1",
+    ),
+    (
+        "burnRate: 2, long: 1h, confidence: 1",
+        "`confidence` is 1, not at least 0.5 and below 1",
+    ),
+];
+
 #[test]
 fn what_is_written_wrongly_is_told() {
-    for (condition, expected) in [
-        ("hold: 1m", "rule has neither `budgetShare` nor `burnRate`"),
-        (
-            "budgetLeft: { below: 0.5 }, noData: { for: 1m }",
-            "rule has both `budgetLeft` and `noData`",
-        ),
-        (
-            "budgetLeft: { below: 0.5 }, long: 1h",
-            "`long` does not go with `budgetLeft`",
-        ),
-        (
-            "budgetLeft: { below: 0.5 }, confidence: 0.9",
-            "`confidence` does not go with `budgetLeft`",
-        ),
-        (
-            "noData: { for: 1m }, minimumBadEvents: 2",
-            "`minimumBadEvents` does not go with `noData`",
-        ),
-        (
-            "budgetLeft: { below: 1 }",
-            "`below` is 1, not between 0 and 1",
-        ),
-        ("budgetLeft: {}", "`budgetLeft` has no `below`"),
-        ("budgetLeft: 3", "`budgetLeft` must be a map, not a number"),
-        ("budgetDrop: { within: 1d }", "`budgetDrop` has no `share`"),
-        (
-            "timeToEmpty: { within: 4h }",
-            "`timeToEmpty` has no `lookBack`",
-        ),
-        (
-            "noData: { for: 1x }",
-            "`for` is `1x`, not a number and a unit",
-        ),
-        ("all: []", "`all` has no conditions"),
-        (
-            "any: [{}]",
-            "condition has neither `budgetShare` nor `burnRate`",
-        ),
-        (
-            "any: [{ name: x }]",
-            "condition has an unknown field `name`",
-        ),
-        (
-            "any: [{ any: [{ any: [{ any: [{ any: [{ noData: { for: 1m } }] }] }] }] }]",
-            "`any` stands in more than 4 others",
-        ),
-        (
-            "burnRate: 2, long: 1h, confidence: 0.4",
-            "`confidence` is 0.4, not at least 0.5 and below 1",
-        ),
-        (
-            "burnRate: 2, long: 1h, confidence: 1",
-            "`confidence` is 1, not at least 0.5 and below 1",
-        ),
-    ] {
+    for (condition, expected) in WRONG {
         let text = with_rules(&format!("{{ name: r, severity: page, {condition} }}"));
         let problems = read(&text).problems;
         let told = problems.iter().any(|problem| {
-            problem.message.starts_with(expected) && problem.help.as_deref() != Some("")
+            problem.message.starts_with(*expected) && problem.help.as_deref() != Some("")
         });
         assert!(told, "{condition}: {problems:?}");
     }

@@ -74,6 +74,12 @@ fn the_schema_has_the_fields_that_the_parser_knows() {
     }
     let rule = "apiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: { name: a }\nspec: { rules: [{ zzzz: 1 }] }";
     assert_eq!(known_fields(rule), properties(&schema, "Rule"));
+}
+
+#[test]
+fn the_schema_has_the_fields_of_every_condition() {
+    let schema: Value = serde_json::from_str(WRITTEN).unwrap();
+    let rule = "apiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: { name: a }\nspec: { rules: [{ zzzz: 1 }] }";
     for (definition, condition) in [
         ("Part", "all: [{ zzzz: 1 }]"),
         ("BudgetLeft", "budgetLeft: { zzzz: 1 }"),

@@ -245,7 +245,9 @@ impl Draft {
             ) => *minimum_bad = count,
             Self::Whole(_) => {}
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter_mut().for_each(|part| part.ask_for_bad(count));
+                for part in parts {
+                    part.ask_for_bad(count);
+                }
             }
         }
     }
@@ -256,9 +258,9 @@ impl Draft {
             Self::Burn(burn) => burn.confidence = Some(asked),
             Self::Whole(_) => {}
             Self::All(parts) | Self::Any(parts) => {
-                parts
-                    .iter_mut()
-                    .for_each(|part| part.ask_for_confidence(asked));
+                for part in parts {
+                    part.ask_for_confidence(asked);
+                }
             }
         }
     }
@@ -333,10 +335,7 @@ fn whole(report: Report<'_>, node: &Node, kind: &str, minimum_bad: u64) -> Optio
         "budgetLeft" => {
             let fields = Fields::of(report, node, &what, BUDGET_LEFT)?;
             let node = fields.require("below", "such as `below: 0.25`, or 0 for a spent budget")?;
-            Some(Condition::BudgetLeft {
-                below: below(report, node)?,
-                minimum_bad,
-            })
+            budget_left(report, node, minimum_bad)
         }
         "budgetDrop" => {
             let fields = Fields::of(report, node, &what, BUDGET_DROP)?;
@@ -368,13 +367,16 @@ fn whole(report: Report<'_>, node: &Node, kind: &str, minimum_bad: u64) -> Optio
     }
 }
 
-/// A share of the budget that may be 0: then inside it is `None`.
-pub(super) fn below(report: Report<'_>, node: &Node) -> Option<Option<Ratio>> {
+/// Less budget left than a share, which may be 0 for none at all.
+pub(super) fn budget_left(report: Report<'_>, node: &Node, minimum_bad: u64) -> Option<Condition> {
     let text = report.text(node, "below")?;
-    if text.parse::<BurnRate>().ok() == BurnRate::new(0, 1) {
-        return Some(None);
-    }
-    decimal_share(report, node, "below").map(Some)
+    let none = text.parse::<BurnRate>().ok() == BurnRate::new(0, 1);
+    let below = if none {
+        None
+    } else {
+        Some(decimal_share(report, node, "below")?)
+    };
+    Some(Condition::BudgetLeft { below, minimum_bad })
 }
 
 /// How sure a rule must be.

@@ -5,7 +5,7 @@
 //! Beta(k + ½, n − k + ½). The true burn rate is beyond a threshold `F` when `p > F · B` (`B` the
 //! budget's share of events), which then has the probability `1 − I(F · B; k + ½, n − k + ½)`, with
 //! `I` the regularised incomplete beta function. A rule with `confidence: 0.95` asks for 0.95 of it:
-//! just when the lower end of Jeffreys' interval passes the threshold (Brown, Cai and DasGupta,
+//! just when the lower end of Jeffreys' interval passes the threshold (Brown, Cai and Das Gupta,
 //! "Interval Estimation for a Binomial Proportion", Statistical Science 16, 2001, section 3.1).
 //!
 //! `I` is computed by the continued fraction 8.17.22 of the NIST Digital Library of Mathematical
@@ -112,14 +112,13 @@ fn upper_tail(x: f64, a: f64, b: f64) -> f64 {
 
 /// `xᵃ (1 − x)ᵇ / B(a, b)`
 fn before(x: f64, a: f64, b: f64) -> f64 {
-    let n = a + b;
-    let y = 1.0 - x;
-    let off = stirling_error(n)
+    let sum = a + b;
+    let off = stirling_error(sum)
         - stirling_error(a)
         - stirling_error(b)
-        - deviance(a, n * x)
-        - deviance(b, n * y);
-    a * b / n * sqrt(n / (2.0 * std::f64::consts::PI * a * b)) * exp(off)
+        - deviance(a, sum * x)
+        - deviance(b, sum * (1.0 - x));
+    a * b / sum * sqrt(sum / (2.0 * std::f64::consts::PI * a * b)) * exp(off)
 }
 
 /// `ln Γ(n + 1) − (n + ½) ln n + n − ½ ln 2π`
@@ -159,25 +158,25 @@ fn deviance(x: f64, m: f64) -> f64 {
 /// DLMF 8.17.22 by Lentz's method.
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     let above_tiny = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / above_tiny(1.0 - (a + b) * x / (a + 1.0));
-    let mut h = d;
+    let mut upper = 1.0;
+    let mut lower = 1.0 / above_tiny(1.0 - (a + b) * x / (a + 1.0));
+    let mut product = lower;
     for term in 1..MAX_TERMS {
         let m = f64::from(term);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
         let mut step = 1.0;
         for numerator in [even, odd] {
-            d = 1.0 / above_tiny(1.0 + numerator * d);
-            c = above_tiny(1.0 + numerator / c);
-            step = c * d;
-            h *= step;
+            lower = 1.0 / above_tiny(1.0 + numerator * lower);
+            upper = above_tiny(1.0 + numerator / upper);
+            step = upper * lower;
+            product *= step;
         }
         if (step - 1.0).abs() < REST {
             break;
         }
     }
-    h
+    product
 }
 
 #[expect(
