@@ -47,7 +47,31 @@ fn timeline() -> (Timeline, i64) {
     (timeline, now)
 }
 
+/// Ten thousand objectives in a hundred files, each about a route of its own.
+fn large_catalog() -> Vec<SourceFile> {
+    let slo = |number: usize| {
+        let text = SPEC.replace("name: web", &format!("name: web-{number}"));
+        text.replace("a: b", &format!("a: b, http.route: /r{number}"))
+    };
+    let file = |file: usize| {
+        let texts: Vec<String> = (file * 100..(file + 1) * 100).map(slo).collect();
+        SourceFile {
+            path: format!("specs/{file}.yaml"),
+            text: texts.join("---\n"),
+        }
+    };
+    (0..100).map(file).collect()
+}
+
 fn bench(criterion: &mut Criterion) {
+    let files = large_catalog();
+    criterion.bench_function("load 10 000 objectives", |bencher| {
+        bencher.iter(|| {
+            let loaded = load(black_box(&files));
+            assert_eq!(loaded.catalog.objectives.len(), 10_000);
+            loaded
+        });
+    });
     let (timeline, now) = timeline();
     let timelines: Vec<Timeline> = vec![timeline; OBJECTIVES];
     let objective = objective();

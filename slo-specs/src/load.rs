@@ -21,7 +21,6 @@ mod switches;
 mod window;
 pub(crate) mod yaml;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +28,7 @@ use alerting::{CONDITION_ANNOTATIONS, POLICY_ANNOTATIONS, Policy, RuleDraft};
 use library::Library;
 use meta::Meta;
 pub use report::closest;
-use report::{Fields, Known, Report};
+use report::{Fields, Known, Problems, Report};
 use sli::Sli;
 use yaml::{Document, Node};
 
@@ -103,10 +102,10 @@ struct Object {
 /// A document with anything wrong in it, or that refers to one, is not in the catalog; the others
 /// are. Nothing in a document is ever ignored.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let problems = RefCell::new(Vec::new());
+    let problems = Problems::default();
     let library = Library::new(built_in(&problems));
     let catalog = resolve(files, &problems, library).0;
-    let mut problems = problems.into_inner();
+    let mut problems = problems.into_list();
     problems.sort_by(|a, b| {
         (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
     });
@@ -115,7 +114,7 @@ pub fn load(files: &[SourceFile]) -> Loaded {
 }
 
 /// The built-in policies, by the same code as everybody's.
-fn built_in(problems: &RefCell<Vec<Problem>>) -> BTreeMap<String, Policy> {
+fn built_in(problems: &Problems) -> BTreeMap<String, Policy> {
     let files = BUILT_IN.map(|(path, text)| SourceFile {
         path: path.into(),
         text: text.into(),
@@ -124,11 +123,7 @@ fn built_in(problems: &RefCell<Vec<Problem>>) -> BTreeMap<String, Policy> {
     library.policies.into_objects()
 }
 
-fn resolve(
-    files: &[SourceFile],
-    problems: &RefCell<Vec<Problem>>,
-    mut library: Library,
-) -> (Catalog, Library) {
+fn resolve(files: &[SourceFile], problems: &Problems, mut library: Library) -> (Catalog, Library) {
     let report = |file: usize| Report {
         file: files.get(file).map_or("", |file| file.path.as_str()),
         problems,
@@ -262,12 +257,7 @@ fn annotations(kind: Option<Kind>) -> &'static [&'static str] {
 }
 
 /// Makes every name known, and tells of those that are taken.
-fn declare(
-    objects: &[Object],
-    files: &[SourceFile],
-    problems: &RefCell<Vec<Problem>>,
-    library: &mut Library,
-) {
+fn declare(objects: &[Object], files: &[SourceFile], problems: &Problems, library: &mut Library) {
     let mut first: BTreeMap<(Kind, &str), &Object> = BTreeMap::new();
     let path = |object: &Object| files.get(object.file).map_or("", |file| file.path.as_str());
     for object in objects {
@@ -360,10 +350,9 @@ fn resolve_object(
                     format!("SLO `{name}` is not measured: it is kept out of the catalog");
                 report.warn(meta.at, message, "give it sources of type `otlp`");
             }
-            catalog
-                .objectives
-                .extend(objectives.into_iter().filter(|_| is_sound()));
-            assemble::check_unique(report, meta, &catalog.objectives);
+            let objectives: Vec<_> = objectives.into_iter().filter(|_| is_sound()).collect();
+            assemble::check_unique(report, meta, &objectives, &mut library.ids);
+            catalog.objectives.extend(objectives);
         }
         Kind::Correction => {
             let correction = correction::read(report, meta, spec, catalog, library, text);

@@ -440,7 +440,7 @@ fn several() -> Vec<Arc<Correction>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     /// A slice is left out if, and only if, some correction is in force for it.
     #[test]
@@ -453,7 +453,7 @@ proptest! {
         let to = from + hours * 3_600;
         let spans = excluded(&corrections, from, to);
         prop_assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "apart: {spans:?}");
-        for end in (from + 10..=to).step_by(50) {
+        for end in (from + 10..=to).step_by(310) {
             let inside = spans.iter().any(|(start, until)| *start < end && end <= *until);
             let in_force = corrections.iter().any(|one| one.at(end).is_some());
             prop_assert_eq!(inside, in_force, "{}", end);

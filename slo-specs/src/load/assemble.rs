@@ -9,10 +9,14 @@ use super::yaml::Node;
 use crate::{Catalog, Objective, Service};
 
 /// Two SLOs may make the same id in two ways: `a.b` alone, and objective `b` of `a`.
-pub(super) fn check_unique(report: Report<'_>, meta: &Meta, objectives: &[Objective]) {
-    let mut known = BTreeSet::new();
+pub(super) fn check_unique(
+    report: Report<'_>,
+    meta: &Meta,
+    objectives: &[Objective],
+    taken: &mut BTreeSet<String>,
+) {
     for objective in objectives {
-        if !known.insert(objective.id.as_str()) {
+        if !taken.insert(objective.id.clone()) {
             let message = format!("objective `{}` is declared twice", objective.id);
             report.error_with(meta.at, message, "give one of the SLOs another name");
         }
@@ -43,8 +47,9 @@ pub(super) fn finish(catalog: &mut Catalog) {
         services,
         ..
     } = catalog;
+    let mut known: BTreeSet<String> = services.iter().map(|one| one.name.clone()).collect();
     for Objective { service, .. } in objectives.iter() {
-        if !services.iter().any(|known| known.name == *service) {
+        if known.insert(service.clone()) {
             services.push(Service {
                 name: service.clone(),
                 title: service.clone(),
@@ -54,15 +59,14 @@ pub(super) fn finish(catalog: &mut Catalog) {
             });
         }
     }
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+    services.dedup_by(|a, b| a.name == b.name);
     for objective in objectives.iter_mut() {
-        let service = services
-            .iter()
-            .find(|service| service.name == objective.service);
+        let at = services.binary_search_by(|service| service.name.cmp(&objective.service));
+        let service = at.ok().and_then(|at| services.get(at));
         let tier = || service.and_then(|service| service.tier.clone());
         objective.tier = objective.tier.take().or_else(tier);
     }
-    services.sort_by(|a, b| a.name.cmp(&b.name));
-    services.dedup_by(|a, b| a.name == b.name);
     objectives.sort_by(|a, b| a.id.cmp(&b.id));
     objectives.dedup_by(|a, b| a.id == b.id);
     correction::attach(catalog);

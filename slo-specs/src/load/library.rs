@@ -22,6 +22,8 @@ pub(super) struct Library {
     pub(super) services: Shelf<()>,
     /// Names only.
     pub(super) slos: Shelf<()>,
+    /// Ids of the objectives so far.
+    pub(super) ids: BTreeSet<String>,
 }
 
 /// Objects of one kind by name. What is declared but broken is known too, so that a reference to
@@ -43,6 +45,7 @@ impl Library {
             indicators: Shelf::new("SLI"),
             services: Shelf::new("Service"),
             slos: Shelf::new("SLO"),
+            ids: BTreeSet::new(),
             policies: Shelf {
                 built_in,
                 ..Shelf::new("alert policy")

@@ -1,6 +1,6 @@
 //! Reading a tree while collecting every problem in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use super::yaml::{Node, Position, Value};
@@ -10,11 +10,18 @@ use crate::window::{WindowError, parse_window};
 /// Longest window there is data for.
 pub(super) const MAX_WINDOW: Duration = Duration::from_hours(400 * 24);
 
+/// Every problem told of so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    list: RefCell<Vec<Problem>>,
+    errors: Cell<usize>,
+}
+
 /// The file being read, and the problems of all of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report<'a> {
     pub(super) file: &'a str,
-    pub(super) problems: &'a RefCell<Vec<Problem>>,
+    pub(super) problems: &'a Problems,
 }
 
 /// A map whose field names have been checked.
@@ -34,6 +41,13 @@ pub(super) struct Known {
     pub(super) fields: &'static [&'static str],
     /// Fields of OpenSLO v1 that we do not do yet.
     pub(super) planned: &'static [&'static str],
+}
+
+impl Problems {
+    /// All of them, in the order in which they were found.
+    pub(super) fn into_list(self) -> Vec<Problem> {
+        self.list.into_inner()
+    }
 }
 
 impl<'a> Report<'a> {
@@ -56,11 +70,7 @@ impl<'a> Report<'a> {
 
     /// How many errors there are so far: what is read between two equal counts is sound.
     pub(super) fn errors(&self) -> usize {
-        self.problems
-            .borrow()
-            .iter()
-            .filter(|p| p.severity == Level::Error)
-            .count()
+        self.problems.errors.get()
     }
 
     /// A field of OpenSLO v1, or a value of one, that exists but is not built.
@@ -164,7 +174,11 @@ impl<'a> Report<'a> {
     }
 
     fn push(&self, severity: Level, at: Position, message: String, help: Option<String>) {
-        self.problems.borrow_mut().push(Problem {
+        let is_error = severity == Level::Error;
+        self.problems
+            .errors
+            .set(self.problems.errors.get() + usize::from(is_error));
+        self.problems.list.borrow_mut().push(Problem {
             file: self.file.to_owned(),
             line: at.line,
             column: at.column,
