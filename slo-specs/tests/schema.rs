@@ -133,7 +133,7 @@ fn no_definition_of_the_schema_is_compared_with_nothing() {
         (
             "InlineSli",
             "openslo/v1, kind: SLO",
-            "indicator: { zzzz: 1 }",
+            "indicator: { zzzz: 1 }, objectives: [{ target: 0.9 }]",
         ),
         (
             "Measured",
