@@ -199,8 +199,13 @@ fn threshold_words(objective: &Objective, rule: &Burn) -> String {
     let threshold = rule.threshold.as_f64();
     let share = threshold * rule.long.as_secs_f64() / window.as_secs_f64();
     let percent = (share * 1e6).round() / 1e4;
+    let floor = if rule.threshold == BurnRate::ONE {
+        ", as none is below 1"
+    } else {
+        ""
+    };
     format!(
-        "{threshold} = {percent} % of the window's budget · {} ÷ {}",
+        "{threshold} = {percent} % of the window's budget · {} ÷ {}{floor}",
         window_name(window),
         window_name(rule.long)
     )

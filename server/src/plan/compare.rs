@@ -197,8 +197,8 @@ impl Difference {
         .filter(|(_, old, new)| old != new)
         .map(|(what, old, new)| Change {
             what: what.to_owned(),
-            old: Some(old),
-            new: Some(new),
+            old: (!old.is_empty()).then_some(old),
+            new: (!new.is_empty()).then_some(new),
         })
         .collect();
         changes.extend(rule_changes(&old.rules, &new.rules));
