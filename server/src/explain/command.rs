@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use collector::Known;
 use jiff::Timestamp;
 use slo_specs::{Catalog, Objective, Problem, closest};
 
@@ -14,7 +15,9 @@ use crate::catalog;
 use crate::cli::{ExplainArgs, ReplayFormat};
 use crate::clock::SystemClock;
 use crate::plan::{Edge, Refusal, instant};
-use crate::replay::Replay;
+use crate::replay::{self, Replay};
+use crate::resume::load_series;
+use crate::segments::told_apart;
 use crate::serve;
 use crate::store::{Location, Store};
 
@@ -59,8 +62,9 @@ fn local(args: &ExplainArgs) -> anyhow::Result<Explanation> {
         crate::check::print_problems(&loaded.problems, &mut std::io::stderr().lock())?;
         bail!("the specs in `{}` have problems", specs.display());
     }
-    let objective = named(&loaded.catalog, &args.slo).map_err(anyhow::Error::msg)?;
     if !args.recording.is_empty() {
+        let catalog = replay::with_segments(Arc::new(loaded.catalog), &args.recording)?;
+        let objective = named(&catalog, &args.slo).map_err(anyhow::Error::msg)?;
         return recorded(args, objective);
     }
     let location = match (&args.data, &args.database_url) {
@@ -71,7 +75,12 @@ fn local(args: &ExplainArgs) -> anyhow::Result<Explanation> {
         let store = Store::open_to_read(&location).await?;
         let now = crate::tick::floor_tick(SystemClock.now());
         let at = args.at.map(|edge| moment(edge, now));
-        let explanation = explain_stored(&store, None, objective, at, now).await;
+        let known = Arc::new(Known::default());
+        load_series(&store, &known).await?;
+        let counters = store.counters().await?;
+        let catalog = told_apart(Arc::new(loaded.catalog), &counters, &known);
+        let objective = named(&catalog, &args.slo).map_err(anyhow::Error::msg)?;
+        let explanation = explain_stored(&store, Some(known), objective, at, now).await;
         store.close().await;
         Ok(explanation?)
     })

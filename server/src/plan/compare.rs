@@ -94,6 +94,7 @@ fn judge_alike(old: &Objective, new: &Objective) -> bool {
         tier: new.tier.clone(),
         labels: new.labels.clone(),
         source: new.source.clone(),
+        segment: new.segment.clone(),
         corrections: if correct_alike(&old.corrections, &new.corrections) {
             new.corrections.clone()
         } else {

@@ -224,6 +224,26 @@ fn what_differs_is_told_and_what_does_not_is_counted() {
 }
 
 #[test]
+fn segments_are_judged_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.jsonl");
+    let lines = (0..).zip(burning()).map(|(slice, (good, bad))| {
+        let text = String::from_utf8(line(BEGIN_S + slice * 10, good, bad)).unwrap();
+        text + "\n"
+    });
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let segmented = |target: &str| {
+        let name = "{ name: a, annotations: { sloburn.dev/segments: service.name } }";
+        slo("a", target, "30d", BAD).replace("{ name: a }", name)
+    };
+    let plan = plan_recording(ask(&segmented("0.9"), &segmented("0.999")), &[file]).unwrap();
+    let ids: Vec<&str> = plan.slos.iter().map(|slo| &*slo.id).collect();
+    assert_eq!(ids, ["a", "a.checkout"], "{}", plan.to_text());
+    assert!(!plan.slos[1].pages.added.is_empty());
+    assert_eq!(plan.slos[0].pages, plan.slos[1].pages);
+}
+
+#[test]
 fn a_changed_selector_shows_its_seam() {
     let plan = planned(&slo("a", "0.99", "30d", BAD), &slo("a", "0.99", "30d", ELSEWHERE).replace("total: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: checkout }", "total: { metricSource: { type: otlp, spec: { signal: traces, match: { service.name: other }"), &burning());
     let seam = plan.slos[0].seam.as_ref().unwrap();
