@@ -39,6 +39,19 @@ enum Shared {
     None,
 }
 
+impl Shared {
+    /// Reads it, unless it is the objectives that have indicators.
+    fn read(fields: &Fields<'_>, items: &[Node], library: &Library) -> Self {
+        let own = |item: &Node| has_key(item, "indicator") || has_key(item, "indicatorRef");
+        let has = fields.has("indicator") || fields.has("indicatorRef");
+        if items.iter().any(own) && !has {
+            return Self::None;
+        }
+        let sli = indicator(fields, library);
+        sli.map_or(Self::Wrong, |sli| Self::Is(Box::new(sli)))
+    }
+}
+
 /// One of an SLO's objectives.
 #[derive(Clone, Debug)]
 pub(super) struct Goal {
@@ -67,21 +80,15 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, library: &Library) -> Vec<
     let report = fields.report;
     let method = Method::read(fields, meta);
     let help = "write `objectives: [{ target: 0.999 }]`";
-    let Some(node) = fields.require("objectives", help) else {
-        return Vec::new();
-    };
-    let items = report.list(node, "objectives");
-    if items.is_empty() && matches!(node.value, Value::List(_)) {
+    let node = fields.require("objectives", help);
+    let items = node.map_or(&[][..], |node| report.list(node, "objectives"));
+    if let Some(node) =
+        node.filter(|node| matches!(&node.value, Value::List(items) if items.is_empty()))
+    {
         report.error_with(node.at, "`objectives` is empty", help);
     }
     let several = items.len() > 1;
-    let own = |item: &Node| has_key(item, "indicator") || has_key(item, "indicatorRef");
-    let shared = if items.iter().any(own) && !fields.has("indicator") && !fields.has("indicatorRef")
-    {
-        Shared::None
-    } else {
-        indicator(fields, library).map_or(Shared::Wrong, |sli| Shared::Is(Box::new(sli)))
-    };
+    let shared = Shared::read(fields, items, library);
     let mut goals: Vec<Goal> = items
         .iter()
         .filter_map(|item| goal(report, item, meta, (&shared, library), method, several))
