@@ -38,7 +38,6 @@ const OPENSLO: &str = "openslo/v1";
 const OURS: &str = "sloburn/v1";
 const DOCUMENT: Known = Known {
     fields: &["apiVersion", "kind", "metadata", "spec"],
-    planned: &[],
 };
 
 /// Policies that every catalog has; a policy of the same name in the catalog takes their place.

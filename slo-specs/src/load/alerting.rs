@@ -19,11 +19,9 @@ pub(super) const POLICY_ANNOTATIONS: &[&str] = &["minimum-bad-events", "confiden
 
 const CONDITION_SPEC: Known = Known {
     fields: &["description", "severity", "condition"],
-    planned: &[],
 };
 const CONDITION: Known = Known {
     fields: &["kind", "op", "threshold", "lookbackWindow", "alertAfter"],
-    planned: &[],
 };
 const POLICY_SPEC: Known = Known {
     fields: &[
@@ -34,11 +32,9 @@ const POLICY_SPEC: Known = Known {
         "conditions",
         "notificationTargets",
     ],
-    planned: &[],
 };
 const BURN_POLICY_SPEC: Known = Known {
     fields: &["description", "source", "rules", "notificationTargets"],
-    planned: &[],
 };
 const RULE: Known = Known {
     fields: &[
@@ -58,19 +54,15 @@ const RULE: Known = Known {
         "all",
         "any",
     ],
-    planned: &[],
 };
 const CONDITION_REF: Known = Known {
     fields: &["conditionRef"],
-    planned: &[],
 };
 const TARGET_REF: Known = Known {
     fields: &["targetRef"],
-    planned: &[],
 };
 pub(super) const INLINE: Known = Known {
     fields: &["apiVersion", "kind", "metadata", "spec"],
-    planned: &[],
 };
 
 /// A rule before it knows the target and the window of its SLO.
@@ -294,7 +286,6 @@ fn receivers(fields: &Fields<'_>, library: &Library) -> Vec<String> {
 pub(super) fn target(report: Report<'_>, spec: &Node) -> Option<String> {
     const SPEC: Known = Known {
         fields: &["description", "target"],
-        planned: &[],
     };
     let fields = Fields::of(report, spec, "spec of the notification target", SPEC)?;
     fields.text("description");

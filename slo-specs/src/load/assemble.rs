@@ -27,7 +27,6 @@ pub(super) fn check_unique(
 pub(super) fn service(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<Service> {
     const SPEC: Known = Known {
         fields: &["description"],
-        planned: &[],
     };
     let what = format!("service `{}`", meta.name);
     let fields = Fields::of(report, spec, &what, SPEC)?;

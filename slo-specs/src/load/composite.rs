@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::meta::Meta;
 use super::objective::Goal;
 use super::report::Report;
+use super::sli::Sli;
 use super::slo::with_bound;
 use super::yaml::{Node, Position, Value};
 use crate::{
@@ -98,18 +99,17 @@ fn check_parts(report: Report<'_>, goals: &[Goal], combine: Combine, at: Positio
             let message = format!("a composite that is {} has no weights", combine.name());
             report.error_with(goal.at, message, "remove `compositeWeight`");
         }
-        let indicator = goal.sli.as_ref().and_then(|sli| with_bound(sli, goal));
-        let grows = indicator.is_some_and(|indicator| {
-            let mut selectors = indicator.selectors();
-            selectors.any(|selector| selector.read_as == ReadAs::Growth)
-        });
-        if grows {
-            report.not_built(
-                goal.at,
-                "a composite of the increase of a counter",
-                "judge it by an SLO of its own",
-            );
-        }
+        let unfit = match &goal.sli {
+            Some(Sli::Threshold { of, .. }) if of.read_as == ReadAs::Growth => {
+                "the increase of a counter"
+            }
+            Some(Sli::Threshold {
+                quantile: Some(_), ..
+            }) => "a quantile",
+            _ => continue,
+        };
+        let thing = format!("a composite of {unfit}");
+        report.not_built(goal.at, &thing, "judge it by an SLO of its own");
     }
 }
 

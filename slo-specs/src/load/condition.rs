@@ -26,24 +26,15 @@ const PART: Known = Known {
         "all",
         "any",
     ],
-    planned: &[],
 };
-const BUDGET_LEFT: Known = Known {
-    fields: &["below"],
-    planned: &[],
-};
+const BUDGET_LEFT: Known = Known { fields: &["below"] };
 const BUDGET_DROP: Known = Known {
     fields: &["share", "within"],
-    planned: &[],
 };
 const TIME_TO_EMPTY: Known = Known {
     fields: &["within", "lookBack"],
-    planned: &[],
 };
-const NO_DATA: Known = Known {
-    fields: &["for"],
-    planned: &[],
-};
+const NO_DATA: Known = Known { fields: &["for"] };
 
 /// What a burn condition is made of.
 const OF_BURN: [&str; 4] = ["budgetShare", "burnRate", "long", "short"];

@@ -37,11 +37,9 @@ const SPEC: Known = Known {
         "timeZone",
         "recurrence",
     ],
-    planned: &[],
 };
 const RECURRENCE: Known = Known {
     fields: &["rrule", "start", "duration", "timeZone", "until", "exclude"],
-    planned: &[],
 };
 
 /// Reads a `Correction`. It holds only if no error was told of meanwhile.

@@ -8,7 +8,6 @@ const OPERATORS: Known = Known {
     fields: &[
         "in", "not", "prefix", "regex", "notRegex", "gt", "gte", "lt", "lte", "exists",
     ],
-    planned: &[],
 };
 
 /// Reads `match`, sorted by key. Several operators of one key must all hold.

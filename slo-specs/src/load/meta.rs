@@ -19,7 +19,6 @@ const MAX_NAME: usize = 100;
 
 const METADATA: Known = Known {
     fields: &["name", "displayName", "labels", "annotations"],
-    planned: &[],
 };
 
 /// `metadata` of one object.

@@ -24,7 +24,6 @@ const OBJECTIVE: Known = Known {
         "indicatorRef",
         "compositeWeight",
     ],
-    planned: &[],
 };
 
 /// Largest weight of a composite's part.

@@ -39,8 +39,6 @@ pub(super) struct Fields<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub(super) fields: &'static [&'static str],
-    /// Fields of OpenSLO v1 that we do not do yet.
-    pub(super) planned: &'static [&'static str],
 }
 
 impl Problems {
@@ -261,11 +259,6 @@ fn check_key(report: Report<'_>, key: &Node, what: &str, known: Known) {
         return;
     };
     if known.fields.contains(&name.as_str()) {
-        return;
-    }
-    if known.planned.contains(&name.as_str()) {
-        let help = "remove it: a field that is not understood would promise something else";
-        report.not_built(key.at, &format!("`{name}` of OpenSLO v1"), help);
         return;
     }
     let all = known.fields.join(", ");

@@ -8,11 +8,9 @@ use crate::{Op, Part, ReadAs, Selector, Signal, SliceTarget};
 
 const SPEC: Known = Known {
     fields: &["description", "thresholdMetric", "ratioMetric"],
-    planned: &[],
 };
 const RATIO: Known = Known {
     fields: &["counter", "good", "bad", "total", "raw", "rawType"],
-    planned: &[],
 };
 
 /// What an SLI measures; the bound of a threshold is the objective's.

@@ -43,15 +43,12 @@ const SPEC: Known = Known {
         "objectives",
         "alertPolicies",
     ],
-    planned: &[],
 };
 const INDICATOR: Known = Known {
     fields: &["metadata", "spec", "apiVersion", "kind"],
-    planned: &[],
 };
 const POLICY_REF: Known = Known {
     fields: &["alertPolicyRef"],
-    planned: &[],
 };
 
 /// A rule of an attached policy, and where it was attached.

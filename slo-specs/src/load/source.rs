@@ -9,17 +9,14 @@ use crate::{Ratio, ReadAs, Selector, Signal, SliceTarget};
 
 const HOLDER: Known = Known {
     fields: &["metricSource"],
-    planned: &[],
 };
 const METRIC_SOURCE: Known = Known {
     fields: &["metricSourceRef", "type", "spec"],
-    planned: &[],
 };
 const OTLP: Known = Known {
     fields: &[
         "signal", "match", "spanKind", "spanName", "status", "root", "value", "quantile", "metric",
     ],
-    planned: &[],
 };
 const SPAN_KINDS: &[&str] = &["server", "client", "producer", "consumer", "internal"];
 const STATUSES: &[&str] = &["error", "ok", "unset"];
@@ -265,7 +262,6 @@ fn check_applicable(fields: &Fields<'_>, signal: Signal, role: Role) {
 pub(super) fn data_source(report: Report<'_>, meta: &Meta, spec: &Node) -> Option<String> {
     const SPEC: Known = Known {
         fields: &["description", "type", "connectionDetails"],
-        planned: &[],
     };
     let what = format!("data source `{}`", meta.name);
     let fields = Fields::of(report, spec, &what, SPEC)?;

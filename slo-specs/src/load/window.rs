@@ -19,11 +19,9 @@ const LENGTH_HELP: &str = "such as `duration: 30d`, or `1M` with a calendar";
 
 const TIME_WINDOW: Known = Known {
     fields: &["duration", "isRolling", "calendar"],
-    planned: &[],
 };
 const CALENDAR: Known = Known {
     fields: &["startTime", "timeZone"],
-    planned: &[],
 };
 
 /// Reads every window, in their order. They hold only if no error was told of meanwhile.
