@@ -2,6 +2,9 @@
 
 use crate::{Combine, Counted, Ratio, Selector, Signal};
 
+/// A weight of 1.
+pub(crate) const WEIGHT_UNITS: u64 = 1_000_000;
+
 /// What an objective counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Indicator {
@@ -39,7 +42,7 @@ pub struct Composite {
 pub struct CompositePart {
     /// What it counts.
     pub indicator: Indicator,
-    /// How much it weighs beside the others.
+    /// How much it weighs beside the others, in millionths.
     pub weight: u64,
     /// What it promises by itself.
     pub target: Ratio,
@@ -71,6 +74,14 @@ pub enum Op {
 /// in every version and on every machine. Tallies are stored under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u64);
+
+impl CompositePart {
+    /// Its weight as it was written.
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn written_weight(&self) -> f64 {
+        self.weight as f64 / WEIGHT_UNITS as f64
+    }
+}
 
 impl Indicator {
     /// First eight bytes of the BLAKE3 hash of the canonical form.

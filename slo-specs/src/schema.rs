@@ -216,7 +216,7 @@ struct Objective {
     indicator: Option<InlineSli>,
     indicator_ref: Option<String>,
     /// How much it weighs in the SLO's composite.
-    composite_weight: Option<u32>,
+    composite_weight: Option<f64>,
     /// With `Timeslices` and `RatioTimeslices`: the length of a slice; a number is minutes.
     time_slice_window: Option<SliceLength>,
 }

@@ -236,9 +236,14 @@ fn composites_have_parts_that_fit_together() {
             vec!["objective of SLO `web` has neither `indicator` nor `indicatorRef`"],
         ),
         (
-            "half a weight",
+            "no weight at all",
+            slo("", "", &[part("a", ", compositeWeight: 0"), b.clone()]),
+            vec!["`compositeWeight` is 0"],
+        ),
+        (
+            "half a weight is one",
             slo("", "", &[part("a", ", compositeWeight: 0.5"), b.clone()]),
-            vec!["`compositeWeight` is 0.5, not a whole number from 1 to 1000000"],
+            vec![],
         ),
     ] {
         let loaded = load(&[SourceFile {

@@ -101,7 +101,7 @@ fn composite_part(combine: Combine, part: &CompositePart) -> dashboards::Text {
         dashboards::view::Indicator::Composite { how, .. } => how.to_string(),
     };
     match combine {
-        Combine::Weighted => format!("{} × {counted}", part.weight),
+        Combine::Weighted => format!("{} × {counted}", part.written_weight()),
         Combine::All => format!("{counted}, target {}", part.target),
         Combine::Single | Combine::Worst | Combine::Rest => counted,
     }

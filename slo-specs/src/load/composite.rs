@@ -8,6 +8,7 @@ use super::report::Report;
 use super::sli::Sli;
 use super::slo::with_bound;
 use super::yaml::{Node, Position, Value};
+use crate::indicator::WEIGHT_UNITS;
 use crate::{
     Budgeting, Combine, Composite, CompositePart, Indicator, Ratio, ReadAs, Slicing, Verdict,
 };
@@ -145,7 +146,7 @@ fn empty(goals: &[Goal]) -> crate::EmptySlice {
 fn part(goal: &Goal) -> Option<CompositePart> {
     Some(CompositePart {
         indicator: with_bound(goal.sli.as_ref()?, goal)?,
-        weight: goal.weight.unwrap_or(1),
+        weight: goal.weight.unwrap_or(WEIGHT_UNITS),
         target: goal.target?,
     })
 }

@@ -9,6 +9,8 @@ use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::slo::indicator;
 use super::yaml::{Node, Position, Value};
+use crate::decimal::decimal;
+use crate::indicator::WEIGHT_UNITS;
 use crate::{Budgeting, NumberError, Op, Ratio, Signal};
 
 const OBJECTIVE: Known = Known {
@@ -26,8 +28,8 @@ const OBJECTIVE: Known = Known {
     ],
 };
 
-/// Largest weight of a composite's part.
-const HEAVIEST: u64 = 1_000_000;
+/// Largest weight of a composite's part: a million.
+const HEAVIEST: u64 = 1_000_000 * WEIGHT_UNITS;
 
 /// The indicator of an SLO as a whole.
 enum Shared {
@@ -165,16 +167,18 @@ fn own_or(fields: &Fields<'_>, shared: &Shared, library: &Library) -> (Option<Sl
     }
 }
 
+/// A weight in millionths.
 fn weight_of(report: Report<'_>, node: &Node) -> Option<u64> {
     let text = report.text(node, "compositeWeight")?;
-    let weight = text
-        .parse()
-        .ok()
-        .filter(|weight| (1..=HEAVIEST).contains(weight));
+    let weight = decimal(&text).ok().and_then(|(digits, scale)| {
+        let scaled = digits.checked_mul(WEIGHT_UNITS)?;
+        (scaled % scale == 0).then_some(scaled / scale)
+    });
+    let weight = weight.filter(|weight| (1..=HEAVIEST).contains(weight));
     if weight.is_none() {
-        let message =
-            format!("`compositeWeight` is {text}, not a whole number from 1 to {HEAVIEST}");
-        let help = "weights are relative: 0.75 and 0.25 are `3` and `1`";
+        let message = format!("`compositeWeight` is {text}");
+        let help =
+            "a weight is above 0, at most a million, and has at most six digits after the point";
         report.error_with(node.at, message, help);
     }
     weight
