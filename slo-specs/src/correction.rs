@@ -40,13 +40,16 @@ pub enum CorrectionKind {
     Exclusion,
 }
 
-/// Which objectives a correction is about: those that any of these names.
+/// Which objectives a correction is about: those that an SLO's or a service's name stands for, or all; of
+/// them, where segments are named, only these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorrectionScope {
     /// Names of SLOs, or ids of single objectives.
     pub slos: Vec<String>,
     /// Names of services.
     pub services: Vec<String>,
+    /// Attribute keys with the values whose segments it is about, `none` for a missing attribute: all must hold.
+    pub segments: Vec<(String, Vec<String>)>,
 }
 
 /// When a correction is in force. Stretches are `(start, end]` in Unix seconds, as slices are.
@@ -66,9 +69,20 @@ pub enum When {
 impl Correction {
     /// Whether an objective's counts leave its times out.
     pub fn applies(&self, objective: &Objective) -> bool {
-        let CorrectionScope { slos, services } = &self.scope;
+        let CorrectionScope {
+            slos,
+            services,
+            segments,
+        } = &self.scope;
         let named = |slo: &String| *slo == objective.slo || *slo == objective.id;
-        slos.iter().any(named) || services.contains(&objective.service)
+        let all = slos.is_empty() && services.is_empty() && !segments.is_empty();
+        let in_segment = |(key, values): &(String, Vec<String>)| {
+            let segment = objective.segment.as_ref();
+            let value = segment.and_then(|segment| segment.value_of(key));
+            value.is_some_and(|value| values.contains(&value))
+        };
+        (all || slos.iter().any(named) || services.contains(&objective.service))
+            && segments.iter().all(in_segment)
     }
 
     /// Its times within `(from, to]`, sorted; those of a rule may touch or overlap.

@@ -4,6 +4,7 @@
 //! there are, telemetry tells: so the catalog as written is expanded with the values seen so far.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::{
     Catalog, Combine, Composite, CompositePart, Indicator, Matcher, Objective, Part, Scalar,
@@ -101,6 +102,8 @@ impl Catalog {
             for by in &objective.segments {
                 let segments = segments(objective, by, seen.of(objective, by));
                 for mut segment in segments {
+                    let applying = self.corrections.iter().filter(|one| one.applies(&segment));
+                    segment.corrections = applying.map(Arc::clone).collect();
                     segment.id = free(segment.id, &ids);
                     ids.insert(segment.id.clone());
                     catalog.objectives.push(segment);
@@ -168,6 +171,15 @@ fn segment(
 }
 
 impl Segment {
+    /// The value of one of its keys in words, `none` where the attribute is missing; nothing of the rest.
+    pub fn value_of(&self, key: &str) -> Option<String> {
+        let values = self.values.as_ref()?;
+        let mut pairs = segment_keys(&self.by).zip(values);
+        pairs
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| word(value))
+    }
+
     /// `eu-west`, `eu-west, gold`, `none` where the attribute is missing, `rest`.
     pub fn words(&self) -> String {
         words(self.values.as_ref())
@@ -178,12 +190,15 @@ fn words(values: Option<&SegmentValues>) -> String {
     let Some(values) = values else {
         return "rest".to_owned();
     };
-    let words = values.iter().map(|value| match value {
+    values.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn word(value: &Option<Scalar>) -> String {
+    match value {
         Some(Scalar::Text(text) | Scalar::Number(text, _)) => text.clone(),
         Some(Scalar::Bool(flag)) => flag.to_string(),
         None => "none".to_owned(),
-    });
-    words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// An indicator that counts only what has these values.

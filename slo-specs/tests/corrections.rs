@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use slo_specs::{Correction, CorrectionKind, Loaded, SourceFile, excluded, load};
+use slo_specs::{
+    Correction, CorrectionKind, Loaded, Scalar, SeenSegments, SourceFile, excluded, load,
+};
 
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
@@ -232,7 +234,7 @@ const PROBLEMS: [(&str, &str, &str); 29] = [
     (
         "type: exclusion\nstart: 2026-03-01T02:00:00Z\nduration: 2h",
         "description: the",
-        "correction `work` says neither `slos` nor `services`; say whose times do not count, such as `slos: [checkout]`",
+        "correction `work` says neither `slos`, `services` nor `segments`; say whose times do not count, such as `slos: [checkout]`",
     ),
     (
         "slos: [search]\nstart: 2026-03-01T02:00:00Z\nduration: 2h",
@@ -376,7 +378,7 @@ const PROBLEMS: [(&str, &str, &str); 29] = [
         "type: exclusion\nslos: [search]\nauthors: 3\nstart: 2026-03-01T02:00:00Z\nduration: 2h",
         "authors",
         "correction `work` has an unknown field `authors`; did you mean `author`? known here: description, author, type, slos, \
-         services, start, end, duration, timeZone, recurrence",
+         services, segments, start, end, duration, timeZone, recurrence",
     ),
 ];
 
@@ -459,4 +461,86 @@ proptest! {
             prop_assert_eq!(inside, in_force, "{}", end);
         }
     }
+}
+
+#[test]
+fn a_correction_of_segments_is_about_those_only() {
+    let source = |status: &str| {
+        format!(
+            "{{ metricSource: {{ type: otlp, spec: {{ signal: traces{status}, match: {{ service.name: web }} }} }} }}"
+        )
+    };
+    let text = format!(
+        "apiVersion: openslo/v1
+kind: SLO
+metadata: {{ name: web, annotations: {{ sloburn.dev/segments: region }} }}
+spec:
+  service: web
+  timeWindow: [{{ duration: 30d, isRolling: true }}, {{ duration: 7d, isRolling: true }}]
+  budgetingMethod: Occurrences
+  indicator: {{ spec: {{ ratioMetric: {{ bad: {}, total: {} }} }} }}
+  objectives: [{{ target: 0.999 }}]
+---
+apiVersion: sloburn/v1
+kind: Correction
+metadata: {{ name: eu-only }}
+spec: {{ description: moved, author: sre, type: exclusion, segments: {{ region: [eu, none] }}, start: 2026-01-14T09:20:00Z, duration: 40m }}
+---
+apiVersion: sloburn/v1
+kind: Correction
+metadata: {{ name: everywhere }}
+spec: {{ description: down, author: sre, type: exclusion, slos: [web], start: 2026-01-15T09:20:00Z, duration: 40m }}
+",
+        source(", status: error"),
+        source("")
+    );
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: text.clone(),
+    }]);
+    assert_eq!(loaded.problems, []);
+    let mut seen = SeenSegments::default();
+    for objective in &loaded.catalog.objectives {
+        for value in [Some("eu"), Some("us"), None] {
+            let value = value.map(|text| Scalar::Text(text.to_owned()));
+            assert!(seen.note(objective, "region", vec![value]));
+        }
+    }
+    let catalog = loaded.catalog.with_segments(&seen);
+    let found: Vec<(&str, Vec<&str>)> = catalog
+        .objectives
+        .iter()
+        .map(|one| {
+            let names = one
+                .corrections
+                .iter()
+                .map(|correction| correction.name.as_str());
+            (one.id.as_str(), names.collect())
+        })
+        .collect();
+    let (both, one) = (vec!["eu-only", "everywhere"], vec!["everywhere"]);
+    assert_eq!(
+        found,
+        [
+            ("web", one.clone()),
+            ("web.7d", one.clone()),
+            ("web.7d.eu", both.clone()),
+            ("web.7d.none", both.clone()),
+            ("web.7d.us", one.clone()),
+            ("web.eu", both.clone()),
+            ("web.none", both),
+            ("web.us", one),
+        ]
+    );
+    let wrong = text.replace("segments: { region:", "segments: { regoin:");
+    let loaded = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: wrong,
+    }]);
+    let told = loaded
+        .problems
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    assert!(told.ends_with("no SLO has segments by `regoin`"), "{told}");
 }

@@ -16,7 +16,7 @@ use super::yaml::{Node, Value};
 use crate::window::instant_of;
 use crate::{
     Catalog, Correction, CorrectionKind, CorrectionScope, Recurrence, RepeatRule, Source, Until,
-    When,
+    When, segment_keys,
 };
 
 /// Longest maintenance without a pause: alerts are not held for longer.
@@ -31,6 +31,7 @@ const SPEC: Known = Known {
         "type",
         "slos",
         "services",
+        "segments",
         "start",
         "end",
         "duration",
@@ -108,8 +109,12 @@ fn scope(fields: &Fields<'_>, catalog: &Catalog, library: &Library) -> Correctio
     let report = fields.report;
     let slos = names(fields, "slos");
     let services = names(fields, "services");
-    if slos.is_none() && services.is_none() {
-        let message = format!("{} says neither `slos` nor `services`", fields.what);
+    let segments = segments(fields, catalog);
+    if slos.is_none() && services.is_none() && segments.is_empty() {
+        let message = format!(
+            "{} says neither `slos`, `services` nor `segments`",
+            fields.what
+        );
         report.error_with(
             fields.at,
             message,
@@ -135,7 +140,47 @@ fn scope(fields: &Fields<'_>, catalog: &Catalog, library: &Library) -> Correctio
     CorrectionScope {
         slos: plain(slos),
         services: plain(services),
+        segments,
     }
+}
+
+/// Attribute keys, each with a value or a list of them.
+fn segments(fields: &Fields<'_>, catalog: &Catalog) -> Vec<(String, Vec<String>)> {
+    let report = fields.report;
+    let Some(node) = fields.get("segments") else {
+        return Vec::new();
+    };
+    let Value::Map(entries) = &node.value else {
+        let found = node.value.kind();
+        report.error(node.at, format!("`segments` must be a map, not {found}"));
+        return Vec::new();
+    };
+    let known = catalog.objectives.iter().flat_map(|one| &one.segments);
+    let known: BTreeSet<&str> = known.flat_map(|by| segment_keys(by)).collect();
+    let mut segments = Vec::new();
+    for (key, value) in entries {
+        let Some(name) = report.text(key, "segments") else {
+            continue;
+        };
+        if !known.contains(name.as_str()) {
+            let words: Vec<&str> = known.iter().copied().collect();
+            let help = match closest(&name, &words) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => "an SLO tells them apart by `sloburn.dev/segments`".to_owned(),
+            };
+            report.error_with(key.at, format!("no SLO has segments by `{name}`"), help);
+        }
+        let values = match &value.value {
+            Value::List(items) => items
+                .iter()
+                .filter_map(|item| report.text(item, &name))
+                .collect(),
+            _ => report.text(value, &name).into_iter().collect(),
+        };
+        segments.push((name, values));
+    }
+    segments.sort();
+    segments
 }
 
 /// Names in a list that is not empty.

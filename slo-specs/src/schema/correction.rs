@@ -1,5 +1,7 @@
 //! Corrections: times that do not count.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::{CivilTime, TimeZone, Window};
@@ -19,6 +21,8 @@ pub(super) struct Correction {
     /// Names of services: all their objectives.
     #[schemars(length(min = 1))]
     services: Option<Vec<String>>,
+    /// Attribute keys with the values (`none` where it is missing) of the segments it is about.
+    segments: Option<BTreeMap<String, OneOrMore>>,
     /// With `Z` or an offset, or by the clocks of `timeZone`; whole minutes.
     start: Option<String>,
     /// As `start`; or else `duration`.
@@ -27,6 +31,13 @@ pub(super) struct Correction {
     time_zone: Option<TimeZone>,
     /// Instead of `start` and `end`: again and again.
     recurrence: Option<Recurrence>,
+}
+
+#[derive(JsonSchema)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 #[derive(JsonSchema)]
