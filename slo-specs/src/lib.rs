@@ -58,6 +58,7 @@ pub use load::{Loaded, SourceFile, closest, load};
 pub use problem::{Level, Problem};
 pub use rule::{
     Bound, Burn, BurnSeen, Condition, Confidence, Ending, Reading, Rule, RuleState, Seen, Severity,
+    allowed,
 };
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;

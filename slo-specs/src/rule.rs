@@ -31,8 +31,24 @@ pub struct Rule {
     pub receivers: Vec<String>,
     /// Who hears that it is over.
     pub ending: Ending,
-    /// What follows for people while it fires, such as what an error budget policy still allows.
+    /// What the error budget policy still allows while it fires, such as `only fixes`.
     pub note: Option<String>,
+}
+
+/// What an error budget policy allows at a tick: of the rules that say so and hold, the one with the lowest
+/// mark of budget left.
+pub fn allowed<'o>(rules: &'o [Rule], readings: &[Reading]) -> Option<&'o str> {
+    let mark = |rule: &Rule| match rule.condition {
+        Condition::BudgetLeft { below, .. } => below.map_or(0.0, crate::Ratio::as_f64),
+        _ => 1.0,
+    };
+    let holding = rules
+        .iter()
+        .zip(readings)
+        .filter(|(_, reading)| reading.breached);
+    let saying = holding.filter_map(|(rule, _)| Some((mark(rule), rule.note.as_deref()?)));
+    let lowest = saying.min_by(|(one, _), (other, _)| one.total_cmp(other));
+    lowest.map(|(_, allows)| allows)
 }
 
 /// Who hears that an alert is over.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
     AlertState, Change, Condition, Ending, Level, Loaded, Objective, Rule, Seen, Severity,
-    SourceFile, Tally, Timeline, evaluate, evaluate_heard, judge_again, load, read_rule,
+    SourceFile, Tally, Timeline, allowed, evaluate, evaluate_heard, judge_again, load, read_rule,
 };
 
 const BEGIN: i64 = 1_704_067_200;
@@ -616,4 +616,38 @@ proptest! {
         let bad = bad % total;
         prop_assert!(sure(bad).as_f64() <= sure(bad + 1).as_f64());
     }
+}
+
+#[test]
+fn what_is_allowed_is_what_the_lowest_mark_says() {
+    let objective = sound(&with_rules(
+        "{ name: half, severity: ticket, budgetLeft: { below: 0.5 }, allows: care }, \
+         { name: spent, severity: ticket, budgetLeft: { below: 0 }, allows: only fixes }, \
+         { name: quarter, severity: ticket, budgetLeft: { below: 0.25 }, allows: reliability }, \
+         { name: silent, severity: ticket, budgetLeft: { below: 0.1 } }",
+    ));
+    for (case, bad, expected) in [
+        ("nothing is spent", 0, None),
+        ("exactly half is left", 50, None),
+        ("less than half is left", 51, Some("care")),
+        ("less than a quarter is left", 76, Some("reliability")),
+        (
+            "a rule without words changes nothing",
+            91,
+            Some("reliability"),
+        ),
+        ("all is spent", 100, Some("only fixes")),
+    ] {
+        let mut timeline = Timeline::new();
+        timeline.add(BEGIN + 10, Tally::new(budget_of(&objective, 100), bad));
+        let evaluation = evaluate(&objective, &timeline, at(20));
+        let allows = allowed(&objective.rules, &evaluation.readings);
+        assert_eq!(allows, expected, "{case}");
+    }
+}
+
+/// So many events that just as many of them may be bad.
+fn budget_of(objective: &Objective, bad: u64) -> u64 {
+    let budget = objective.target.complement();
+    bad * budget.denominator() / budget.numerator()
 }

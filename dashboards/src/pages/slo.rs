@@ -21,6 +21,7 @@ struct Body<'a> {
     debug: Option<String>,
     description: &'a Text,
     unweighted: Option<String>,
+    allows: Option<&'a Text>,
     promise: String,
     runbook: Option<&'a str>,
     parts: Parts,
@@ -88,6 +89,7 @@ pub fn render_slo(view: &SloView) -> String {
         unweighted: view
             .unweighted
             .map(|at| crate::panels::ingest::unweighted(at, view.shell.at)),
+        allows: view.allows.as_ref(),
         promise: words::promise(objective),
         runbook: view.runbook.as_deref().and_then(links::outside),
         parts: parts(view),

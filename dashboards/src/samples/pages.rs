@@ -199,6 +199,7 @@ pub fn slo(state: State) -> SloView {
             "99.9 % of checkout requests get a good answer.",
         )),
         unweighted: (state == State::Missed).then(|| ago(600)),
+        allows: (state == State::Missed).then(|| Text::new(&named(state, "only fixes"))),
         service_known: state != State::Empty,
         runbook: Some(if state == State::Hostile {
             "javascript:alert(1)".to_owned()

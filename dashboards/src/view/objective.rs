@@ -282,6 +282,8 @@ pub struct SloView {
     pub description: Text,
     /// When spans last came, within the window, that were sampled without saying by how much.
     pub unweighted: Option<Timestamp>,
+    /// What the error budget policy allows now, where it says so.
+    pub allows: Option<Text>,
     /// Its service's page exists (the service has sent something).
     pub service_known: bool,
     /// Where to read what to do; `https:` only, others are not shown.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use slo_specs::{Correction, ErrorBudget, Evaluation, Objective, Window, window_name};
+use slo_specs::{Correction, ErrorBudget, Evaluation, Objective, Window, allowed, window_name};
 
 use crate::live::{Live, Quantiles};
 
@@ -67,6 +67,9 @@ pub(crate) struct SloReport {
     /// What is left out of the window.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) corrections: Vec<CorrectionReport>,
+    /// What the error budget policy allows now, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allows: Option<String>,
     /// Error ratio by window; null without events.
     pub(crate) windows: Windows,
     /// Of a calendar window, the period that is counted.

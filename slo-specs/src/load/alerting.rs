@@ -45,6 +45,7 @@ const RULE: Known = Known {
         "long",
         "short",
         "hold",
+        "allows",
         "minimumBadEvents",
         "confidence",
         "budgetLeft",
@@ -149,6 +150,7 @@ impl RuleDraft {
             .and_then(|node| report.text(node, "name"));
         let severity = severity(&fields);
         let hold = hold(&fields, "hold");
+        let note = fields.text("allows");
         // What the condition lacks is told of even if the severity is wrong.
         let condition = Draft::read(
             &fields,
@@ -164,7 +166,7 @@ impl RuleDraft {
             condition: condition?,
             hold,
             ending: Ending::Told,
-            note: None,
+            note,
         })
     }
 }

@@ -112,6 +112,8 @@ pub(super) struct Rule {
     severity: BurnSeverity,
     /// How long the condition must last before the alert fires.
     hold: Option<Window>,
+    /// What the error budget policy still allows while it fires, such as `only fixes`.
+    allows: Option<String>,
     /// Share of the SLO window's budget that may be spent within the long window.
     budget_share: Option<f64>,
     /// The threshold itself, whatever the SLO's window.

@@ -66,6 +66,7 @@ pub(in crate::web) async fn slo(
         objective: objective(live, one),
         description: Text::new(&one.objective.description),
         unweighted: one.report.sampled_without_weight_at,
+        allows: one.report.allows.as_deref().map(Text::new),
         service_known: services.contains(&one.objective.service),
         runbook: one.objective.runbook.clone(),
         trouble,
