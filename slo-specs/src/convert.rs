@@ -70,7 +70,7 @@ impl Output {
 ///       total: { metric: 'http_requests_total{job=\"api\"}' }
 /// ";
 /// let converted = convert(&[SourceFile { path: "a.yaml".into(), text: text.into() }]);
-/// assert!(converted.files[0].text.contains("match: { service.name: \"api\", code: { regex: \"^(?:5..)$\" } }"));
+/// assert!(converted.files[0].text.contains("code: { regex: \"^(?:5..)$\" }"), "{}", converted.files[0].text);
 /// assert!(!converted.problems.iter().any(slo_specs::Problem::is_error));
 /// ```
 pub fn convert(files: &[SourceFile]) -> Converted {
