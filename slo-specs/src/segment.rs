@@ -177,7 +177,7 @@ impl Segment {
         let mut pairs = segment_keys(&self.by).zip(values);
         pairs
             .find(|(name, _)| *name == key)
-            .map(|(_, value)| word(value))
+            .map(|(_, value)| word(value.as_ref()))
     }
 
     /// `eu-west`, `eu-west, gold`, `none` where the attribute is missing, `rest`.
@@ -190,10 +190,11 @@ fn words(values: Option<&SegmentValues>) -> String {
     let Some(values) = values else {
         return "rest".to_owned();
     };
-    values.iter().map(word).collect::<Vec<_>>().join(", ")
+    let words = values.iter().map(|value| word(value.as_ref()));
+    words.collect::<Vec<_>>().join(", ")
 }
 
-fn word(value: &Option<Scalar>) -> String {
+fn word(value: Option<&Scalar>) -> String {
     match value {
         Some(Scalar::Text(text) | Scalar::Number(text, _)) => text.clone(),
         Some(Scalar::Bool(flag)) => flag.to_string(),

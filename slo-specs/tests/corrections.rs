@@ -463,14 +463,14 @@ proptest! {
     }
 }
 
-#[test]
-fn a_correction_of_segments_is_about_those_only() {
+/// An SLO with segments and two windows, and corrections of some of them.
+fn corrected_segments() -> String {
     let source = |status: &str| {
         format!(
             "{{ metricSource: {{ type: otlp, spec: {{ signal: traces{status}, match: {{ service.name: web }} }} }} }}"
         )
     };
-    let text = format!(
+    format!(
         "apiVersion: openslo/v1
 kind: SLO
 metadata: {{ name: web, annotations: {{ sloburn.dev/segments: region }} }}
@@ -493,7 +493,12 @@ spec: {{ description: down, author: sre, type: exclusion, slos: [web], start: 20
 ",
         source(", status: error"),
         source("")
-    );
+    )
+}
+
+#[test]
+fn a_correction_of_segments_is_about_those_only() {
+    let text = corrected_segments();
     let loaded = load(&[SourceFile {
         path: "a.yaml".into(),
         text: text.clone(),

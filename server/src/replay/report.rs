@@ -288,6 +288,7 @@ pub(crate) fn slo_report(
         units: objective.budgeting.units(),
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
+        allows: allowed(&objective.rules, &evaluation.readings).map(str::to_owned),
         raw: evaluation
             .uncorrected
             .filter(|_| !corrections.is_empty())
