@@ -248,6 +248,48 @@ fn composites_are_what_their_parts_make_of_each_slice() {
     );
 }
 
+/// What is in no segment is all less the segments, slot by slot, late events too.
+#[test]
+fn the_rest_and_the_segments_are_the_whole() {
+    for counted in [Counted::Bad, Counted::Good] {
+        let parts = (0..3).map(|number| AccountPart {
+            of: Fingerprint(number),
+            counted,
+            weight: 1,
+            target: "0.9".parse().expect("a target"),
+        });
+        let mut rest = Derived::new(Account {
+            parts: parts.collect(),
+            combine: Combine::Rest,
+            slicing: None,
+            corrections: Vec::new(),
+        });
+        let mut timelines = [(); 3].map(|()| Timeline::counting(counted));
+        let mut now = START;
+        for step in 0..200_u64 {
+            now += 10;
+            // Some of it is late, and every third event belongs to no segment.
+            let end = now - i64::try_from(step * 7 % 30).unwrap_or(0) * 10;
+            let tally = Tally::new(5 + step % 11, step % 4);
+            let [all, one, other] = &mut timelines;
+            all.add(end, tally);
+            match step % 3 {
+                0 => one.add(end, tally),
+                1 => other.add(end, tally),
+                _ => {}
+            }
+            rest.touch(end);
+            let of = |name: Fingerprint| timelines.get(usize::try_from(name.0).ok()?);
+            rest.update(of, &Timeline::new(), now);
+            let sum = |timeline: &Timeline| timeline.tally(now, Duration::from_hours(1));
+            let [all, one, other] = [0, 1, 2].map(|index| sum(&timelines[index]));
+            let apart = one.plus(other).plus(sum(rest.timeline()));
+            assert_eq!(apart, all, "{counted:?}, after step {step}");
+        }
+        assert!(rest.timeline().tally(now, Duration::from_hours(1)).total > 0);
+    }
+}
+
 fn correction(from_minute: i64, minutes: i64) -> Arc<Correction> {
     let start_s = START + from_minute * 60;
     Arc::new(Correction {
