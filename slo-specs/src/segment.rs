@@ -55,7 +55,12 @@ pub type SegmentValues = Vec<Option<Scalar>>;
 
 /// The values that were seen, by objective and keys, in the order in which they were first seen.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SeenSegments(BTreeMap<(String, String), Vec<SegmentValues>>);
+pub struct SeenSegments {
+    /// Each with its place in the order of all.
+    seen: BTreeMap<(String, String), Vec<(usize, SegmentValues)>>,
+    /// How many there are of all objectives.
+    count: usize,
+}
 
 impl Default for Segmentation {
     fn default() -> Self {
@@ -70,18 +75,20 @@ impl SeenSegments {
     /// Notes values; whether they are new and still have room: one beyond the limit tells that there is a rest.
     pub fn note(&mut self, objective: &Objective, by: &str, values: SegmentValues) -> bool {
         let key = (objective.id.clone(), by.to_owned());
-        let seen = self.0.entry(key).or_default();
-        let is_new = seen.len() <= objective.segmentation.limit && !seen.contains(&values);
+        let seen = self.seen.entry(key).or_default();
+        let is_known = seen.iter().any(|(_, known)| *known == values);
+        let is_new = seen.len() <= objective.segmentation.limit && !is_known;
         if is_new {
-            seen.push(values);
+            seen.push((self.count, values));
+            self.count += 1;
         }
         is_new
     }
 
     /// The values of an objective's keys, in the order in which they were first seen.
-    fn of(&self, objective: &Objective, by: &str) -> &[SegmentValues] {
+    fn of(&self, objective: &Objective, by: &str) -> &[(usize, SegmentValues)] {
         let key = (objective.id.clone(), by.to_owned());
-        self.0.get(&key).map_or(&[], Vec::as_slice)
+        self.seen.get(&key).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -98,17 +105,20 @@ impl Catalog {
                 objective.rules.clear();
             }
         }
+        let mut all = Vec::new();
         for objective in &self.objectives {
             for by in &objective.segments {
-                let segments = segments(objective, by, seen.of(objective, by));
-                for mut segment in segments {
-                    let applying = self.corrections.iter().filter(|one| one.applies(&segment));
-                    segment.corrections = applying.map(Arc::clone).collect();
-                    segment.id = free(segment.id, &ids);
-                    ids.insert(segment.id.clone());
-                    catalog.objectives.push(segment);
-                }
+                all.extend(segments(objective, by, seen.of(objective, by)));
             }
+        }
+        // An id goes to whoever was seen first: alerts and history are kept under it.
+        all.sort_by_key(|(order, _)| *order);
+        for (_, mut segment) in all {
+            let applying = self.corrections.iter().filter(|one| one.applies(&segment));
+            segment.corrections = applying.map(Arc::clone).collect();
+            segment.id = free(segment.id, &ids);
+            ids.insert(segment.id.clone());
+            catalog.objectives.push(segment);
         }
         catalog.objectives.sort_by(|a, b| a.id.cmp(&b.id));
         catalog
@@ -120,17 +130,23 @@ pub fn segment_keys(by: &str) -> impl Iterator<Item = &str> {
     by.split('+')
 }
 
-fn segments(objective: &Objective, by: &str, seen: &[SegmentValues]) -> Vec<Objective> {
+/// Each with its place in the order in which they were seen; the rest has that of the first value in it.
+fn segments(
+    objective: &Objective,
+    by: &str,
+    seen: &[(usize, SegmentValues)],
+) -> Vec<(usize, Objective)> {
     let apart = seen.iter().take(objective.segmentation.limit);
-    let mut segments: Vec<Objective> = apart
-        .map(|values| {
+    let mut segments: Vec<(usize, Objective)> = apart
+        .map(|(order, values)| {
             let indicator = narrowed(&objective.indicator, by, values);
-            segment(objective, by, Some(values.clone()), indicator)
+            let segment = segment(objective, by, Some(values.clone()), indicator);
+            (*order, segment)
         })
         .collect();
-    if seen.len() > objective.segmentation.limit {
+    if let Some((order, _)) = seen.get(objective.segmentation.limit) {
         let whole = std::iter::once(&objective.indicator);
-        let parts = whole.chain(segments.iter().map(|segment| &segment.indicator));
+        let parts = whole.chain(segments.iter().map(|(_, segment)| &segment.indicator));
         let parts = parts.map(|indicator| CompositePart {
             indicator: indicator.clone(),
             weight: 1,
@@ -140,7 +156,7 @@ fn segments(objective: &Objective, by: &str, seen: &[SegmentValues]) -> Vec<Obje
             combine: Combine::Rest,
             parts: parts.collect(),
         });
-        segments.push(segment(objective, by, None, rest));
+        segments.push((*order, segment(objective, by, None, rest)));
     }
     segments
 }
