@@ -17,7 +17,7 @@ use collector::{Delta, Encoding, Kind, Known, Ledger, Limits, Measure, Origin, S
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use slo_specs::{AlertState, Catalog, Evaluation, Objective};
+use slo_specs::{AlertState, Catalog, Condition, Evaluation, Objective};
 
 pub(crate) use self::report::{
     AlertReport, Incomplete, Report, SloReport, Windows, slo_report, uncorrected_left,
@@ -321,8 +321,13 @@ impl Replay {
                     }
                     let look_back = i64::try_from(look_back.as_secs()).unwrap_or(i64::MAX);
                     let state = self.judge.state(&objective.id, &rule.name);
+                    // Where time is left out, silence needs longer than its look-back.
+                    let may_come = !objective.corrections.is_empty()
+                        && !state.is_firing()
+                        && rule.condition.leaves().into_iter().any(is_silence);
                     last.is_none_or(|last| last <= tick.saturating_sub(look_back))
                         && !matches!(state, AlertState::Pending { .. })
+                        && !may_come
                 })
             })
     }
@@ -413,6 +418,10 @@ impl Replay {
         alerts.sort_by(|a, b| (a.fired_at, &a.slo, &a.rule).cmp(&(b.fired_at, &b.slo, &b.rule)));
         Report { alerts, slos }
     }
+}
+
+fn is_silence(condition: &Condition) -> bool {
+    matches!(condition, Condition::NoData { .. })
 }
 
 fn reported(objective: &Objective, evaluation: &Evaluation, live: &Live) -> SloReport {

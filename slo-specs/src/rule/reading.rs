@@ -7,10 +7,12 @@ use jiff::Timestamp;
 
 use super::{Burn, Condition, Confidence};
 use crate::judge::{measured_s, outlook, seconds};
-use crate::{BurnRate, ErrorBudget, Exhaustion, Objective, Ratio, Tally, Timeline};
+use crate::{BurnRate, ErrorBudget, Exhaustion, Objective, Ratio, Tally, Timeline, excluded};
 
 /// A budget's share below a mark is over when a fiftieth more of the budget is left again.
 const MARGIN: u128 = 50;
+/// Farther back than this no silence is looked for: nothing is kept from before.
+const LONGEST_S: i64 = 400 * 86_400;
 
 /// What one condition sees at one tick.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,10 +255,12 @@ impl<'a> Moment<'a> {
     /// Silence counts from when somebody listened, and only once something was ever measured.
     fn no_data(&self, lasting: Duration) -> Reading {
         let now_s = self.now.as_second();
-        let begin_s = now_s.saturating_sub(seconds(lasting));
+        let begin = self.silent_from(seconds(lasting));
+        let begin_s = begin.unwrap_or_else(|| now_s.saturating_sub(seconds(lasting)));
         let silent = self.timeline.between(begin_s, now_s).is_empty();
         let measured = self.timeline.measured_since();
-        let known = measured.is_some_and(|since| since < begin_s)
+        let known = begin.is_some()
+            && measured.is_some_and(|since| since < begin_s)
             && self
                 .listening_since
                 .is_none_or(|since| since.as_second() <= begin_s);
@@ -266,6 +270,36 @@ impl<'a> Moment<'a> {
             silent: last_event.map(ago),
         };
         self.reading(seen, silent && known, !silent)
+    }
+
+    /// Where a silence of that length begins that lasts until now. What corrections leave out is neither
+    /// silence nor data: it does not count. None if too much is left out to tell.
+    fn silent_from(&self, lasting_s: i64) -> Option<i64> {
+        let now_s = self.now.as_second();
+        let mut begin_s = now_s.saturating_sub(lasting_s);
+        let corrections = &self.objective.corrections;
+        if corrections.is_empty() {
+            return Some(begin_s);
+        }
+        let mut reach_s = lasting_s;
+        let left_out = loop {
+            let left_out = excluded(corrections, now_s.saturating_sub(reach_s), now_s);
+            let out_s: i64 = left_out.iter().map(|(start, end)| end - start).sum();
+            if reach_s.saturating_sub(out_s) >= lasting_s {
+                break left_out;
+            }
+            if reach_s > LONGEST_S {
+                return None;
+            }
+            reach_s = reach_s.saturating_mul(2);
+        };
+        for (start, end) in left_out.into_iter().rev() {
+            if end <= begin_s {
+                break;
+            }
+            begin_s = begin_s.saturating_sub(end - start);
+        }
+        Some(begin_s)
     }
 
     /// Whole events or slices; what is left over of a slice proves nothing.
