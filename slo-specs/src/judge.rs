@@ -169,12 +169,20 @@ fn latest_breach(
 ) -> Option<Reading> {
     let hold_s = seconds(rule.hold);
     let begin = from.as_second().saturating_sub(hold_s);
+    let stretch = Stretch {
+        objective,
+        timeline,
+        first: begin,
+        last: now.as_second(),
+    };
+    // A day of ticks over a window of a month takes long, and telemetry waits meanwhile.
     if !may_have_breached(
         &rule.condition,
         objective,
         timeline,
         (begin, now.as_second()),
-    ) {
+    ) || !stretch.may_breach(&rule.condition)
+    {
         return None;
     }
     let mut held: Option<Reading> = None;
