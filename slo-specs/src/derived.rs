@@ -88,7 +88,7 @@ impl Derived {
         let parts = self.account.parts.iter().map(|part| of(part.of));
         let parts: Vec<&Timeline> = parts.collect::<Option<_>>()?;
         let fresh = self.fresh;
-        self.sweep(&parts, now);
+        self.sweep(&parts, up, now);
         let mut earliest: Option<i64> = None;
         let later = self.stale.split_off(&(now + 1));
         let stale = std::mem::replace(&mut self.stale, later);
@@ -97,6 +97,10 @@ impl Derived {
             let Some((end, tally)) = self.count(&parts, &excluded, up, end, now) else {
                 continue;
             };
+            // What replaces a minute must not stand beside the finer slices of it.
+            if let Some(tier) = tier_at(&parts, end) {
+                self.timeline.coarsen(end, tier);
+            }
             if self.timeline.set(end, tally) {
                 earliest = earliest.into_iter().chain([end]).min();
             }
@@ -106,8 +110,15 @@ impl Derived {
 
     /// Marks what nobody touched: everything, the first time; and slices without events, where they
     /// count for something.
-    fn sweep(&mut self, parts: &[&Timeline], now: i64) {
+    fn sweep(&mut self, parts: &[&Timeline], up: &Timeline, now: i64) {
         let step = self.step_s();
+        if self.fresh && self.swept.is_some_and(|swept| swept >= now - EMPTY_AFTER_S) {
+            // The clock was ahead once: the last tick before now tells what is counted.
+            self.swept = None;
+            if let Some(last) = up.last_before(now) {
+                self.resume(last);
+            }
+        }
         let first = parts.iter().filter_map(|part| part.measured_since()).min();
         let Some(first) = first.map(|first| floor(first, step)) else {
             self.swept = None;
@@ -162,14 +173,13 @@ impl Derived {
         end: i64,
         now: i64,
     ) -> Option<(i64, Tally)> {
-        let tier_at = |end: i64| parts.iter().filter_map(|part| part.tier_at(end)).max();
-        let grain = || tier_at(end).map_or(TEN_S, seconds);
+        let grain = || tier_at(parts, end).map_or(TEN_S, seconds);
         let slice = self.account.slicing.map(|slicing| slicing.length_s());
         let length = slice.unwrap_or_else(grain);
         // Slices end where they end; finer steps are gathered in the slot that holds them.
         let end = slice.map_or_else(|| ceil(end, length), |_| end);
         let from = end - length;
-        let tier = tier_at(end).max(tier_at(from + TEN_S));
+        let tier = tier_at(parts, end).max(tier_at(parts, from + TEN_S));
         if tier == Some(Tier::Hour) && (from % HOUR_S != 0 || end % HOUR_S != 0) {
             return None;
         }
@@ -193,6 +203,11 @@ impl Derived {
             .slicing
             .map_or(TEN_S, |slicing| slicing.length_s())
     }
+}
+
+/// How finely the hour of a slice is kept by all parts.
+fn tier_at(parts: &[&Timeline], end: i64) -> Option<Tier> {
+    parts.iter().filter_map(|part| part.tier_at(end)).max()
 }
 
 /// What is left of `(from, to]`.
@@ -219,9 +234,13 @@ fn kept(excluded: &[(i64, i64)], from: i64, to: i64) -> Vec<(i64, i64)> {
 /// What a slice without events counts for: nothing as long as events may be on their way, or if
 /// sloburn was not there to see them.
 fn empty(slicing: Slicing, up: &Timeline, end: i64, now: i64) -> Tally {
-    let length = slicing.length_s();
-    let ticks = up.between(end - length, end).total;
-    let all = u64::try_from(length / TEN_S).unwrap_or(u64::MAX);
+    let (mut from, mut to) = (end - slicing.length_s(), end);
+    if up.tier_at(end) == Some(Tier::Hour) {
+        // Of an hour that is one sum by now every part is taken to be like the whole.
+        (from, to) = (floor(from, HOUR_S), ceil(end, HOUR_S));
+    }
+    let ticks = up.between(from, to).total;
+    let all = u64::try_from((to - from) / TEN_S).unwrap_or(u64::MAX);
     if end > now - EMPTY_AFTER_S || ticks * 100 < all.saturating_mul(UP_PERCENT) {
         return Tally::EMPTY;
     }

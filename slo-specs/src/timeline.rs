@@ -165,6 +165,17 @@ impl Timeline {
         true
     }
 
+    /// Keeps the hour of a slice no finer than that, if it is kept at all.
+    pub(crate) fn coarsen(&mut self, slice_end: i64, tier: Tier) {
+        let hour_end = ceil(slice_end, HOUR_S);
+        if let Some(hour) = self.hours.get_mut(&hour_end)
+            && hour.tier() < tier
+        {
+            hour.seal(tier);
+            self.changed(hour_end);
+        }
+    }
+
     /// How finely the hour of a slice is kept.
     pub(crate) fn tier_at(&self, slice_end: i64) -> Option<Tier> {
         self.hours.get(&ceil(slice_end, HOUR_S)).map(Hour::tier)
@@ -221,6 +232,13 @@ impl Timeline {
             .iter()
             .rev()
             .find_map(|(hour_end, hour)| Some(hour_end - HOUR_S + hour.last()?))
+    }
+
+    /// End of the last slice that has events and ends before that, in Unix seconds.
+    pub(crate) fn last_before(&self, slice_end: i64) -> Option<i64> {
+        let hours = self.hours.range(..=ceil(slice_end, HOUR_S)).rev();
+        let mut hours = hours.map(|(hour_end, hour)| (hour_end - HOUR_S, hour));
+        hours.find_map(|(begin, hour)| Some(begin + hour.last_before(slice_end - begin)?))
     }
 
     /// The hours that changed since this was last asked, in order of time.

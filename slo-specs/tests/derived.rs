@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use slo_specs::{
-    Account, AccountPart, Catalog, Combine, Correction, CorrectionKind, CorrectionScope, Counted,
-    Derived, EmptySlice, Fingerprint, Objective, Slicing, Source, SourceFile, Tally, Timeline,
-    Verdict, When, load,
+    Account, AccountPart, Catalog, Combine, Condition, Correction, CorrectionKind, CorrectionScope,
+    Counted, Derived, EmptySlice, Ending, Fingerprint, Objective, Rule, Severity, Slicing, Source,
+    SourceFile, Tally, Timeline, Verdict, When, load,
 };
 
 /// An hour boundary, in Unix seconds.
@@ -310,4 +310,146 @@ fn correction(from_minute: i64, minutes: i64) -> Arc<Correction> {
 #[expect(clippy::cast_precision_loss, reason = "a percentage")]
 fn real(percent: u64) -> f64 {
     percent as f64 / 100.0
+}
+
+/// One indicator's account.
+fn account(slicing: Option<Slicing>, corrections: Vec<Arc<Correction>>) -> Account {
+    let part = AccountPart {
+        of: Fingerprint(7),
+        counted: Counted::Bad,
+        weight: 1,
+        target: "0.9".parse().expect("a target"),
+    };
+    Account {
+        parts: vec![part],
+        combine: Combine::Single,
+        slicing,
+        corrections,
+    }
+}
+
+/// Slices of a minute; silence is bad.
+fn minutes() -> Slicing {
+    Slicing {
+        length: Duration::from_mins(1),
+        verdict: Verdict::Target("0.95".parse().expect("a target")),
+        empty: EmptySlice::Bad,
+    }
+}
+
+/// The same account from its stored hours, as of the last tick that is stored.
+fn restarted(derived: &mut Derived, up: &Timeline) -> Derived {
+    let mut again = Derived::new(derived.account().clone());
+    for hour in derived.timeline_mut().take_dirty() {
+        let restored = again.timeline_mut();
+        restored
+            .restore(hour.tier, hour.hour_end, &hour.bytes)
+            .expect("its own bytes");
+    }
+    again.resume(up.last_event().expect("there were ticks"));
+    again
+}
+
+#[test]
+fn what_was_counted_before_a_long_stop_is_counted_once() {
+    let (mut events, mut up) = (Timeline::new(), Timeline::new());
+    let mut derived = Derived::new(account(None, vec![correction(-120, 60)]));
+    let stop = START + 1_800;
+    for end in (START + 10..=stop).step_by(10) {
+        events.add(end, Tally::new(10, 1));
+        derived.touch(end);
+        up.set(end, Tally::new(1, 0));
+        derived.update(|_| Some(&events), &up, end);
+    }
+    for hours in [0, 1, 8, 9, 10, 30] {
+        let now = stop + hours * 3_600;
+        let mut events = events.clone();
+        let mut again = restarted(&mut derived.clone(), &up);
+        events.advance(now);
+        again.update(|_| Some(&events), &up, now);
+        again.timeline_mut().advance(now);
+        let counted = again.timeline().tally(now, Duration::from_hours(48));
+        assert_eq!(counted, Tally::new(1_800, 180), "down for {hours} h");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_once_hides_no_slice_at_the_next_start() {
+    let (mut events, mut up) = (Timeline::new(), Timeline::new());
+    let mut derived = Derived::new(account(Some(minutes()), Vec::new()));
+    let stop = START + 3_630;
+    let mut ticks: Vec<i64> = (START + 10..=stop).step_by(10).collect();
+    ticks.insert(200, START + 9_000);
+    for now in ticks {
+        events.add(now, Tally::new(10, 0));
+        derived.touch(now);
+        up.set(now, Tally::new(1, 0));
+        derived.update(|_| Some(&events), &up, now);
+    }
+    let mut again = restarted(&mut derived, &up);
+    again.update(|_| Some(&events), &up, stop + 600);
+    let straddling = again.timeline().between(START + 3_600, START + 3_660);
+    assert_eq!(straddling, Tally::new(1, 0));
+}
+
+#[test]
+fn silence_of_long_ago_counts_as_much_when_it_is_counted_again() {
+    let (mut events, mut up) = (Timeline::new(), Timeline::new());
+    let now = START + 60 * 86_400;
+    for end in [START + 10, now - 600] {
+        events.add(end, Tally::new(1, 0));
+    }
+    for end in (START + 10..=now).step_by(10) {
+        up.add(end, Tally::new(1, 0));
+    }
+    events.advance(now);
+    up.advance(now);
+    let mut derived = Derived::new(account(Some(minutes()), Vec::new()));
+    derived.update(|_| Some(&events), &up, now);
+    for (from, what) in [(START + 3_600, "one sum"), (now - 40 * 3_600, "minutes")] {
+        let counted = derived.timeline().between(from, from + 12 * 3_600);
+        assert_eq!(counted, Tally::new(720, 720), "kept as {what}");
+    }
+}
+
+/// Events come all the time; an exclusion leaves an hour of them out.
+#[test]
+fn what_is_left_out_is_neither_silence_nor_data() {
+    let mut objective = catalog("Occurrences", "", "").objectives.remove(0);
+    objective.rules = vec![Rule {
+        name: "silent".into(),
+        severity: Severity::Page,
+        condition: Condition::NoData {
+            lasting: Duration::from_mins(30),
+        },
+        hold: Duration::ZERO,
+        receivers: Vec::new(),
+        ending: Ending::Told,
+        note: None,
+    }];
+    objective.corrections = vec![correction(60, 60)];
+    // Events until then, the tick, both in minutes: is it silent?
+    for (until, at, silent) in [
+        (200, 120, false),
+        (200, 130, false),
+        (45, 59, false),
+        (45, 60, false),
+        (45, 119, false),
+        (45, 134, false),
+        (45, 135, true),
+        (20, 60, true),
+        (20, 120, true),
+    ] {
+        let mut events = Timeline::new();
+        for end in (START + 10..=START + until * 60).step_by(10) {
+            events.add(end, Tally::new(5, 0));
+        }
+        let mut derived = Derived::new(objective.account());
+        let now = START + at * 60;
+        derived.update(|_| Some(&events), &Timeline::new(), now);
+        let now = jiff::Timestamp::from_second(now).expect("a time");
+        let evaluation = slo_specs::evaluate(&objective, derived.timeline(), now);
+        let reading = &evaluation.readings[0];
+        assert_eq!(reading.breached, silent, "events until {until}, at {at}");
+    }
 }

@@ -84,6 +84,17 @@ impl Hour {
         Some(i64::from(self.tier.seconds()) * (i64::try_from(index).ok()? + 1))
     }
 
+    /// Seconds into the hour at which the last of its slices with events ends that end before `offset`.
+    pub(super) fn last_before(&self, offset: i64) -> Option<i64> {
+        let step = i64::from(self.tier.seconds());
+        let count = usize::try_from((offset - 1) / step).unwrap_or(0);
+        let index = self.with_slots(|slots| {
+            let mut before = slots.iter().take(count);
+            before.rposition(|slot| !slot.is_empty())
+        })?;
+        Some(step * (i64::try_from(index).ok()? + 1))
+    }
+
     /// Merges the slices into those of a coarser tier.
     pub(super) fn seal(&mut self, tier: Tier) {
         let ratio = usize::try_from(tier.seconds() / self.tier.seconds())
