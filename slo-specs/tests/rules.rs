@@ -646,6 +646,24 @@ fn what_is_allowed_is_what_the_lowest_mark_says() {
     }
 }
 
+#[test]
+fn what_is_allowed_follows_from_the_budget_left_only() {
+    for condition in [
+        "burnRate: 6, long: 1h",
+        "any: [{ budgetLeft: { below: 0 } }, { burnRate: 14.4, long: 5m }]",
+    ] {
+        let loaded = read(&with_rules(&format!(
+            "{{ name: a, severity: ticket, {condition}, allows: only fixes }}"
+        )));
+        let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            ["`allows` belongs to a rule of `budgetLeft`"],
+            "{condition}"
+        );
+    }
+}
+
 /// So many events that just as many of them may be bad.
 fn budget_of(objective: &Objective, bad: u64) -> u64 {
     let budget = objective.target.complement();

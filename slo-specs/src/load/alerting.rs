@@ -9,7 +9,7 @@ use super::meta::Meta;
 use super::report::{Fields, Known, Report};
 use super::switches::Switches;
 use super::yaml::{Node, Value};
-use crate::{Ending, Severity};
+use crate::{Condition, Ending, Severity};
 
 /// Annotations of ours on an `AlertCondition`.
 pub(super) const CONDITION_ANNOTATIONS: &[&str] =
@@ -160,6 +160,17 @@ impl RuleDraft {
                 confidence: None,
             },
         );
+        if note.is_some()
+            && !matches!(
+                condition,
+                None | Some(Draft::Whole(Condition::BudgetLeft { .. }))
+            )
+        {
+            let help =
+                "write `budgetLeft: { below: 0.25 }`: what is allowed follows from what is left";
+            let at = fields.place("allows");
+            report.error_with(at, "`allows` belongs to a rule of `budgetLeft`", help);
+        }
         Some(Self {
             name: name?,
             severity: severity?,
