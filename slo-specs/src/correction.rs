@@ -74,7 +74,10 @@ impl Correction {
             services,
             segments,
         } = &self.scope;
-        let named = |slo: &String| *slo == objective.slo || *slo == objective.id;
+        let whole = objective.segment.as_ref().map(|segment| &segment.of);
+        let named = |slo: &String| {
+            *slo == objective.slo || *slo == objective.id || whole.is_some_and(|of| of == slo)
+        };
         let all = slos.is_empty() && services.is_empty() && !segments.is_empty();
         let in_segment = |(key, values): &(String, Vec<String>)| {
             let segment = objective.segment.as_ref();
