@@ -177,6 +177,18 @@ pub(crate) fn grouped(value: u64) -> String {
     shown
 }
 
+/// A number to be divided by, so that the division can be done again: whole from 1 000 on, two digits below, six
+/// below a tenth: `1 932`, `12.5`, `0.54`, `0.004`. Never below 0.
+pub(crate) fn amount(value: f64) -> String {
+    let value = value.max(0.0);
+    if value >= 1_000.0 {
+        return grouped(whole(value + 1e-6));
+    }
+    let digits = if value < 0.1 { 6 } else { 2 };
+    let shown = format!("{value:.digits$}");
+    shown.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Events a second: `73`, `0.4`, `under 0.1`.
 pub(crate) fn per_second(rate: f64) -> String {
     if !rate.is_finite() || rate < 0.0 {

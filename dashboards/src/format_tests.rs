@@ -188,6 +188,21 @@ proptest! {
     }
 }
 
+#[test]
+fn what_is_divided_by_can_be_divided_by_again() {
+    for (value, shown) in [
+        (0.0, "0"),
+        (-3.0, "0"),
+        (0.004, "0.004"),
+        ((1.0 - 0.99) * 54.0, "0.54"),
+        (12.5, "12.5"),
+        (100.0, "100"),
+        ((1.0 - 0.999) * 10_000_000.0, "10\u{202f}000"),
+    ] {
+        assert_eq!(amount(value), shown);
+    }
+}
+
 /// A ratio in units of 1/10 000.
 fn scaled(ratio: f64) -> u32 {
     u32::try_from(whole((ratio * 10_000.0).round())).unwrap()

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Panel, Part, link, words};
 use crate::markup::Markup;
-use crate::number::{real, whole};
+use crate::number::real;
 use crate::view::{Indicator, Outlook, SloView, Window};
 use crate::{Text, format};
 
@@ -49,8 +49,8 @@ pub(crate) fn panel(view: &SloView) -> Part {
 fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
     let (objective, counts) = (&view.objective, view.objective.budget.counts);
     let fraction = 1.0 - objective.target;
-    let budget = whole(fraction * real(counts.total) + 1e-6);
-    let (budget_shown, bad) = (format::grouped(budget), format::grouped(counts.bad));
+    let budget = fraction * real(counts.total);
+    let (budget_shown, bad) = (format::amount(budget), format::grouped(counts.bad));
     let mut lines = vec![(
         "Error budget",
         format!(
@@ -84,7 +84,7 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
 }
 
 /// Burn and the time until empty, where there are events to tell from.
-fn rates(view: &SloView, budget: u64) -> Vec<(&'static str, String)> {
+fn rates(view: &SloView, budget: f64) -> Vec<(&'static str, String)> {
     let objective = &view.objective;
     let mut lines = Vec::new();
     if let Some(look) = view.looks.first()
@@ -111,7 +111,7 @@ fn rates(view: &SloView, budget: u64) -> Vec<(&'static str, String)> {
             "Empty in",
             format!(
                 "{} ÷ {} failures a second = {}",
-                format::grouped(budget.saturating_sub(objective.budget.counts.bad)),
+                format::amount(budget - real(objective.budget.counts.bad)),
                 format::per_second(rate),
                 format::duration(left)
             ),
