@@ -33,7 +33,7 @@ struct Parts {
     ladder: Part,
     failed: Part,
     latency: Option<Part>,
-    endpoints: Part,
+    endpoints: Option<Part>,
     alerts: Part,
     segments: Option<Part>,
     corrections: Option<Part>,
@@ -52,7 +52,7 @@ fn parts(view: &SloView) -> Parts {
     Parts {
         now: budget::now(view),
         burndown: budget::burndown(view),
-        ladder: ladder::panel(&view.rules, focus, now),
+        ladder: ladder::panel(&view.rules, view.alerted_by.as_ref(), focus, now),
         failed: requests::good_and_failed(&Requests {
             steps: &view.minutes,
             range,
@@ -66,7 +66,11 @@ fn parts(view: &SloView) -> Parts {
             .latency
             .as_ref()
             .map(|grid| latency::panel(Some(grid), range, now, trouble, focus == Some("latency"))),
-        endpoints: endpoints::panel(&view.endpoints, range, now, "c8", trouble),
+        // Endpoints are counted by service: of a segment alone nothing is known of them.
+        endpoints: view
+            .whole
+            .is_none()
+            .then(|| endpoints::panel(&view.endpoints, range, now, "c8", trouble)),
         alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
         segments: objectives::segments(&view.segments, now, focus == Some("segments")),
         corrections: corrections::panel(view),
@@ -119,14 +123,13 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
         days,
         definition,
     } = parts(view);
-    let all = [
-        now, burndown, ladder, failed, endpoints, alerts, days, definition,
-    ];
+    let all = [now, burndown, ladder, failed, alerts, days, definition];
     fragments(
         &view.shell,
         Page::Slo,
         all.into_iter()
             .chain(latency)
+            .chain(endpoints)
             .chain(segments)
             .chain(corrections),
     )

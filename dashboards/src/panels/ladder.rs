@@ -62,16 +62,27 @@ pub(crate) enum Way {
     Unknown,
 }
 
-/// The panel.
-pub(crate) fn panel(rules: &[Rule], focus: Option<&str>, now: Timestamp) -> Part {
+/// The panel. Where there are no rules, `alerted_by` names the objective whose rules tell.
+pub(crate) fn panel(
+    rules: &[Rule],
+    alerted_by: Option<&Text>,
+    focus: Option<&str>,
+    now: Timestamp,
+) -> Part {
     let paged = rules.iter().any(|rule| {
         rule.severity == Severity::Page && matches!(rule.phase, RulePhase::Firing { .. })
     });
     let body = if rules.is_empty() {
-        state(
-            "This objective has no rule.",
-            "Nobody is told when its budget burns.",
-        )
+        match alerted_by {
+            Some(title) => state(
+                "This objective has no rule of its own.",
+                &format!("Alerts come from “{title}”."),
+            ),
+            None => state(
+                "This objective has no rule.",
+                "Nobody is told when its budget burns.",
+            ),
+        }
     } else {
         Markup::of(&Ladder {
             rows: rules
@@ -311,7 +322,7 @@ mod tests {
             assert_eq!(way(&rule(sees(holds, known))), expected);
         }
         let now = "2026-03-10T03:14:00Z".parse().unwrap();
-        let html = panel(&[rule(sees(false, true))], None, now)
+        let html = panel(&[rule(sees(false, true))], None, None, now)
             .html
             .into_string();
         for text in ["Less than 25 % of", "18 % of the error budget left", "Calm"] {
@@ -326,5 +337,18 @@ mod tests {
         assert_eq!(rising, Way::Rising(Some(Duration::from_mins(30))));
         let recovering = way_of(&burn(Some(28.8), Some(0.0)));
         assert_eq!(recovering, Way::Recovering(Some(Duration::from_mins(30))));
+    }
+
+    #[test]
+    fn without_rules_it_says_whose_tell() {
+        let shown = |alerted_by: Option<&Text>| {
+            let part = panel(&[], alerted_by, None, Timestamp::UNIX_EPOCH);
+            part.html.into_string()
+        };
+        assert!(shown(None).contains("Nobody is told"));
+        let whole = shown(Some(&Text::new("Search <b>")));
+        assert!(whole.contains("Alerts come from"), "{whole}");
+        assert!(!whole.contains("Nobody is told"), "{whole}");
+        assert!(!whole.contains("Search <b>"), "{whole}");
     }
 }

@@ -223,6 +223,7 @@ pub fn slo(state: State) -> SloView {
         } else {
             Vec::new()
         },
+        alerted_by: None,
         whole: (state == State::Missed).then(|| "checkout".to_owned()),
         corrections: corrections(state),
         uncorrected: (state == State::Missed).then_some(-0.81),

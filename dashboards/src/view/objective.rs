@@ -315,6 +315,8 @@ pub struct SloView {
     pub alerts: Vec<Alert>,
     /// Its parts by the attributes that it names, most urgent first.
     pub segments: Vec<Objective>,
+    /// Without rules of its own: title of the objective of the same SLO whose rules alert.
+    pub alerted_by: Option<Text>,
     /// Id of the objective that it is a segment of.
     pub whole: Option<String>,
     /// Times that do not count, the latest first.

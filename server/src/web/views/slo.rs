@@ -87,6 +87,7 @@ pub(in crate::web) async fn slo(
             .into_iter()
             .map(|segment| objective(live, segment))
             .collect(),
+        alerted_by: alerted_by(source, one),
         whole: one
             .objective
             .segment
@@ -98,6 +99,18 @@ pub(in crate::web) async fn slo(
         definition: definition(one),
     });
     Ok(Some(view))
+}
+
+/// The objective of the same SLO whose rules alert, for one that has none.
+fn alerted_by(source: &Source<'_>, one: &ObjectiveSnapshot) -> Option<Text> {
+    if !one.objective.rules.is_empty() {
+        return None;
+    }
+    let of = one.objective.segment.as_ref().map(|segment| &segment.of);
+    let candidates = of.into_iter().chain([&one.objective.slo]);
+    let objectives = candidates.filter_map(|id| source.snapshot.catalog.objective(id));
+    let mut alerting = objectives.filter(|objective| !objective.rules.is_empty());
+    alerting.next().map(|objective| Text::new(&objective.title))
 }
 
 /// How long the requests took that a latency objective judges; none if that cannot be read now.
