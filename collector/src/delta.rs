@@ -210,6 +210,6 @@ pub(crate) fn merged(mut entries: Vec<Entry>) -> Result<Vec<Entry>, CountOverflo
     Ok(merged)
 }
 
-fn place(entry: &Entry) -> (Slice, SeriesId) {
+pub(crate) fn place(entry: &Entry) -> (Slice, SeriesId) {
     (entry.slice, entry.series)
 }

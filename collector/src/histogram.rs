@@ -103,6 +103,19 @@ impl SparseHistogram {
         SparseHistogram { bins, clamped }
     }
 
+    /// A histogram of values in µs, each with how many it stands for, in any order. The caller bounds the total.
+    pub(crate) fn of_values(values: impl Iterator<Item = (u64, u64)>) -> SparseHistogram {
+        let mut clamped = 0;
+        let bins = values
+            .filter(|(_, count)| *count > 0)
+            .map(|(value, count)| {
+                clamped += if value > HIGHEST_US { count } else { 0 };
+                (index_of(value), count)
+            });
+        let mut bins: Vec<(u16, u64)> = bins.collect();
+        SparseHistogram::of_bins(&mut bins, clamped)
+    }
+
     /// Adds the other's counts. Their sum must fit in a `u64`: [`Measured`](crate::Measured) checks
     /// it before.
     pub fn merge(&mut self, other: &SparseHistogram) {

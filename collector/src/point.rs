@@ -89,5 +89,15 @@ pub(crate) enum Layout {
     Exponential { scale: i32, zero_threshold: f64 },
 }
 
+impl Layout {
+    /// Whether it is the same one.
+    pub(crate) fn is(&self, other: &Layout) -> bool {
+        match (self, other) {
+            (Layout::Explicit(one), Layout::Explicit(other)) if Arc::ptr_eq(one, other) => true,
+            _ => self == other,
+        }
+    }
+}
+
 /// Puts every index of 32 bits above zero.
 pub(crate) const POSITIVE: i64 = 1 << 32;

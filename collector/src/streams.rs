@@ -14,10 +14,12 @@ mod buckets;
 mod running;
 mod spread;
 mod state;
+mod sum;
 mod unstarted;
 mod work;
 
 use state::State;
+pub use work::Increments;
 use work::Work;
 
 /// Streams that are remembered, some hundred bytes each; points of further ones are rejected by
@@ -50,8 +52,8 @@ pub struct Streams {
 pub struct Absorbed {
     /// The counts, sorted by slice and series, each pair once.
     pub entries: Vec<Entry>,
-    /// The series of every counted point; a series stands as often as it has points.
-    pub taken: Vec<SeriesId>,
+    /// The series of the counted points, sorted, each with how many it has.
+    pub taken: Vec<(SeriesId, u64)>,
     /// Where the points went; nothing is `received` here, as decoding said that already.
     pub classes: Classes,
     /// What to tell the sender.
@@ -72,7 +74,22 @@ impl Streams {
 
     /// Takes points in commit order and says what they add.
     pub fn absorb(&mut self, points: &[Point]) -> Absorbed {
-        let mut work = Work::default();
+        let mut increments = Increments::default();
+        let (classes, problems) = self.absorb_into(&mut increments, points);
+        Absorbed {
+            classes,
+            problems,
+            ..increments.finish()
+        }
+    }
+
+    /// Takes one request's points in commit order, adds what they add, and says where they went.
+    pub fn absorb_into(
+        &mut self,
+        increments: &mut Increments,
+        points: &[Point],
+    ) -> (Classes, Problems) {
+        let mut work = Work::new(increments);
         for point in points {
             if !self.states.contains_key(&point.stream) && self.states.len() >= MAX_STREAMS {
                 work.reject(point, "too many metric streams");
@@ -84,7 +101,7 @@ impl Streams {
             let outcome = state.advance(point, self.origin);
             work.take(point, outcome);
         }
-        work.finish()
+        (work.classes, work.problems)
     }
 
     /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is

@@ -1,6 +1,7 @@
 //! Arithmetic of bucketed distributions: what one grew by since another, whatever became of their
 //! buckets.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, put_f64, put_signed, put_varint};
@@ -23,10 +24,10 @@ impl Buckets {
         let earlier = before.counts_in(&layout);
         let mut earlier = earlier.iter().copied().peekable();
         let mut counts = Vec::new();
-        for (number, count) in self.counts_in(&layout) {
+        for (number, count) in self.counts_in(&layout).iter() {
             let known = match earlier.peek() {
-                Some((at, _)) if *at < number => return None,
-                Some((at, known)) if *at == number => *known,
+                Some((at, _)) if at < number => return None,
+                Some((at, known)) if at == number => *known,
                 _ => 0,
             };
             if known > 0 {
@@ -34,7 +35,7 @@ impl Buckets {
             }
             let added = count.checked_sub(known)?;
             if added > 0 {
-                counts.push((number, added));
+                counts.push((*number, added));
             }
         }
         if earlier.next().is_some() {
@@ -48,28 +49,18 @@ impl Buckets {
         })
     }
 
-    /// The exclusive lower and inclusive upper edge of a bucket, narrowed by the lowest and highest
-    /// value.
-    pub(crate) fn edges(&self, number: i64) -> (f64, f64) {
-        let (low, high) = match &self.layout {
-            Layout::Explicit(bounds) => {
-                let at = usize::try_from(number).unwrap_or(usize::MAX);
-                let below = at.checked_sub(1).and_then(|below| bounds.get(below));
-                let low = below.copied().unwrap_or(f64::NEG_INFINITY);
-                (low, bounds.get(at).copied().unwrap_or(f64::INFINITY))
-            }
-            Layout::Exponential {
-                scale,
-                zero_threshold,
-            } => exponential_edges(number, *scale, *zero_threshold),
-        };
+    /// The edges of a bucket that the lowest or the highest value narrows. They are in the outermost buckets; a sender
+    /// that says otherwise is not believed.
+    pub(super) fn narrowed(&self, number: i64) -> Option<(f64, f64)> {
+        let outermost = |bucket: Option<&(i64, u64)>| bucket.is_some_and(|one| one.0 == number);
+        let (low, high) = self.layout.edges(number);
+        let inside = |value: &f64| low < *value && *value < high;
+        let min = self.min.filter(|_| outermost(self.counts.first()));
         // The lowest value itself is in its bucket, whose lower edge is not.
-        let min = self.min.map_or(low, f64::next_down).max(low);
-        let max = self.max.unwrap_or(high).min(high);
-        (
-            if min < high { min } else { low },
-            if max > low { max } else { high },
-        )
+        let min = min.map(f64::next_down).filter(inside);
+        let max = self.max.filter(|_| outermost(self.counts.last()));
+        let max = max.filter(inside);
+        (min.is_some() || max.is_some()).then(|| (min.unwrap_or(low), max.unwrap_or(high)))
     }
 
     /// Raises a zero threshold that lies inside a bucket with values to the bucket's outer edge: nobody can say which
@@ -91,7 +82,10 @@ impl Buckets {
         }
     }
 
-    fn counts_in(&self, layout: &Layout) -> Vec<(i64, u64)> {
+    fn counts_in(&self, layout: &Layout) -> Cow<'_, [(i64, u64)]> {
+        if self.layout == *layout {
+            return Cow::Borrowed(&self.counts);
+        }
         let mut counts: Vec<(i64, u64)> = Vec::with_capacity(self.counts.len());
         for (number, count) in &self.counts {
             let number = self.layout.number_in(*number, layout);
@@ -100,7 +94,7 @@ impl Buckets {
                 _ => counts.push((number, *count)),
             }
         }
-        counts
+        Cow::Owned(counts)
     }
 
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
@@ -171,6 +165,22 @@ impl Buckets {
 }
 
 impl Layout {
+    /// The exclusive lower and inclusive upper edge of a bucket.
+    pub(super) fn edges(&self, number: i64) -> (f64, f64) {
+        match self {
+            Layout::Explicit(bounds) => {
+                let at = usize::try_from(number).unwrap_or(usize::MAX);
+                let below = at.checked_sub(1).and_then(|below| bounds.get(below));
+                let low = below.copied().unwrap_or(f64::NEG_INFINITY);
+                (low, bounds.get(at).copied().unwrap_or(f64::INFINITY))
+            }
+            Layout::Exponential {
+                scale,
+                zero_threshold,
+            } => exponential_edges(number, *scale, *zero_threshold),
+        }
+    }
+
     /// The number, in a coarser layout, of the bucket that holds this one.
     fn number_in(&self, number: i64, coarser: &Layout) -> i64 {
         match (self, coarser) {

@@ -1,5 +1,7 @@
 //! Running totals: the start time tells a reset from a mistake, and one writer from another.
 
+use std::borrow::Cow;
+
 use super::Origin;
 use super::state::{Amount, Outcome, TOLERANCE, whole_units};
 use super::unstarted::Role;
@@ -49,7 +51,7 @@ impl Running {
             .unwrap_or_default()
     }
 
-    pub(crate) fn advance(&mut self, point: &Point, origin: Origin) -> Outcome {
+    pub(crate) fn advance<'p>(&mut self, point: &'p Point, origin: Origin) -> Outcome<'p> {
         let (start, time) = (point.start_nanos, point.time_nanos);
         if start == 0 {
             return self.advance_without_start(point);
@@ -130,7 +132,7 @@ impl Running {
 }
 
 impl Writer {
-    fn advance(&mut self, point: &Point) -> Outcome {
+    fn advance(&mut self, point: &Point) -> Outcome<'static> {
         if point.time_nanos <= self.time {
             return Outcome::Duplicate;
         }
@@ -206,7 +208,7 @@ impl Total {
     }
 
     /// What the total grew by; `None` if it fell, and then nothing is changed.
-    pub(super) fn grow(&mut self, value: &PointValue) -> Option<Amount> {
+    pub(super) fn grow(&mut self, value: &PointValue) -> Option<Amount<'static>> {
         match (self, value) {
             (
                 Total::Number {
@@ -228,21 +230,21 @@ impl Total {
             (Total::Buckets(last), PointValue::Buckets(_, buckets)) => {
                 let added = buckets.grown_since(last)?;
                 *last = buckets.clone();
-                Some(Amount::Buckets(added))
+                Some(Amount::Buckets(Cow::Owned(added)))
             }
             _ => None,
         }
     }
 }
 
-impl Amount {
+impl<'p> Amount<'p> {
     /// All of a point's value.
-    pub(super) fn whole(value: &PointValue) -> Option<Amount> {
+    pub(super) fn whole(value: &'p PointValue) -> Option<Amount<'p>> {
         match value {
             PointValue::Sum(_, number) | PointValue::Total(number) => {
                 Some(Amount::Count(above(*number, Number::Int(0))))
             }
-            PointValue::Buckets(_, buckets) => Some(Amount::Buckets(buckets.clone())),
+            PointValue::Buckets(_, buckets) => Some(Amount::Buckets(Cow::Borrowed(buckets))),
             PointValue::Level(_) => None,
         }
     }

@@ -11,10 +11,13 @@ const MAX_SLICES: u64 = 8640;
 /// The slices of a time and how much of it lies in each.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spread {
-    pub(crate) slices: Vec<Slice>,
-    weights: Vec<u64>,
-    whole: i128,
-    /// What each slice is still owed, in units of 1/`whole`; sums to 0.
+    /// Both counted, in tens of seconds.
+    first: u32,
+    last: u32,
+    /// The time in nanoseconds: `(from, to]`.
+    from: u64,
+    to: u64,
+    /// What each slice is still owed, in units of 1/(`to` − `from`); sums to 0. Empty until something is shared.
     owed: Vec<i128>,
 }
 
@@ -24,41 +27,46 @@ impl Spread {
         let to = to.min(latest).max(1);
         let longest = to.saturating_sub(MAX_SLICES * SLICE_NANOS);
         let from = from.max(earliest).max(longest).min(to - 1);
-        let first = Slice::containing(from + 1).raw();
-        let last = Slice::containing(to).raw();
-        let slices: Vec<_> = (first..=last).map(Slice::from_raw).collect();
-        let weight = |slice: &Slice| {
-            let end = slice.end_nanos();
-            end.min(to) - from.max(end.saturating_sub(SLICE_NANOS))
-        };
-        let weights: Vec<_> = slices.iter().map(weight).collect();
-        let owed = vec![0; slices.len()];
         Spread {
-            slices,
-            weights,
-            whole: i128::from(to - from),
-            owed,
+            first: Slice::containing(from + 1).raw(),
+            last: Slice::containing(to).raw(),
+            from,
+            to,
+            owed: Vec::new(),
         }
+    }
+
+    /// The slices, from the earliest on.
+    pub(crate) fn slices(&self) -> impl ExactSizeIterator<Item = Slice> + use<> {
+        (self.first..self.last.saturating_add(1)).map(Slice::from_raw)
+    }
+
+    /// How much of the time lies in a slice, in nanoseconds.
+    fn weight(&self, slice: Slice) -> u64 {
+        let end = slice.end_nanos();
+        end.min(self.to) - self.from.max(end.saturating_sub(SLICE_NANOS))
     }
 
     /// Shares `count` units among the slices in proportion to their time, by largest remainder.
     /// Remainders are carried from one call to the next, so that many small counts spread as evenly
     /// as one large one.
     pub(crate) fn share(&mut self, count: u64) -> Vec<u64> {
-        if self.slices.len() == 1 {
+        if self.first == self.last {
             return vec![count];
         }
-        for (owed, weight) in self.owed.iter_mut().zip(&self.weights) {
-            *owed += i128::from(count) * i128::from(*weight);
+        self.owed.resize(self.slices().len(), 0);
+        let whole = i128::from(self.to - self.from);
+        for (at, slice) in self.slices().enumerate() {
+            self.owed[at] += i128::from(count) * i128::from(self.weight(slice));
         }
         let mut left = count;
-        let mut shares = vec![0; self.slices.len()];
+        let mut shares = vec![0; self.owed.len()];
         for (share, owed) in shares.iter_mut().zip(&mut self.owed) {
-            let units = u64::try_from(owed.div_euclid(self.whole))
+            let units = u64::try_from(owed.div_euclid(whole))
                 .unwrap_or_default()
                 .min(left);
             *share = units;
-            *owed -= i128::from(units) * self.whole;
+            *owed -= i128::from(units) * whole;
             left -= units;
         }
         let mut order: Vec<_> = (0..shares.len()).collect();
@@ -69,7 +77,7 @@ impl Spread {
                     break;
                 }
                 shares[*at] += 1;
-                self.owed[*at] -= self.whole;
+                self.owed[*at] -= whole;
                 left -= 1;
             }
         }
@@ -111,13 +119,10 @@ mod tests {
     #[test]
     fn what_may_not_be_counted_early_is_counted_later() {
         let spread = Spread::new(0, 100 * SECOND, (85 * SECOND, 95 * SECOND));
-        let ends: Vec<_> = spread
-            .slices
-            .iter()
-            .map(|slice| slice.end_seconds())
-            .collect();
+        let ends: Vec<_> = spread.slices().map(Slice::end_seconds).collect();
         assert_eq!(ends, [90, 100]);
-        assert_eq!(spread.weights, [5 * SECOND, 5 * SECOND]);
+        let weights: Vec<_> = spread.slices().map(|slice| spread.weight(slice)).collect();
+        assert_eq!(weights, [5 * SECOND, 5 * SECOND]);
     }
 
     #[test]

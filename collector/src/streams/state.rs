@@ -1,5 +1,7 @@
 //! The state of one stream, and what a point does to it.
 
+use std::borrow::Cow;
+
 use super::Origin;
 use super::running::{Running, Total};
 use crate::codec::{CodecError, Reader, put_f64, put_varint, unseal};
@@ -56,11 +58,19 @@ pub(crate) struct Levels {
 
 /// What a point comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<'p> {
     /// Adds an amount that accrued in `(from, to]`.
-    Adds { amount: Amount, from: u64, to: u64 },
+    Adds {
+        amount: Amount<'p>,
+        from: u64,
+        to: u64,
+    },
     /// The same of one of several writers that share the stream, which nothing else tells apart.
-    Shared { amount: Amount, from: u64, to: u64 },
+    Shared {
+        amount: Amount<'p>,
+        from: u64,
+        to: u64,
+    },
     /// Remembered as the base of what follows; adds nothing.
     Baseline,
     /// Counted already, or older than what is.
@@ -71,10 +81,10 @@ pub(crate) enum Outcome {
 
 /// What is added.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Amount {
+pub(crate) enum Amount<'p> {
     Count(u64),
     Level(f64),
-    Buckets(Buckets),
+    Buckets(Cow<'p, Buckets>),
 }
 
 impl State {
@@ -91,7 +101,7 @@ impl State {
         }
     }
 
-    pub(crate) fn advance(&mut self, point: &Point, origin: Origin) -> Outcome {
+    pub(crate) fn advance<'p>(&mut self, point: &'p Point, origin: Origin) -> Outcome<'p> {
         match (self, &point.value) {
             (
                 State::Running(running),
@@ -203,7 +213,7 @@ impl State {
 }
 
 impl Deltas {
-    fn advance(&mut self, point: &Point) -> Outcome {
+    fn advance<'p>(&mut self, point: &'p Point) -> Outcome<'p> {
         let time = point.time_nanos;
         // A point that does not say where it starts is only known to be another one by its time: it must not stand for
         // the time before, which a point that comes out of order may be of.
@@ -227,7 +237,7 @@ impl Deltas {
             PointValue::Sum(_, number) | PointValue::Total(number) => {
                 Amount::Count(self.whole(*number))
             }
-            PointValue::Buckets(_, buckets) => Amount::Buckets(buckets.clone()),
+            PointValue::Buckets(_, buckets) => Amount::Buckets(Cow::Borrowed(buckets)),
             PointValue::Level(value) => Amount::Level(*value),
         };
         Outcome::Adds {
@@ -279,7 +289,7 @@ impl Deltas {
 }
 
 /// The first point is a base. A total that fell was set back to zero before its new value.
-fn advance_total(rising: &mut Option<Rising>, point: &Point) -> Outcome {
+fn advance_total<'p>(rising: &mut Option<Rising>, point: &'p Point) -> Outcome<'p> {
     let to = point.time_nanos;
     let Some(Rising { time, total }) = rising else {
         *rising = Some(Rising {
@@ -304,7 +314,7 @@ fn advance_total(rising: &mut Option<Rising>, point: &Point) -> Outcome {
 }
 
 impl Levels {
-    fn advance(&mut self, time: u64, value: f64) -> Outcome {
+    fn advance(&mut self, time: u64, value: f64) -> Outcome<'static> {
         let full = self.times.len() >= MAX_TIMES;
         match self.times.binary_search(&time) {
             Ok(_) => return Outcome::Duplicate,

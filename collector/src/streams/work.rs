@@ -1,17 +1,21 @@
 //! What absorbing points has added so far.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use super::Absorbed;
 use super::spread::Spread;
 use super::state::{Amount, Outcome, whole_units};
+use super::sum::Sum;
 use super::unstarted::SHARED;
 use crate::classes::{Classes, Problems};
-use crate::delta::Entry;
+use crate::delta::{Entry, place};
 use crate::histogram::SparseHistogram;
 use crate::measure::{Reading, SHARE_UNITS};
-use crate::measured::{Bound, Measured, Range, Scale, Steps};
+use crate::measured::{Bound, Measured, Range, Scale, Steps, whole_micros};
 use crate::point::{Buckets, Point, StreamId};
 use crate::series::SeriesId;
 use crate::slice::Slice;
@@ -20,18 +24,54 @@ use crate::slice::Slice;
 /// below 2⁶⁴ that sums stay in range.
 const MAX_ADDED: u64 = 1 << 46;
 
+/// What points add up to: of one request, or of all that are committed together, as their streams are many and their
+/// series few.
 #[derive(Debug, Default)]
-pub(crate) struct Work {
-    added: BTreeMap<(Slice, SeriesId), Measured>,
+pub struct Increments {
+    sums: HashMap<(Slice, SeriesId), Sum, RandomState>,
     taken: Vec<SeriesId>,
-    classes: Classes,
-    problems: Problems,
     touched: Vec<StreamId>,
 }
 
-impl Work {
-    pub(crate) fn take(&mut self, point: &Point, outcome: Outcome) {
-        self.touched.push(point.stream);
+/// One request's points.
+#[derive(Debug)]
+pub(crate) struct Work<'i> {
+    increments: &'i mut Increments,
+    pub(crate) classes: Classes,
+    pub(crate) problems: Problems,
+}
+
+impl Increments {
+    /// The counts, sorted, and what else there is to tell.
+    pub fn finish(self) -> Absorbed {
+        let entries = self.sums.into_iter();
+        let entries = entries.map(|((slice, series), sum)| Entry {
+            series,
+            slice,
+            measured: sum.finish(),
+        });
+        let mut entries: Vec<Entry> = entries.collect();
+        entries.sort_unstable_by_key(place);
+        Absorbed {
+            entries,
+            taken: counted(self.taken),
+            touched: each_once(self.touched),
+            ..Absorbed::default()
+        }
+    }
+}
+
+impl<'i> Work<'i> {
+    pub(crate) fn new(increments: &'i mut Increments) -> Work<'i> {
+        Work {
+            increments,
+            classes: Classes::default(),
+            problems: Problems::default(),
+        }
+    }
+
+    pub(crate) fn take(&mut self, point: &Point, outcome: Outcome<'_>) {
+        self.increments.touched.push(point.stream);
         if point.reading.other.is_some() {
             return self.take_other(point, outcome);
         }
@@ -46,11 +86,11 @@ impl Work {
                     return self.reject(point, "point adds more than can be true");
                 }
                 self.classes.counted.note(false);
-                self.taken.push(point.series);
+                self.increments.taken.push(point.series);
             }
             Outcome::Baseline => {
                 self.classes.counted.note(false);
-                self.taken.push(point.series);
+                self.increments.taken.push(point.series);
                 self.classes.baseline.note(false);
             }
             Outcome::Duplicate => self.classes.duplicate.note(false),
@@ -59,7 +99,7 @@ impl Work {
     }
 
     /// A point that was read in another way as well: where it went is told by itself.
-    fn take_other(&mut self, point: &Point, outcome: Outcome) {
+    fn take_other(&mut self, point: &Point, outcome: Outcome<'_>) {
         match outcome {
             Outcome::Adds { amount, from, to } | Outcome::Shared { amount, from, to } => {
                 let spread = Spread::new(from, to, point.window);
@@ -81,47 +121,62 @@ impl Work {
     }
 
     /// Adds an amount to its slices, all or nothing: nothing if a count would not fit.
-    fn add(&mut self, point: &Point, amount: &Amount, mut spread: Spread) -> bool {
-        let measured = amount.measure(point, &mut spread);
-        let places = spread.slices.iter().map(|slice| (*slice, point.series));
-        let added: Vec<_> = places
-            .zip(measured)
-            .filter(|(_, measured)| measured.count() > 0)
-            .collect();
-        let fits = |(place, more): &(_, Measured)| {
-            let known = self.added.get(place).map_or(0, Measured::count);
-            known.checked_add(more.count()).is_some()
+    fn add(&mut self, point: &Point, amount: &Amount<'_>, mut spread: Spread) -> bool {
+        let sums = &mut self.increments.sums;
+        let most = amount.count().max(SHARE_UNITS);
+        let fits = |slice: Slice| {
+            let known = sums.get(&(slice, point.series)).map_or(0, Sum::count);
+            known.checked_add(most).is_some()
         };
-        added.iter().all(fits)
-            && added.into_iter().all(|(place, measured)| {
-                self.added
-                    .entry(place)
-                    .or_default()
-                    .merge(&measured)
-                    .is_ok()
-            })
-    }
-
-    pub(crate) fn finish(mut self) -> Absorbed {
-        self.touched.sort_unstable();
-        self.touched.dedup();
-        let entries = self.added.into_iter();
-        let entries = entries.map(|((slice, series), measured)| Entry {
-            series,
-            slice,
-            measured,
-        });
-        Absorbed {
-            entries: entries.collect(),
-            taken: self.taken,
-            classes: self.classes,
-            problems: self.problems,
-            touched: self.touched,
+        if !spread.slices().all(fits) {
+            return false;
         }
+        let places = spread.slices().map(|slice| (slice, point.series));
+        if let Amount::Buckets(buckets) = amount {
+            let shares = places.zip(shares(buckets, &mut spread));
+            for (place, counts) in shares.filter(|(_, counts)| !counts.is_empty()) {
+                let sum = sums.entry(place).or_default();
+                sum.add_buckets(buckets, &counts, &point.reading);
+            }
+            return true;
+        }
+        let shares = places.zip(amount.measure(point, &mut spread));
+        let mut shares = shares.filter(|(_, measured)| measured.count() > 0);
+        shares.all(|(place, measured)| sums.entry(place).or_default().add(&measured))
     }
 }
 
-impl Amount {
+/// The counts that each slice gets of a distribution.
+fn shares<'b>(buckets: &'b Buckets, spread: &mut Spread) -> Vec<Cow<'b, [(i64, u64)]>> {
+    let slices = spread.slices().len();
+    if slices == 1 {
+        return vec![Cow::Borrowed(&buckets.counts)];
+    }
+    let mut parts = vec![Vec::new(); slices];
+    for (number, count) in &buckets.counts {
+        for (part, share) in parts.iter_mut().zip(spread.share(*count)) {
+            if share > 0 {
+                part.push((*number, share));
+            }
+        }
+    }
+    parts.into_iter().map(Cow::Owned).collect()
+}
+
+/// Each series with how often it stands.
+fn counted(mut taken: Vec<SeriesId>) -> Vec<(SeriesId, u64)> {
+    taken.sort_unstable();
+    let same = taken.chunk_by(|one, next| one == next);
+    same.map(|same| (same[0], same.len() as u64)).collect()
+}
+
+fn each_once(mut touched: Vec<StreamId>) -> Vec<StreamId> {
+    touched.sort_unstable();
+    touched.dedup();
+    touched
+}
+
+impl Amount<'_> {
     pub(super) fn count(&self) -> u64 {
         match self {
             Amount::Count(count) => *count,
@@ -130,7 +185,7 @@ impl Amount {
         }
     }
 
-    /// What each slice gets.
+    /// What each slice gets of a number.
     fn measure(&self, point: &Point, spread: &mut Spread) -> Vec<Measured> {
         let reading = &point.reading;
         match self {
@@ -157,18 +212,7 @@ impl Amount {
                 histogram.record(whole_micros(reading.scale.micros(*value).floor()), 1);
                 vec![Measured::of_values(1, reading.scale, steps, histogram)]
             }
-            Amount::Buckets(buckets) => {
-                let mut slices = vec![Bucketed::default(); spread.slices.len()];
-                for (number, count) in &buckets.counts {
-                    for (slice, share) in slices.iter_mut().zip(spread.share(*count)) {
-                        slice.add(buckets, *number, share, point);
-                    }
-                }
-                slices
-                    .into_iter()
-                    .map(|slice| slice.finish(point))
-                    .collect()
-            }
+            Amount::Buckets(_) => Vec::new(),
         }
     }
 }
@@ -183,85 +227,4 @@ fn two_valued(bounds: &Arc<[Bound]>, zeros: u64, ones: u64) -> Measured {
 #[expect(clippy::cast_precision_loss, reason = "a million is exact")]
 fn as_f64(units: u64) -> f64 {
     units as f64
-}
-
-/// A slice's part of a distribution.
-#[derive(Clone, Debug, Default)]
-struct Bucketed {
-    count: u64,
-    ranges: Vec<Range>,
-    lows: SparseHistogram,
-    highs: SparseHistogram,
-}
-
-impl Bucketed {
-    fn add(&mut self, buckets: &Buckets, number: i64, count: u64, point: &Point) {
-        if count == 0 {
-            return;
-        }
-        let (scale, bounds) = (point.reading.scale, &point.reading.bounds);
-        let (low, high) = buckets.edges(number);
-        self.ranges.resize(bounds.len(), Range::default());
-        for (range, bound) in self.ranges.iter_mut().zip(&**bounds) {
-            *range = range.plus(held(*bound, low, high, count));
-        }
-        self.count += count;
-        self.lows.record(lowest_micros(scale, low), count);
-        self.highs.record(highest_micros(scale, high), count);
-    }
-
-    fn finish(mut self, point: &Point) -> Measured {
-        let bounds = &point.reading.bounds;
-        self.ranges.resize(bounds.len(), Range::default());
-        let steps = Steps::new(Arc::clone(bounds), self.ranges);
-        Measured::of_buckets(
-            self.count,
-            point.reading.scale,
-            steps,
-            self.lows,
-            self.highs,
-        )
-    }
-}
-
-/// How much of a bucket `(low, high]` a bound holds. A bound on the bucket's upper edge holds all
-/// of it, also an exclusive one: the sender did not tell values on the edge from those below.
-fn held(bound: Bound, low: f64, high: f64, count: u64) -> Range {
-    let value = bound.value();
-    let lo = if high <= value { count } else { 0 };
-    let hi = if low < value { count } else { 0 };
-    Range { lo, hi: hi.max(lo) }
-}
-
-fn lowest_micros(scale: Scale, low: f64) -> u64 {
-    let micros = scale.micros(low);
-    whole_micros(if is_whole(micros) {
-        micros.round()
-    } else {
-        micros.floor()
-    })
-}
-
-fn highest_micros(scale: Scale, high: f64) -> u64 {
-    let micros = scale.micros(high);
-    whole_micros(if is_whole(micros) {
-        micros.round()
-    } else {
-        micros.ceil()
-    })
-}
-
-/// Whether a number of microseconds is whole but for the last digits of a double.
-fn is_whole(micros: f64) -> bool {
-    (micros - micros.round()).abs() <= micros.abs() * 1e-12
-}
-
-fn whole_micros(micros: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates: the histogram clamps both ends"
-    )]
-    let whole = micros as u64;
-    whole
 }

@@ -11,6 +11,7 @@ mod exported;
 mod exporter;
 mod given;
 mod hostile;
+mod increments;
 mod json_writer;
 mod merging;
 mod points;

@@ -1,11 +1,11 @@
 //! What the requests of one commit add up to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use collector::{
-    Answer, Classes, Decoded, Delta, Entry, ExemplarSet, Kind, Known, Ledger, SeriesId, SeriesKey,
-    Slice, Spans, StreamId, Streams, Summed,
+    Answer, Classes, Decoded, Delta, Entry, ExemplarSet, Increments, Kind, Known, Ledger, SeriesId,
+    SeriesKey, Slice, Spans, StreamId, Streams, Summed,
 };
 use foldhash::fast::RandomState;
 
@@ -22,11 +22,11 @@ pub(super) struct Gathered {
     /// What is owed if the group is not committed.
     pub(super) refused: Ledger,
     spans: Vec<Spans>,
-    /// The series of every point.
-    points: Vec<SeriesId>,
+    points: Increments,
     unweighted: Vec<(SeriesId, Slice)>,
     exemplars: ExemplarSet,
-    touched: HashSet<StreamId, RandomState>,
+    /// Streams whose state changed.
+    touched: Vec<StreamId>,
     pub(super) series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
     pub(super) requests: Vec<([u8; 16], Vec<u8>)>,
 }
@@ -54,23 +54,20 @@ impl Gathered {
     /// Counts one request and returns its answer.
     pub(super) fn take(&mut self, kind: Kind, decoded: Decoded, streams: &mut Streams) -> Answer {
         self.refuse(kind, &decoded.classes);
-        let absorbed = streams.absorb(&decoded.points);
+        let (points, of_points) = streams.absorb_into(&mut self.points, &decoded.points);
         let mut classes = decoded.classes;
-        sum(classes.merge(&absorbed.classes), "classes");
+        sum(classes.merge(&points), "classes");
         let mut problems = decoded.problems;
-        problems.merge(&absorbed.problems);
+        problems.merge(&of_points);
         self.series.extend(decoded.new_series);
         self.exemplars.merge(&decoded.exemplars);
-        self.touched.extend(absorbed.touched);
-        self.entries.extend(absorbed.entries);
         self.spans.push(decoded.spans);
-        self.points.extend(absorbed.taken);
         sum(self.classes.signal_mut(kind).merge(&classes), "classes");
         Answer::new(&classes, &problems)
     }
 
-    /// Sums the spans, and tells what an objective uses from what none does, by the catalog in force now.
-    pub(super) fn sum_spans(&mut self, live: &Mutex<Live>) {
+    /// Sums spans and points, and tells what an objective uses from what none does, by the catalog in force now.
+    pub(super) fn sum_up(&mut self, live: &Mutex<Live>) {
         let spans = std::mem::take(&mut self.spans);
         let summed = Spans::sum(&spans).unwrap_or_else(|overflow| {
             sum(Err(overflow), "a group");
@@ -79,12 +76,14 @@ impl Gathered {
         drop(spans);
         self.entries.extend(summed.entries);
         self.unweighted = summed.unweighted;
-        let points = std::mem::take(&mut self.points).into_iter();
+        let points = std::mem::take(&mut self.points).finish();
+        self.entries.extend(points.entries);
+        self.touched = points.touched;
         let mut live = locked(live);
         let unmatched = live.unmatched(summed.taken);
         self.classes.spans.leave_unmatched(unmatched);
-        let points = live.unmatched(points.map(|series| (series, 1)));
-        self.classes.points.leave_unmatched(points);
+        let unmatched = live.unmatched(points.taken);
+        self.classes.points.leave_unmatched(unmatched);
     }
 
     pub(super) fn add_owed(&mut self, owed: &Ledger) {

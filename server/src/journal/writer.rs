@@ -320,7 +320,7 @@ impl Writer {
                 _room: room,
             });
         }
-        gathered.sum_spans(&self.live);
+        gathered.sum_up(&self.live);
         gathered.add_owed(&self.owed.take());
         if let Some(ingest) = &self.ingest {
             gathered.add_ingest(ingest, &self.known, now.as_second());
