@@ -242,11 +242,6 @@ pub(crate) fn window(length: Duration) -> String {
     }
 }
 
-/// A rule's window where room is short: `1 h`, `5 m`.
-pub(crate) fn window_short(length: Duration) -> String {
-    window(length).replace(" min", " m")
-}
-
 /// The length of a range: exact when it is made of whole minutes (`1 h`), else as [`duration`].
 pub(crate) fn length(length: Duration) -> String {
     let exact = window(length);

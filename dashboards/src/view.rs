@@ -15,7 +15,8 @@ mod specs;
 
 pub use common::{Counts, Range, Severity, Status, Steps};
 pub use debug::{
-    DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, Threshold, Trace, TraceWhy,
+    DebugView, Endpoint, LatencyColumn, LatencyGrid, ServiceLatency, SlowVerdict, Threshold, Trace,
+    TraceWhy,
 };
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};

@@ -47,7 +47,7 @@ pub struct Transition {
     pub change: Change,
     /// The number of the incident that begins or ends.
     pub incident: u64,
-    /// Why, in words: `burn rate 20.0 over 1 h and 24.1 over 5 m, threshold 14.4`.
+    /// Why, in words: `burn rate 20.0 over 1 h and 24.1 over 5 min, threshold 14.4`.
     pub reason: String,
 }
 

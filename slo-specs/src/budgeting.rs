@@ -92,7 +92,8 @@ impl Budgeting {
         }
     }
 
-    /// A part of a [`Tally`] as people count it: events, or slices with up to two digits.
+    /// A part of a [`Tally`] as people count it, in the objective's [`crate::Noun`]: events, slices, or seconds of
+    /// slices that are bad in part; of points and seconds up to two digits.
     ///
     /// ```
     /// use slo_specs::Budgeting;
@@ -103,7 +104,8 @@ impl Budgeting {
         match self.units() {
             1 => count.to_string(),
             units => {
-                let hundredths = (count as f64 * 100.0 / units as f64).round();
+                let each = self.slicing().map_or(1, |slicing| slicing.length.as_secs());
+                let hundredths = (count as f64 * each as f64 * 100.0 / units as f64).round();
                 (hundredths / 100.0).to_string()
             }
         }
@@ -222,6 +224,12 @@ impl EmptySlice {
 }
 
 impl SliceTarget {
+    /// For people.
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn as_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
     /// Whether `good` of `total` events are enough, exactly.
     pub fn is_met(self, good: u64, total: u64) -> bool {
         let enough = u128::from(total) * u128::from(self.numerator);
@@ -245,8 +253,7 @@ impl FromStr for SliceTarget {
 }
 
 impl fmt::Display for SliceTarget {
-    #[expect(clippy::cast_precision_loss, reason = "for people")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.numerator as f64 / self.denominator as f64)
+        write!(f, "{}", self.as_f64())
     }
 }

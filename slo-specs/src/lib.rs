@@ -26,6 +26,7 @@ mod field;
 mod indicator;
 mod judge;
 mod load;
+mod noun;
 mod problem;
 mod rule;
 mod scenario;
@@ -55,6 +56,7 @@ pub use judge::{
     read_rule,
 };
 pub use load::{Loaded, SourceFile, closest, load};
+pub use noun::Noun;
 pub use problem::{Level, Problem};
 pub use rule::{
     Bound, Burn, BurnSeen, Condition, Confidence, Ending, Reading, Rule, RuleState, Seen, Severity,
@@ -73,5 +75,5 @@ pub use tally::{ErrorBudget, Tally};
 pub use timeline::{Chunk, ChunkError, Counted, Tier, Timeline, far_edge};
 pub use window::{
     Calendar, CalendarUnit, Period, Window, WindowError, civil_time, instant_of, parse_window,
-    window_name, zone_named,
+    window_name, window_words, zone_named,
 };

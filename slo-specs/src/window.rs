@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use calendar::{Calendar, CalendarUnit, Period};
-pub use length::{WindowError, parse_window, window_name};
-pub(crate) use length::{split_length, window_words};
+pub(crate) use length::split_length;
+pub use length::{WindowError, parse_window, window_name, window_words};
 pub(crate) use zone::zone_names;
 pub use zone::{civil_time, instant_of, zone_named};
 

@@ -192,7 +192,7 @@ fn a_firing_alert_outlives_silence() {
     );
     assert_eq!(
         transition.reason,
-        "burn rate 2.0 over 5 m, no longer above the threshold 2.0"
+        "burn rate 2.0 over 5 min, no longer above the threshold 2.0"
     );
     assert!(!state.is_firing());
 }

@@ -93,7 +93,7 @@ fn every_kind_of_condition_is_read_and_said() {
     for (written, when) in [
         (
             "burnRate: 6, long: 1h, confidence: 0.95",
-            "burn rate above 6.0 over 1 h and 5 m with confidence 0.95",
+            "burn rate above 6.0 over 1 h and 5 min with confidence 0.95",
         ),
         (
             "burnRate: 6, long: 1h, short: 1h",
@@ -101,21 +101,21 @@ fn every_kind_of_condition_is_read_and_said() {
         ),
         (
             "budgetLeft: { below: 0.25 }",
-            "less than 25 % of the error budget is left",
+            "less than 25% of the error budget is left",
         ),
         ("budgetLeft: { below: 0 }", "the error budget is spent"),
         (
             "budgetDrop: { share: 0.125, within: 1d }",
-            "more than 12.5 % of the error budget was spent within 1 d",
+            "more than 12.5% of the error budget was spent within 1 d",
         ),
         (
             "timeToEmpty: { within: 4h, lookBack: 1h }",
             "the error budget is empty within 4 h at the rate of the last 1 h",
         ),
-        ("noData: { for: 10m }", "no data for 10 m"),
+        ("noData: { for: 10m }", "no data for 10 min"),
         (
             "all: [{ budgetLeft: { below: 0.5 } }, { any: [{ noData: { for: 10m } }, { burnRate: 2, long: 2h, short: 10m }] }]",
-            "less than 50 % of the error budget is left and (no data for 10 m or burn rate above 2.0 over 2 h and 10 m)",
+            "less than 50% of the error budget is left and (no data for 10 min or burn rate above 2.0 over 2 h and 10 min)",
         ),
     ] {
         assert_eq!(single(written).1.condition.when(), when);
@@ -254,12 +254,12 @@ fn rules_that_never_fire_are_told() {
         (
             "any: [{ burnRate: 200, long: 1h }, { budgetLeft: { below: 0.5 } }]",
             Level::Error,
-            "rule `r` of objective `web` has a part that never holds, `burn rate above 200.0 over 1 h and 5 m`: its threshold",
+            "rule `r` of objective `web` has a part that never holds, `burn rate above 200.0 over 1 h and 5 min`: its threshold",
         ),
         (
             "all: [{ noData: { for: 10m } }, { burnRate: 2, long: 1h }]",
             Level::Error,
-            "rule `r` of objective `web` can never fire: without data for 10 m it is not known whether burn rate above 2.0",
+            "rule `r` of objective `web` can never fire: without data for 10 min it is not known whether burn rate above 2.0",
         ),
         (
             "budgetDrop: { share: 0.5, within: 1h }",
@@ -373,8 +373,8 @@ fn a_budget_below_its_mark_alerts_until_a_fiftieth_more_is_left() {
     };
     let (breached, clear, says) = seen(6_481);
     assert_eq!((breached, clear), (true, false));
-    assert_eq!(says, "24.9 % of the error budget left, mark 25 %");
-    assert_eq!(&seen(6_480).2, "25 % of the error budget left, mark 25 %");
+    assert_eq!(says, "24.9% of the error budget left, mark 25%");
+    assert_eq!(&seen(6_480).2, "25% of the error budget left, mark 25%");
     for (bad, expected) in [
         (6_480, (false, false)),
         (6_308, (false, false)),
@@ -480,7 +480,7 @@ fn few_events_alert_only_when_they_prove_enough() {
     assert!(enough.breached);
     assert_eq!(
         enough.says(&rule.condition),
-        "burn rate 18.2 over 1 h and 18.2 over 5 m, threshold 6.0; 4 bad of 11, P(burn > 6×) = 0.98"
+        "burn rate 18.2 over 1 h and 18.2 over 5 min, threshold 6.0; 4 bad of 11, P(burn > 6×) = 0.98"
     );
     let few = seen(11, 3);
     assert!(!few.breached, "{}", few.says(&rule.condition));

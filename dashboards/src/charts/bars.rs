@@ -153,7 +153,7 @@ fn table(steps: &Steps, axis: TimeAxis) -> Data {
         ]
     });
     Data {
-        columns: vec!["From", "Failing", "Events"],
+        columns: vec!["From", "Failing", "Failed"],
         rows: rows.collect(),
         reach: middles(steps.counts.len()),
     }

@@ -168,7 +168,7 @@ impl Burndown<'_> {
             says: self.says(&stopped, &rates, axis),
             svg: svg.finish(),
             y,
-            x: axis.labels(None),
+            x: self.days(axis),
             notes,
             events: vec![Event {
                 left: Percent(now),
@@ -191,6 +191,16 @@ impl Burndown<'_> {
         TimeAxis { from, to }
     }
 
+    /// A period's ends are by the clocks of its zone, as everywhere it is named.
+    fn days(&self, axis: TimeAxis) -> Vec<Label> {
+        let mut labels = axis.labels(None);
+        if let (Window::Period(period), [first, .., last]) = (self.window, labels.as_mut_slice()) {
+            first.text = period.began.to_string();
+            last.text = period.resets.to_string();
+        }
+        labels
+    }
+
     fn at(&self, steps: f64) -> Timestamp {
         let length = self.past.step.mul_f64(steps.abs());
         let at = if steps < 0.0 {
@@ -208,7 +218,10 @@ impl Burndown<'_> {
         };
         let stopped = stopped.last().map(|(steps, left)| {
             let when = axis.row(self.at(*steps));
-            format!("if failures stopped, {} on {when}", format::budget(*left))
+            format!(
+                "if nothing more failed, {} on {when}",
+                format::budget(*left)
+            )
         });
         let empty = rates
             .iter()
@@ -350,8 +363,13 @@ impl Canvas {
         let note = last.map(|left| Note {
             left: Percent(100.0),
             top: Percent(self.y(left) * 100.0),
-            text: "if it stopped now".to_owned(),
-            class: "r ok strong up",
+            text: "if nothing more failed".to_owned(),
+            // Above the chart is the word at now.
+            class: if self.y(left) < 0.1 {
+                "r ok strong down"
+            } else {
+                "r ok strong up"
+            },
         });
         note.into_iter().collect()
     }

@@ -44,6 +44,31 @@ fn what_was_spent_comes_back_when_it_leaves_the_window() {
 }
 
 #[test]
+fn a_period_begins_and_ends_by_the_clocks_of_its_zone() {
+    let at = |text: &str| text.parse().unwrap();
+    let period = Window::Period(Period {
+        length: crate::Text::new("month"),
+        from: at("2026-02-28T23:00:00Z"),
+        until: at("2026-03-31T22:00:00Z"),
+        began: crate::Text::new("1 Mar"),
+        resets: crate::Text::new("1 Apr"),
+        zone: crate::Text::new("Europe/Berlin"),
+    });
+    let past = hours(&[(100, 5); 10]);
+    let burndown = Burndown {
+        window: &period,
+        ..burndown(&past)
+    };
+    let labels: Vec<_> = burndown.plot().x.into_iter().map(|it| it.text).collect();
+    assert_eq!(
+        labels.first().unwrap(),
+        "1 Mar",
+        "not 28 Feb, which UTC has"
+    );
+    assert_eq!(labels.last().unwrap(), "1 Apr");
+}
+
+#[test]
 fn going_on_at_the_budget_holds_and_above_it_empties() {
     let past = hours(&[(100, 5); 10]);
     let even = burndown(&past).ahead(0.05);

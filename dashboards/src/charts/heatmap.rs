@@ -1,4 +1,4 @@
-//! Two-hue heatmap: log latency × time, darker = more requests (square-root scale), blue within the
+//! Two-hue heatmap: log latency × time, stronger = more of them (square-root scale), blue within the
 //! objective and orange against it, lines of p50 and p99.
 
 use super::plot::{Band, Data, Label, Note, Percent, Plot, TimeAxis, middles};
@@ -288,7 +288,7 @@ fn gaps(grid: &LatencyGrid) -> Vec<Band> {
     bands
 }
 
-/// How many of the requests were slower than the threshold, and how many there were.
+/// How many of the values were slower than the threshold, and how many there were.
 pub(crate) fn against(grid: &LatencyGrid) -> Option<(u64, u64)> {
     grid.threshold.as_ref().map(|threshold| threshold.slow)
 }
@@ -309,9 +309,10 @@ fn says(grid: &LatencyGrid) -> String {
     );
     match (against(grid), &grid.threshold) {
         (Some((slow, total)), Some(threshold)) => format!(
-            "{range}; {} of {} requests slower than {}",
+            "{range}; {} of {} {} slower than {}",
             format::count(slow),
             format::count(total),
+            grid.counted,
             format::latency(threshold.bound_us)
         ),
         _ => range,

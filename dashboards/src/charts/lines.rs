@@ -1,5 +1,7 @@
 //! Areas and lines: demand, requests a second, the trend, sparklines.
 
+use slo_specs::Noun;
+
 use super::bars::gaps;
 use super::plot::{
     Data, Label, Note, Percent, Plot, TimeAxis, axis_figure, middles, round_axis, rules,
@@ -125,8 +127,8 @@ fn says_demand(steps: &Steps, axis: TimeAxis) -> String {
     }
 }
 
-/// Requests a second under the failing bars: an area without a table of its own.
-pub(crate) fn rate(steps: &Steps, height: u32) -> Plot {
+/// Requests, or whatever is counted, a second under the failing bars: an area without a table of its own.
+pub(crate) fn rate(steps: &Steps, counted: Noun, height: u32) -> Plot {
     let seconds = steps.step.as_secs_f64().max(1.0);
     let values: Vec<_> = steps
         .counts
@@ -149,10 +151,11 @@ pub(crate) fn rate(steps: &Steps, height: u32) -> Plot {
     Plot {
         height,
         says: last.map_or_else(
-            || "No requests".to_owned(),
+            || format!("No {counted}"),
             |last| {
                 format!(
-                    "Requests a second: {} at the end, at most {}",
+                    "{} a second: {} at the end, at most {}",
+                    format::capitalised(counted.many()),
                     format::per_second(last),
                     format::per_second(highest)
                 )

@@ -111,6 +111,7 @@ fn parts(view: &DebugView) -> Parts {
             focus == Some("latency"),
         ),
         failed: requests::good_and_failed(&Requests {
+            counted: slo_specs::Noun::Request,
             steps: &view.requests,
             range,
             now,

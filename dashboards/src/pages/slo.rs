@@ -49,11 +49,19 @@ fn parts(view: &SloView) -> Parts {
         AlertPhase::Firing { since } => Some(since),
         _ => None,
     });
+    let alerts_class = if view.endpoints.is_some() {
+        "c4"
+    } else {
+        "c12"
+    };
+    // What could not be read is said once.
+    let unread = trouble.is_some() && view.endpoints.is_none();
     Parts {
         now: budget::now(view),
         burndown: budget::burndown(view),
         ladder: ladder::panel(&view.rules, view.alerted_by.as_ref(), focus, now),
         failed: requests::good_and_failed(&Requests {
+            counted: view.objective.budget.counted,
             steps: &view.minutes,
             range,
             now,
@@ -62,16 +70,15 @@ fn parts(view: &SloView) -> Parts {
             focused: focus == Some("good-and-failed"),
             trouble: None,
         }),
-        latency: view
-            .latency
-            .as_ref()
-            .map(|grid| latency::panel(Some(grid), range, now, trouble, focus == Some("latency"))),
-        // Endpoints are counted by service: of a segment alone nothing is known of them.
+        latency: (view.latency.is_some() || unread).then(|| {
+            let focused = focus == Some("latency");
+            latency::panel(view.latency.as_ref(), range, now, trouble, focused)
+        }),
         endpoints: view
-            .whole
-            .is_none()
-            .then(|| endpoints::panel(&view.endpoints, range, now, "c8", trouble)),
-        alerts: alerts::panel(&view.alerts, now, "c4", "Alerts"),
+            .endpoints
+            .as_ref()
+            .map(|endpoints| endpoints::panel(endpoints, range, now, "c8", trouble)),
+        alerts: alerts::panel(&view.alerts, now, alerts_class, "Alerts"),
         segments: objectives::segments(&view.segments, now, focus == Some("segments")),
         corrections: corrections::panel(view),
         days: budget::days(view),

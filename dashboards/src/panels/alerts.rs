@@ -93,8 +93,8 @@ fn row(alert: &Alert, now: Timestamp) -> Row<'_> {
             rule = format!(
                 "{rule} · {} over {} and {}",
                 format::threshold(*threshold),
-                format::window_short(*long),
-                format::window_short(*short)
+                format::window(*long),
+                format::window(*short)
             );
         }
         Some(Mark::When(when)) => rule = format!("{rule} · {when}"),

@@ -157,20 +157,25 @@ fn head(banner: &Banner) -> String {
     }
 }
 
+/// When it is empty at the rate of the long window: `13 h at the 6 h rate`.
+fn at_long_rate(banner: &Banner) -> String {
+    let when = match banner.outlook_long {
+        Outlook::NotAtThisRate => "not".to_owned(),
+        other => words::outlook(other),
+    };
+    format!("{when} at the {} rate", format::window(banner.long.0))
+}
+
 fn facts(banner: &Banner, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let (short, counts) = banner.short;
     let rate = real(counts.bad) / short.as_secs_f64().max(1.0);
     let (empty, empty_note) = match banner.outlook {
         Outlook::EmptyIn(left) => (
             format::duration(left),
-            format!(
-                "{} · {} at the {} rate",
-                words::empty_at(left, now),
-                words::outlook(banner.outlook_long),
-                format::window(banner.long.0)
-            ),
+            format!("{} · {}", words::empty_at(left, now), at_long_rate(banner)),
         ),
-        other => (words::outlook(other), String::new()),
+        Outlook::Empty => (words::outlook(Outlook::Empty), String::new()),
+        other => (words::outlook(other), at_long_rate(banner)),
     };
     vec![
         (

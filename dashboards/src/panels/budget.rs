@@ -72,6 +72,13 @@ fn sentence(view: &SloView) -> (String, String) {
         || "this goes on".to_owned(),
         |look| format!("the last {} go on", format::window(look.length)),
     );
+    // Of several that do not empty it, the one that looks back furthest.
+    let calm = view.looks.iter().rev();
+    let calm = calm.clone().find(|look| look.outlook == objective.outlook);
+    let at_rate = calm.map_or_else(
+        || "at this rate".to_owned(),
+        |look| format!("at the rate of the last {}", format::window(look.length)),
+    );
     match objective.outlook {
         Outlook::EmptyIn(left) => (
             format!("Empty in {}", format::duration(left)),
@@ -86,10 +93,10 @@ fn sentence(view: &SloView) -> (String, String) {
                 ": the error budget is spent.".to_owned(),
             )
         }
-        Outlook::NotAtThisRate => ("Not empty at this rate".to_owned(), ".".to_owned()),
+        Outlook::NotAtThisRate => ("Not empty".to_owned(), format!(" {at_rate}.")),
         Outlook::NotThisPeriod => (
             "Not empty in this period".to_owned(),
-            format!(", if {gone_on}."),
+            format!(" {at_rate}."),
         ),
         Outlook::Unknown => (
             "No data now".to_owned(),
@@ -102,7 +109,7 @@ fn sentence(view: &SloView) -> (String, String) {
 fn more(view: &SloView) -> String {
     let rate = |look: &Look| match look.outlook {
         Outlook::EmptyIn(left) => Some(format!(
-            "{} at the rate of the last {}",
+            "in {} at that of the last {}",
             format::duration(left),
             format::window(look.length)
         )),
@@ -115,7 +122,12 @@ fn more(view: &SloView) -> String {
         .filter(|look| look.outlook != view.objective.outlook);
     let rates: Vec<_> = others.filter_map(rate).collect();
     if view.objective.outlook != Outlook::Empty && !rates.is_empty() {
-        sentences.push(format!("{}.", rates.join(", ")));
+        let other = if matches!(view.objective.outlook, Outlook::EmptyIn(_)) {
+            "Empty"
+        } else {
+            "But empty"
+        };
+        sentences.push(format!("{other} {}.", rates.join(", ")));
     }
     let objective = &view.objective;
     if let Some(period) = words::period(&objective.window) {
@@ -125,7 +137,11 @@ fn more(view: &SloView) -> String {
         sentences.push(format!("{}.", format::capitalised(&measured)));
     }
     if let Some(look) = view.looks.last()
-        && let Some(thin) = words::thin(look.counts, look.length, objective.target)
+        && let Some(thin) = words::thin(
+            (look.counts, objective.budget.counted),
+            look.length,
+            objective.target,
+        )
     {
         sentences.push(format!("{thin}."));
     }
@@ -158,10 +174,11 @@ fn figures(view: &SloView) -> Vec<Figure> {
         name: "Failed".to_owned(),
         value: format::grouped(counts.bad),
         class: "",
-        note: match objective.budget.unit {
-            "events" => format!("of {}", format::grouped(counts.total)),
-            unit => format!("of {} {unit}", format::grouped(counts.total)),
-        },
+        note: format!(
+            "of {} {}",
+            format::grouped(counts.total),
+            objective.budget.counted.count(counts.total)
+        ),
     });
     if let Some([p50, p95, p99]) = view.quantiles_us {
         figures.push(Figure {
@@ -195,7 +212,10 @@ pub(crate) fn burndown(view: &SloView) -> Part {
     let body = if objective.budget.left.is_none() && view.past.sum().total == 0 {
         no_data(
             "Nothing was measured in this window.",
-            "The course begins with the first event.",
+            &format!(
+                "The course begins with the first {}.",
+                objective.budget.counted.one()
+            ),
         )
     } else {
         let burndown = Burndown {
@@ -229,8 +249,8 @@ fn course_lead(window: &Window) -> String {
             format::duration(length.mul_f64(0.73))
         ),
         Window::Period(period) => format!(
-            "Since {}, until it resets {}: what is spent stays spent",
-            period.began, period.resets
+            "Since {}, until it resets {} ({}): what failed stays counted, and weighs less as more is counted",
+            period.began, period.resets, period.zone
         ),
     }
 }
@@ -266,4 +286,52 @@ pub(crate) fn days(view: &SloView) -> Part {
         ..Panel::default()
     }
     .part()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::samples::{self, State};
+
+    #[test]
+    fn every_rate_that_is_told_of_is_named() {
+        let minutes = Duration::from_mins;
+        let in_half_an_hour = Outlook::EmptyIn(minutes(30));
+        let never = Outlook::NotAtThisRate;
+        for (outlook, looks, strong, rest, other) in [
+            (
+                never,
+                [in_half_an_hour, never, never],
+                "Not empty",
+                " at the rate of the last 6 h.",
+                "But empty in 30 min at that of the last 5 min.",
+            ),
+            (
+                never,
+                [never, never, in_half_an_hour],
+                "Not empty",
+                " at the rate of the last 1 h.",
+                "But empty in 30 min at that of the last 6 h.",
+            ),
+            (
+                in_half_an_hour,
+                [in_half_an_hour, never, never],
+                "Empty in 30 min",
+                ", at 03:44, if the last 5 min go on.",
+                "",
+            ),
+        ] {
+            let mut view = samples::slo(State::Healthy);
+            view.objective.outlook = outlook;
+            let lengths = [5, 60, 360].map(minutes);
+            for ((look, length), outlook) in view.looks.iter_mut().zip(lengths).zip(looks) {
+                (look.length, look.outlook) = (length, outlook);
+            }
+            assert_eq!(view.looks.len(), 3);
+            assert_eq!(sentence(&view), (strong.to_owned(), rest.to_owned()));
+            assert!(more(&view).starts_with(other), "{}", more(&view));
+        }
+    }
 }

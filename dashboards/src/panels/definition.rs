@@ -57,7 +57,7 @@ fn arithmetic(view: &SloView) -> Vec<(&'static str, String)> {
             "{} of {} {} = {budget_shown} may fail {}",
             format::target(fraction),
             format::grouped(counts.total),
-            objective.budget.unit,
+            objective.budget.counted.count(counts.total),
             match &objective.window {
                 Window::Rolling(length) => format!("in {}", format::window(*length)),
                 period @ Window::Period(_) => words::window(period),

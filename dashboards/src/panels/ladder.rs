@@ -170,8 +170,8 @@ fn windows(sees: &Sees) -> String {
     match sees {
         Sees::Burn(burn) => format!(
             "over {} and {}",
-            format::window_short(burn.long),
-            format::window_short(burn.short)
+            format::window(burn.long),
+            format::window(burn.short)
         ),
         Sees::Words { .. } => String::new(),
     }
@@ -309,8 +309,8 @@ mod tests {
     #[test]
     fn a_rule_in_words_says_what_is() {
         let sees = |holds, known| Sees::Words {
-            when: Text::new("less than 25 % of the error budget is left"),
-            now: Text::new("18 % of the error budget left"),
+            when: Text::new("less than 25% of the error budget is left"),
+            now: Text::new("18% of the error budget left"),
             holds,
             known,
         };
@@ -325,7 +325,7 @@ mod tests {
         let html = panel(&[rule(sees(false, true))], None, None, now)
             .html
             .into_string();
-        for text in ["Less than 25 % of", "18 % of the error budget left", "Calm"] {
+        for text in ["Less than 25% of", "18% of the error budget left", "Calm"] {
             assert!(html.contains(text), "{text} is not in {html}");
         }
     }

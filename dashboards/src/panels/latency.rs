@@ -2,20 +2,23 @@
 
 use askama::Template;
 use jiff::Timestamp;
+use slo_specs::Noun;
 
 use super::requests::span;
 use super::{Panel, Part, glyph, no_data, state};
 use crate::charts::heatmap::{Scale, against, large, small};
 use crate::charts::plot::TimeAxis;
 use crate::markup::Markup;
-use crate::view::{LatencyGrid, Range, ServiceLatency};
+use crate::view::{LatencyGrid, Range, ServiceLatency, SlowVerdict};
 use crate::{Text, format, links};
 
 #[derive(Template)]
 #[template(path = "panels/heatmap.html")]
 struct Heatmap {
     plot: Markup,
-    split: bool,
+    counted: Noun,
+    /// What a slow value is to the objective's budget, if one says what is slow.
+    verdict: Option<String>,
     slow: String,
 }
 
@@ -33,14 +36,16 @@ pub(crate) fn panel(
         (None, Some(grid)) => {
             let slow = against(grid).map_or_else(String::new, |(slow, total)| {
                 format!(
-                    "{} of {} were too slow",
+                    "{} of {} {} were too slow",
                     format::count(slow),
-                    format::count(total)
+                    format::count(total),
+                    grid.counted.count(total)
                 )
             });
             Markup::of(&Heatmap {
                 plot: Markup::of(&large(grid)),
-                split: grid.threshold.is_some(),
+                counted: grid.counted,
+                verdict: grid.threshold.as_ref().map(|it| verdict(it.verdict)),
                 slow,
             })
         }
@@ -55,13 +60,33 @@ pub(crate) fn panel(
     Panel {
         id: "latency",
         class: "c12",
-        title: "How long requests take",
+        title: match grid.map(|grid| grid.counted) {
+            None | Some(Noun::Request) => "How long requests take",
+            Some(Noun::Trace) => "How long traces take",
+            Some(Noun::Span) => "How long spans take",
+            Some(_) => "How long it takes",
+        },
         lead: format!("{}{each}; log scale", span(range, now)),
         body,
         focused,
         ..Panel::default()
     }
     .part()
+}
+
+/// What a slow value is to the budget.
+fn verdict(verdict: SlowVerdict) -> String {
+    match verdict {
+        SlowVerdict::Bad => "too slow, counts against it".to_owned(),
+        SlowVerdict::BadSlice(target) if target >= 1.0 => {
+            "too slow; one makes its time slice bad".to_owned()
+        }
+        SlowVerdict::BadSlice(target) => format!(
+            "too slow; a time slice is bad when over {} of it is",
+            format::target(1.0 - target)
+        ),
+        SlowVerdict::SliceInPart => "too slow; a time slice is bad by their share".to_owned(),
+    }
 }
 
 #[derive(Template)]

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use jiff::Timestamp;
+use slo_specs::Noun;
 
 use super::{Panel, Part, no_data};
 use crate::charts::bars::{Failing, failing};
@@ -12,18 +13,21 @@ use crate::{Text, format};
 
 #[derive(Template)]
 #[template(
-    source = "<p class=\"mid t20\">Failing, % {{ each }}</p>{{ failing }}<p class=\"mid t20\">Requests per second</p>{{ rate }}",
+    source = "<p class=\"mid t20\">Failing, % {{ each }}</p>{{ failing }}{% if let Some(rate) = rate %}<p class=\"mid t20\">{{ counted }} per second</p>{{ rate }}{% endif %}",
     ext = "html"
 )]
 struct GoodAndFailed {
     each: String,
+    counted: String,
     failing: Markup,
-    rate: Markup,
+    /// None of time, of which there is always as much.
+    rate: Option<Markup>,
 }
 
-/// What the panel of good and failed requests is made from.
+/// What the panel of good and failed requests, or whatever is counted, is made from.
 #[derive(Debug)]
 pub(crate) struct Requests<'a> {
+    pub(crate) counted: Noun,
     pub(crate) steps: &'a Steps,
     pub(crate) range: Range,
     pub(crate) now: Timestamp,
@@ -37,13 +41,13 @@ pub(crate) struct Requests<'a> {
 
 /// Failing per minute and requests a second.
 pub(crate) fn good_and_failed(chart: &Requests<'_>) -> Part {
-    let (steps, range, now) = (chart.steps, chart.range, chart.now);
+    let (steps, range, now, counted) = (chart.steps, chart.range, chart.now, chart.counted);
     let body = if let Some(trouble) = chart.trouble {
         super::trouble(trouble)
     } else if steps.sum().total == 0 {
         no_data(
             "Nothing was measured in this time.",
-            "No requests is not the same as no failures.",
+            &format!("No {counted} is not the same as no failures."),
         )
     } else {
         let failing = failing(&Failing {
@@ -61,20 +65,34 @@ pub(crate) fn good_and_failed(chart: &Requests<'_>) -> Part {
         };
         Markup::of(&GoodAndFailed {
             each,
+            counted: format::capitalised(counted.many()),
             failing: Markup::of(&failing),
-            rate: Markup::of(&rate(steps, 56)),
+            rate: (!counted.is_time()).then(|| Markup::of(&rate(steps, counted, 56))),
         })
     };
     Panel {
         id: "good-and-failed",
         class: "c6",
-        title: "Good and failed requests",
+        title: good_and_failed_title(counted),
         lead: span(range, now),
         body,
         focused: chart.focused,
         ..Panel::default()
     }
     .part()
+}
+
+fn good_and_failed_title(counted: Noun) -> &'static str {
+    match counted {
+        Noun::Request => "Good and failed requests",
+        Noun::Trace => "Good and failed traces",
+        Noun::Span => "Good and failed spans",
+        Noun::Event => "Good and failed events",
+        Noun::Value => "Good and failed values",
+        Noun::Point => "Good and failed points",
+        Noun::TimeSlice => "Good and failed time slices",
+        Noun::Second => "Good and failed time",
+    }
 }
 
 /// `Last 60 min` or `02:14 – 03:14`.
@@ -146,4 +164,39 @@ pub(crate) fn trend(well: Option<&WentWell>) -> Part {
         ..Panel::default()
     }
     .part()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{self, State};
+
+    #[test]
+    fn what_is_counted_is_called_by_its_name() {
+        let view = samples::slo(State::Paging);
+        let shown = |counted| {
+            let part = good_and_failed(&Requests {
+                counted,
+                steps: &view.minutes,
+                range: view.range,
+                now: view.shell.at,
+                fired: None,
+                allowed: 0.001,
+                focused: false,
+                trouble: None,
+            });
+            part.html.into_string()
+        };
+        let requests = shown(Noun::Request);
+        assert!(requests.contains("Good and failed requests"));
+        assert!(requests.contains("Requests per second"));
+        let values = shown(Noun::Value);
+        assert!(values.contains("Values per second") && !values.contains("equests"));
+        let slices = shown(Noun::TimeSlice);
+        assert!(slices.contains("Good and failed time slices"));
+        assert!(
+            !slices.contains("per second"),
+            "there are as many every minute"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use slo_specs::Noun;
 
 use crate::format;
 use crate::number::real;
@@ -97,17 +98,17 @@ pub(crate) fn measured(budget: &Budget, window: &Window, now: Timestamp) -> Opti
 }
 
 /// Too few events to speak in per cent: what one failure would be.
-pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<String> {
+pub(crate) fn thin(
+    (counts, counted): (Counts, Noun),
+    length: Duration,
+    target: f64,
+) -> Option<String> {
     let few = counts.total > 0 && counts.total < 30 && target < 1.0;
     few.then(|| {
         format!(
             "{} {} in {}: one failure would be {}",
             counts.total,
-            if counts.total == 1 {
-                "request"
-            } else {
-                "requests"
-            },
+            counted.count(counts.total),
             format::window(length),
             format::share(1.0 / real(counts.total))
         )
@@ -115,7 +116,7 @@ pub(crate) fn thin(counts: Counts, length: Duration, target: f64) -> Option<Stri
 }
 
 /// The title of a page: what its users see. `checkout fails for 1 in 4 requests`.
-pub(crate) fn impact(service: &str, failure: Failure, (counts, counted): (Counts, &str)) -> String {
+pub(crate) fn impact(service: &str, failure: Failure, (counts, counted): (Counts, Noun)) -> String {
     let what = match failure {
         Failure::Fails => "fails",
         Failure::TooSlow => "is too slow",
@@ -125,16 +126,14 @@ pub(crate) fn impact(service: &str, failure: Failure, (counts, counted): (Counts
     let Some(ratio) = counts.error_ratio() else {
         return format!("{service} {what}");
     };
+    let of = if counted.is_time() { "in" } else { "for" };
     if ratio >= 0.95 {
-        return match counted {
-            "requests" => format!("{service} {what} for nearly every request"),
-            counted => format!("{service} {what} for nearly all {counted}"),
-        };
+        return format!("{service} {what} {of} nearly every {}", counted.one());
     }
     match format::one_in(ratio) {
-        Some(part) => format!("{service} {what} for {part} {counted}"),
+        Some(part) => format!("{service} {what} {of} {part} {counted}"),
         None => format!(
-            "{service} {what} for {} of {counted}",
+            "{service} {what} {of} {} of {counted}",
             format::failing(counts)
         ),
     }
@@ -159,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_page_is_titled_by_its_impact() {
-        let counts = |total, bad| (Counts { total, bad }, "requests");
+        let counts = |total, bad| (Counts { total, bad }, Noun::Request);
         assert_eq!(
             impact("checkout", Failure::Fails, counts(100, 25)),
             "checkout fails for 1 in 4 requests"
@@ -176,14 +175,14 @@ mod tests {
             impact("search", Failure::OutOfBounds, counts(0, 0)),
             "search is out of bounds"
         );
-        let slices = |bad| (Counts { total: 10, bad }, "time slices");
+        let slices = |bad| (Counts { total: 10, bad }, Noun::TimeSlice);
         assert_eq!(
             impact("search", Failure::OutOfBounds, slices(5)),
-            "search is out of bounds for 1 in 2 time slices"
+            "search is out of bounds in 1 in 2 time slices"
         );
         assert_eq!(
             impact("search", Failure::OutOfDate, slices(10)),
-            "search is out of date for nearly all time slices"
+            "search is out of date in nearly every time slice"
         );
         assert_eq!(list(["a", "b", "c", "d"].into_iter()), "a, b and two more");
     }

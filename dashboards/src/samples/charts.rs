@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{State, ago, wobble};
 use crate::Text;
 use crate::number::{real, whole};
-use crate::view::{Counts, Endpoint, LatencyColumn, LatencyGrid, Range, Steps, Threshold};
+use crate::view::{
+    Counts, Endpoint, LatencyColumn, LatencyGrid, Range, SlowVerdict, Steps, Threshold,
+};
 
 /// The last hour.
 pub(super) fn hour() -> Range {
@@ -158,10 +160,12 @@ pub(super) fn latency(state: State, seed: u64, median_us: f64) -> LatencyGrid {
         from: ago(3_600),
         step: Duration::from_mins(1),
         columns,
+        counted: slo_specs::Noun::Request,
         threshold: Some(Threshold {
             bound_us: 400_000,
             slow: (slow, total),
             objective: "checkout-latency".to_owned(),
+            verdict: SlowVerdict::Bad,
         }),
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::charts::steps;
 use super::{HOSTILE, State, ago};
+use slo_specs::Noun;
+
 use crate::Text;
 use crate::number::{real, whole};
 use crate::view::{
@@ -189,7 +191,11 @@ fn budget(left: Option<f64>, total: u64, target: f64, state: State) -> Budget {
     let bad = whole((1.0 - left.unwrap_or(1.0)) * (1.0 - target) * real(total));
     Budget {
         counts: Counts { total, bad },
-        unit: "events",
+        counted: if state == State::Young {
+            Noun::TimeSlice
+        } else {
+            Noun::Request
+        },
         left,
         left_day_ago: left.map(|left| (left + 0.031).min(1.0)),
         measured_since: (state == State::Young).then(|| ago(6 * 86_400)),
@@ -308,21 +314,21 @@ pub(super) fn rules(state: State) -> Vec<Rule> {
 /// A rule of each kind that is not a burn rate alone, and one that is not sure enough.
 fn in_words(state: State, hot: bool, silent: bool) -> impl Iterator<Item = Rule> {
     let quarter = if hot {
-        "18.2 % of the error budget left, mark 25 %"
+        "18.2% of the error budget left, mark 25%"
     } else {
-        "61.4 % of the error budget left, mark 25 %"
+        "61.4% of the error budget left, mark 25%"
     };
     let words = [
         (
             "quarter-left",
-            "less than 25 % of the error budget is left",
+            "less than 25% of the error budget is left",
             quarter,
             hot,
         ),
         (
             "gone-in-a-day",
-            "more than 10 % of the error budget was spent within 1 d",
-            "2.4 % of the error budget spent within 1 d, mark 10 %",
+            "more than 10% of the error budget was spent within 1 d",
+            "2.4% of the error budget spent within 1 d, mark 10%",
             false,
         ),
         (
@@ -331,7 +337,7 @@ fn in_words(state: State, hot: bool, silent: bool) -> impl Iterator<Item = Rule>
             "error budget lasts at the rate of the last 1 h, mark 4 h; burn rate 0.3 over 1 h and 0.3 over 1 h, threshold 6.0",
             false,
         ),
-        ("silent", "no data for 10 m", "last data 4 s ago", false),
+        ("silent", "no data for 10 min", "last data 4 s ago", false),
     ];
     let unsure = Rule {
         name: named(state, "few-requests"),
@@ -384,7 +390,7 @@ pub(super) fn alerts(state: State) -> Vec<Alert> {
             rule: named(state, rule),
             severity,
             mark: Some(if index == 3 {
-                Mark::When(Text::new("less than 25 % of the error budget is left"))
+                Mark::When(Text::new("less than 25% of the error budget is left"))
             } else {
                 Mark::Burn(14.4, Duration::from_hours(1), Duration::from_mins(5))
             }),

@@ -7,9 +7,9 @@ use super::objectives::{alerts, all, definition, looks, rules};
 use super::{HOSTILE, State, ago, now};
 use crate::Text;
 use crate::view::{
-    Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, Objective, OncallView,
-    OpenPage, Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell, Signal, SloView,
-    SlosView, Status, Trace, TraceWhy, WentWell,
+    Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, LatencyGrid, Objective,
+    OncallView, OpenPage, Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell,
+    Signal, SloView, SlosView, SlowVerdict, Status, Trace, TraceWhy, WentWell,
 };
 
 pub(super) fn shell(state: State, url: &str) -> Shell {
@@ -139,7 +139,7 @@ fn banner(state: State, objective: &Objective) -> Banner {
         } else {
             Failure::Fails
         },
-        counted: "requests",
+        counted: slo_specs::Noun::Request,
         service_known: true,
         rule: Text::new(&named(state, "page-fast")),
         because: None,
@@ -213,10 +213,11 @@ pub fn slo(state: State) -> SloView {
         rules: rules(state),
         past: past(state),
         minutes: minutes(state),
-        latency: (state == State::Missed).then(|| latency(State::Paging, 0, 80_000.0)),
+        latency: slo_latency(state),
         days: days(state, 5),
         trouble: (state == State::NoData).then(|| Text::new("ref 7f3a")),
-        endpoints: endpoints(state),
+        // Of time slices and of segments endpoints say nothing.
+        endpoints: (!matches!(state, State::Young | State::Missed)).then(|| endpoints(state)),
         alerts: alerts(state),
         segments: if state == State::Paging {
             segments(&objective)
@@ -230,6 +231,19 @@ pub fn slo(state: State) -> SloView {
         definition: definition(state),
         objective,
     }
+}
+
+/// A young objective is about slow time slices.
+fn slo_latency(state: State) -> Option<LatencyGrid> {
+    let mut grid = match state {
+        State::Missed => return Some(latency(State::Paging, 0, 80_000.0)),
+        State::Young => latency(state, 0, 80_000.0),
+        _ => return None,
+    };
+    if let Some(threshold) = &mut grid.threshold {
+        threshold.verdict = SlowVerdict::BadSlice(0.99);
+    }
+    Some(grid)
 }
 
 /// Three regions of an objective.

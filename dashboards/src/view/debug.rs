@@ -1,6 +1,7 @@
 //! One service, looked into.
 
 use jiff::Timestamp;
+use slo_specs::Noun;
 use std::time::Duration;
 
 use super::common::{Counts, Range, Status, Steps};
@@ -50,6 +51,8 @@ pub struct LatencyGrid {
     pub step: Duration,
     /// One column a step.
     pub columns: Vec<LatencyColumn>,
+    /// What takes so long.
+    pub counted: Noun,
     /// What an objective allows, if one does.
     pub threshold: Option<Threshold>,
 }
@@ -66,7 +69,7 @@ pub struct LatencyColumn {
 }
 
 /// The latency an objective allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     /// Bound in µs; values above it count against the objective.
     pub bound_us: u64,
@@ -74,6 +77,19 @@ pub struct Threshold {
     pub slow: (u64, u64),
     /// The objective's id.
     pub objective: String,
+    /// What a slow value is to the objective's budget.
+    pub verdict: SlowVerdict,
+}
+
+/// What a value above the bound is to the budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SlowVerdict {
+    /// It counts against it.
+    Bad,
+    /// A time slice is bad when less than this share of its values is within the bound.
+    BadSlice(f64),
+    /// A time slice is bad by the share of such values.
+    SliceInPart,
 }
 
 /// An endpoint (a server span's name) and its failures.

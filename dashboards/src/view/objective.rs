@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use slo_specs::Noun;
 
 use super::common::{Counts, Range, Severity, Status, Steps};
 use super::debug::{Endpoint, LatencyGrid};
@@ -71,8 +72,8 @@ pub struct Period {
 pub struct Budget {
     /// What the window holds.
     pub counts: Counts,
-    /// What is counted: `events`, `time slices`, or `seconds` of slices that are bad in part.
-    pub unit: &'static str,
+    /// What is counted.
+    pub counted: Noun,
     /// Fraction left, 1 = untouched, below 0 = overspent; `None` without events.
     pub left: Option<f64>,
     /// The same a day ago.
@@ -309,8 +310,8 @@ pub struct SloView {
     pub latency: Option<LatencyGrid>,
     /// Spending day by day (or by a shorter step when young), up to 90 steps.
     pub days: Steps,
-    /// Which endpoints fail, over `range`.
-    pub endpoints: Vec<Endpoint>,
+    /// Which endpoints fail, over `range`; `None` where that says nothing of what is counted.
+    pub endpoints: Option<Vec<Endpoint>>,
     /// Its alerts, firing first, then newest first.
     pub alerts: Vec<Alert>,
     /// Its parts by the attributes that it names, most urgent first.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use slo_specs::Noun;
 
 use super::common::{Counts, Range, Steps};
 use super::debug::Endpoint;
@@ -40,8 +41,8 @@ pub struct Banner {
     pub service: String,
     /// What a bad event is.
     pub failure: Failure,
-    /// What is counted, such as `requests` or `time slices`.
-    pub counted: &'static str,
+    /// What is counted.
+    pub counted: Noun,
     /// The service has a debug page (it has sent something).
     pub service_known: bool,
     /// The firing rule that is most severe.

@@ -48,7 +48,7 @@ pub(crate) fn notice(change: impl FnOnce(&mut Objective, &mut Event)) -> Notice 
         transition: Transition {
             change: Change::Fired,
             incident: 482,
-            reason: "burn rate 30.0 over 1 h and 250.0 over 5 m, threshold 14.4".to_owned(),
+            reason: "burn rate 30.0 over 1 h and 250.0 over 5 min, threshold 14.4".to_owned(),
         },
         fired_at: at("2026-03-10T02:54:00Z"),
         late: false,
@@ -78,7 +78,7 @@ pub(crate) fn notice(change: impl FnOnce(&mut Objective, &mut Event)) -> Notice 
 pub(crate) fn selector(signal: Signal) -> Selector {
     Selector {
         signal,
-        span_kind: None,
+        span_kind: (signal == Signal::Traces).then(|| "server".to_owned()),
         span_name: Vec::new(),
         status: None,
         metric: None,

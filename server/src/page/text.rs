@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use slo_specs::Tally;
+use slo_specs::{Noun, Tally};
 
 /// Cuts to at most `limit` characters, the last of them `…` if anything was cut.
 pub(super) fn shorten(text: &str, limit: usize) -> String {
@@ -25,10 +25,10 @@ pub(super) fn capitalised(text: &str) -> String {
 
 /// How many of the events are bad, for a title: `1 in 4 requests`, `37% of requests`, `every request`. `None`
 /// without events.
-pub(super) fn share_of(tally: Tally, event: &str) -> Option<String> {
+pub(super) fn share_of(tally: Tally, counted: Noun) -> Option<String> {
     let ratio = tally.error_ratio()?;
     if tally.bad == tally.total {
-        return Some(format!("every {event}"));
+        return Some(format!("every {}", counted.one()));
     }
     // The nearest of 1 in 2, 1 in 3, … 1 in 20, if it is within a tenth.
     let off = |n: u32| (ratio * f64::from(n) - 1.0).abs();
@@ -36,8 +36,8 @@ pub(super) fn share_of(tally: Tally, event: &str) -> Option<String> {
         .min_by(|&a, &b| off(a).total_cmp(&off(b)))
         .filter(|&n| off(n) <= 0.1);
     Some(one_in.map_or_else(
-        || format!("{} of {event}s", percent(ratio)),
-        |n| format!("1 in {n} {event}s"),
+        || format!("{} of {counted}", percent(ratio)),
+        |n| format!("1 in {n} {counted}"),
     ))
 }
 
@@ -109,9 +109,12 @@ mod tests {
             (7, 7, "every request"),
             (0, 7, "0% of requests"),
         ] {
-            assert_eq!(share_of(Tally::new(total, bad), "request").unwrap(), said);
+            assert_eq!(
+                share_of(Tally::new(total, bad), Noun::Request).unwrap(),
+                said
+            );
         }
-        assert_eq!(share_of(Tally::EMPTY, "request"), None);
+        assert_eq!(share_of(Tally::EMPTY, Noun::Request), None);
     }
 
     #[test]

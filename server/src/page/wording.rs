@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slo_specs::{
-    Budgeting, Burn, BurnRate, BurnSeen, Condition, Correction, Exhaustion, Indicator, Objective,
-    Op, ReadAs, Seen, Signal, Tally, window_name,
+    Burn, BurnRate, BurnSeen, Condition, Correction, Exhaustion, Indicator, Op, ReadAs, Seen,
+    Tally, window_words,
 };
 
 use super::notice::{NoticeInput, empty_at};
@@ -63,27 +63,18 @@ fn impact(cause: &Cause) -> Option<String> {
 
 fn failing(cause: &Cause, tally: Tally) -> Option<String> {
     let fails = match &cause.objective.indicator {
-        Indicator::Ratio { .. } => "fails for",
-        Indicator::Threshold { of, op, .. } => match (of.signal, of.read_as, op) {
-            (Signal::Traces, _, Op::Lt | Op::Lte) => "is too slow for",
-            (_, ReadAs::Age, Op::Lt | Op::Lte) => "is out of date for",
-            (_, ReadAs::Share, _) => "fails for",
-            _ => "is out of bounds for",
+        Indicator::Ratio { .. } | Indicator::Composite(_) => "fails",
+        Indicator::Threshold { of, op, .. } => match (of.read_as, op) {
+            (ReadAs::AsSent, Op::Lt | Op::Lte) if of.is_of_durations() => "is too slow",
+            (ReadAs::Age, Op::Lt | Op::Lte) => "is out of date",
+            (ReadAs::Share, _) => "fails",
+            _ => "is out of bounds",
         },
-        Indicator::Composite(_) => "fails in",
     };
-    let share = text::share_of(tally, counted(&cause.objective))?;
-    Some(format!("{} {fails} {share}", cause.objective.service))
-}
-
-/// What users would call that which is counted.
-fn counted(objective: &Objective) -> &'static str {
-    match (objective.budgeting, objective.indicator.signal()) {
-        (Budgeting::Timeslices(_), _) => "time slice",
-        (Budgeting::Occurrences, Signal::Traces) => "request",
-        (Budgeting::Occurrences, Signal::Metrics) => "event",
-        (Budgeting::Shares, _) => "point",
-    }
+    let noun = cause.objective.noun();
+    let share = text::share_of(tally, noun)?;
+    let of = if noun.is_time() { "in" } else { "for" };
+    Some(format!("{} {fails} {of} {share}", cause.objective.service))
 }
 
 /// The numbers, in a few sentences.
@@ -126,13 +117,13 @@ fn readings(cause: &Cause) -> Vec<String> {
 }
 
 fn burned(cause: &Cause, rule: &Burn, seen: &BurnSeen) -> Vec<String> {
-    let (long, short) = (window_name(rule.long), window_name(rule.short));
-    let events = counted(&cause.objective);
+    let (long, short) = (window_words(rule.long), window_words(rule.short));
+    let counted = cause.objective.noun();
     let amount = |count: u64| cause.objective.budgeting.amount(count);
     let burn = |burn: Option<BurnRate>| burn.map_or("unknown".to_owned(), |burn| burn.to_string());
     let mut sentences = vec![
         format!(
-            "{} of {} {events}s were bad in {short}, {} of {} in {long}.",
+            "{} of {} {counted} were bad in {short}, {} of {} in {long}.",
             amount(seen.short.bad),
             amount(seen.short.total),
             amount(seen.long.bad),
@@ -194,7 +185,7 @@ fn corrected(cause: &Cause) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use slo_specs::Selector;
+    use slo_specs::{Selector, Signal};
 
     use super::*;
     use crate::page::testing::{fired, notice, removed, resolved, selector};
@@ -205,7 +196,7 @@ mod tests {
         assert_eq!(notice.title, "checkout fails for 1 in 4 requests");
         assert_eq!(
             notice.text,
-            "100 of 400 requests were bad in 5m, 120 of 4000 in 1h. \
+            "100 of 400 requests were bad in 5 min, 120 of 4000 in 1 h. \
              Burn rate 250.0 and 30.0, threshold 14.4. \
              41% of the error budget left, at this rate empty at 08:14 UTC (in 5 h 20 min)."
         );
@@ -245,19 +236,19 @@ mod tests {
                 bound: 1.0,
             };
         });
-        assert_eq!(low.title, "checkout is out of bounds for 1 in 4 events");
+        assert_eq!(low.title, "checkout is out of bounds for 1 in 4 values");
         for (read_as, op, title) in [
             (
                 ReadAs::Growth,
                 Op::Lte,
-                "checkout is out of bounds for 1 in 4 events",
+                "checkout is out of bounds for 1 in 4 values",
             ),
             (
                 ReadAs::Age,
                 Op::Lte,
-                "checkout is out of date for 1 in 4 events",
+                "checkout is out of date for 1 in 4 values",
             ),
-            (ReadAs::Share, Op::Gt, "checkout fails for 1 in 4 events"),
+            (ReadAs::Share, Op::Gt, "checkout fails for 1 in 4 points"),
         ] {
             let of = Selector {
                 read_as,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::SeriesKey;
-use slo_specs::{Indicator, Objective, Op, ReadAs, Signal};
+use dashboards::view::SlowVerdict;
+use slo_specs::{Indicator, Objective, Op, ReadAs, Signal, Verdict};
 
 use crate::sli::selects;
 
@@ -48,6 +49,15 @@ impl Allowed {
         match &self.objective.indicator {
             Indicator::Threshold { of, .. } => selects(of, key),
             Indicator::Ratio { .. } | Indicator::Composite(_) => false,
+        }
+    }
+
+    /// What a slow value is to its budget.
+    pub(super) fn verdict(&self) -> SlowVerdict {
+        match self.objective.budgeting.slicing().map(|it| it.verdict) {
+            Some(Verdict::Target(target)) => SlowVerdict::BadSlice(target.as_f64()),
+            Some(Verdict::Share) => SlowVerdict::SliceInPart,
+            Some(Verdict::AtMost(_) | Verdict::AtLeast(_)) | None => SlowVerdict::Bad,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use collector::{Known, Measured, Pack, SeriesKey, Signal, SpanKind, SpanStatus, SparseHistogram};
 use dashboards::Text;
 use dashboards::view::{Counts, Endpoint, LatencyColumn, LatencyGrid, Range, Steps, Threshold};
+use slo_specs::Noun;
 
 use super::allowed::Allowed;
 use super::grid::{Grid, instant};
@@ -169,12 +170,17 @@ impl Stored {
                 bound_us: bound_us?,
                 slow: gathered.slow,
                 objective: allowed.objective.id.clone(),
+                verdict: allowed.verdict(),
             })
         });
         Some(LatencyGrid {
             from: instant(self.grid.from_s),
             step: Duration::from_secs(self.grid.step_s.unsigned_abs()),
             columns: columns.collect(),
+            counted: match (values, allowed) {
+                (Values::Judged, Some(allowed)) => allowed.objective.indicator.noun(),
+                _ => Noun::Request,
+            },
             threshold,
         })
     }

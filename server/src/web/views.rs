@@ -23,7 +23,7 @@ pub(super) use specs::{read as spec_files, specs, tried};
 use std::sync::Arc;
 
 use dashboards::view::{Counts, Steps};
-use slo_specs::{Budgeting, Objective, POINT_UNITS, Signal, Tally};
+use slo_specs::{Budgeting, Objective, POINT_UNITS, Tally};
 
 use super::State;
 use super::grid::Grid;
@@ -50,7 +50,7 @@ impl Source<'_> {
     }
 }
 
-/// Counts as views have them: events or time slices; of slices that are bad in part, seconds; of
+/// Counts as views have them, in the objective's [`slo_specs::Noun`]: events or time slices; of slices that are bad in part, seconds; of
 /// points that are good in part, whole points.
 fn counts(objective: &Objective, tally: Tally) -> Counts {
     let shown = |count: u64| match objective.budgeting {
@@ -65,24 +65,6 @@ fn counts(objective: &Objective, tally: Tally) -> Counts {
     Counts {
         total: shown(tally.total),
         bad: shown(tally.bad),
-    }
-}
-
-/// What [`counts`] are.
-fn unit(objective: &Objective) -> &'static str {
-    match (objective.budgeting, objective.budgeting.units()) {
-        (Budgeting::Occurrences, _) => "events",
-        (Budgeting::Shares, _) => "points",
-        (Budgeting::Timeslices(_), 1) => "time slices",
-        (Budgeting::Timeslices(_), _) => "seconds",
-    }
-}
-
-/// What people call that which is counted: of spans, requests.
-fn counted(objective: &Objective) -> &'static str {
-    match (objective.budgeting, objective.indicator.signal()) {
-        (Budgeting::Occurrences, Signal::Traces) => "requests",
-        _ => unit(objective),
     }
 }
 

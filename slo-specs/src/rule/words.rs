@@ -7,7 +7,7 @@ use crate::window::window_words;
 use crate::{BurnRate, Exhaustion, Ratio, Tally};
 
 impl Condition {
-    /// When it holds: `less than 25 % of the error budget is left`.
+    /// When it holds: `less than 25% of the error budget is left`.
     pub fn when(&self) -> String {
         match self {
             Self::Burn(burn) => burn.when(),
@@ -64,7 +64,7 @@ impl Burn {
 
 impl Reading {
     /// What it sees, beside what it is held against; of several conditions those that hold, or all
-    /// if none does: `burn rate 20.0 over 1 h and 24.1 over 5 m, threshold 14.4`.
+    /// if none does: `burn rate 20.0 over 1 h and 24.1 over 5 min, threshold 14.4`.
     pub fn says(&self, condition: &Condition) -> String {
         match (condition, &self.seen) {
             (Condition::Burn(burn), Seen::Burn(seen)) => seen.says(burn),
@@ -114,7 +114,7 @@ impl Reading {
         }
     }
 
-    /// Why an alert is over: `burn rate 2.0 over 5 m, no longer above the threshold 14.4`.
+    /// Why an alert is over: `burn rate 2.0 over 5 min, no longer above the threshold 14.4`.
     pub(crate) fn resolved_reason(&self, condition: &Condition) -> String {
         match (condition, &self.seen) {
             (Condition::Burn(burn), Seen::Burn(seen)) => {
@@ -213,7 +213,7 @@ fn budget_left(left: Option<f64>) -> String {
         let tenths = (left * 1_000.0).floor();
         let sign = if tenths < 0.0 { "\u{2212}" } else { "" };
         format!(
-            "{sign}{} % of the error budget left",
+            "{sign}{}% of the error budget left",
             plain(tenths.abs() / 10.0)
         )
     })
@@ -226,7 +226,7 @@ fn spent_within(spent: Option<f64>, within: Duration) -> String {
         |spent| {
             let tenths = (spent * 1_000.0).ceil();
             format!(
-                "{} % of the error budget spent within {within}",
+                "{}% of the error budget spent within {within}",
                 plain(tenths / 10.0)
             )
         },
@@ -243,21 +243,21 @@ fn empty_in(outlook: Exhaustion) -> String {
     }
 }
 
-/// At most two units: `45 s`, `12 m`, `3 h 20 m`, `2 d 4 h`.
+/// At most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
 fn about(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..3_600 => format!("{minutes} m"),
-        3_600..86_400 => format!("{hours} h {} m", minutes % 60),
+        120..3_600 => format!("{minutes} min"),
+        3_600..86_400 => format!("{hours} h {} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
     }
 }
 
 /// A share that was written, in per cent.
 fn percent(share: Ratio) -> String {
-    format!("{} %", plain(share.as_f64() * 100.0))
+    format!("{}%", plain(share.as_f64() * 100.0))
 }
 
 /// At most four digits after the point, and none that say nothing.

@@ -64,10 +64,12 @@ pub fn window_name(window: Duration) -> String {
     format!("{count}{unit}")
 }
 
-/// The same with a space, as prose has it: `1 h`.
-pub(crate) fn window_words(window: Duration) -> String {
-    let (count, unit) = largest_unit(window);
-    format!("{count} {unit}")
+/// The same as prose has it: `1 h`, `5 min`.
+pub fn window_words(window: Duration) -> String {
+    match largest_unit(window) {
+        (count, "m") => format!("{count} min"),
+        (count, unit) => format!("{count} {unit}"),
+    }
 }
 
 fn largest_unit(window: Duration) -> (u64, &'static str) {

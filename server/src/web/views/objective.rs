@@ -9,12 +9,12 @@ use dashboards::view::{
 };
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRate, Confidence, ErrorBudget, Exhaustion, Indicator, ReadAs, Reading, Signal,
+    AlertState, BurnRate, Confidence, ErrorBudget, Exhaustion, Indicator, Op, ReadAs, Reading,
     Timeline, outlook, window_name,
 };
 
 use super::corrections::held;
-use super::{Source, counts, steps, unit};
+use super::{Source, counts, steps};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::HistoryRow;
@@ -133,7 +133,7 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
         since,
         budget: Budget {
             counts: counts(objective, evaluation.window),
-            unit: unit(objective),
+            counted: objective.noun(),
             left: evaluation.budget.remaining(),
             // The budget of another period says nothing of this one.
             left_day_ago: within_period(one, now_s - DAY_S)
@@ -391,18 +391,12 @@ fn past(objectives: &[&ObjectiveSnapshot], row: &HistoryRow) -> Option<Alert> {
 pub(super) fn failure(indicator: &Indicator) -> Failure {
     match indicator {
         Indicator::Ratio { .. } | Indicator::Composite(_) => Failure::Fails,
-        Indicator::Threshold { of, .. } => {
-            let metric = of.metric.as_deref().unwrap_or_default();
-            let timed = ["duration", "latency"]
-                .iter()
-                .any(|word| metric.contains(word));
-            match of.read_as {
-                ReadAs::AsSent if of.signal == Signal::Traces || timed => Failure::TooSlow,
-                ReadAs::Age => Failure::OutOfDate,
-                ReadAs::Share => Failure::Fails,
-                ReadAs::AsSent | ReadAs::Growth | ReadAs::Amount => Failure::OutOfBounds,
-            }
-        }
+        Indicator::Threshold { of, op, .. } => match (of.read_as, op) {
+            (ReadAs::AsSent, Op::Lt | Op::Lte) if of.is_of_durations() => Failure::TooSlow,
+            (ReadAs::Age, Op::Lt | Op::Lte) => Failure::OutOfDate,
+            (ReadAs::Share, _) => Failure::Fails,
+            _ => Failure::OutOfBounds,
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use slo_specs::{AlertState, BurnRate, Condition, outlook};
 
 use super::objective::{alerts, all, exhaustion, failure, seconds, status, urgent};
-use super::{Source, counted, counts, shell, steps};
+use super::{Source, counts, shell, steps};
 use crate::live::Live;
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
@@ -109,7 +109,7 @@ fn banner(live: &Live, one: &ObjectiveSnapshot, services: &[String]) -> Option<B
         objective: objective.id.clone(),
         title: Text::new(&objective.title),
         failure: failure(&objective.indicator),
-        counted: counted(objective),
+        counted: objective.noun(),
         service_known: services.contains(&objective.service),
         service: objective.service.clone(),
         rule: Text::new(&rule.name),

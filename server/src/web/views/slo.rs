@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use dashboards::Text;
-use dashboards::view::{Definition, LatencyGrid, Range, SloView, SlosView, Steps};
+use dashboards::view::{Definition, Endpoint, LatencyGrid, Range, SloView, SlosView, Steps};
+
+use slo_specs::{Indicator, Signal};
 
 use super::corrections::corrections;
 use super::objective::{alerts, all, days, failure, looks, objective, rules, seconds, segments_of};
@@ -53,13 +55,9 @@ pub(in crate::web) async fn slo(
     let services = source.state.store.services().await?;
     let history = source.state.store.history(Some(id), HISTORY).await?;
     let own = [one.objective.service.clone()];
-    let (endpoints, trouble) = match endpoints(source, &own, range).await {
-        Ok(endpoints) => (endpoints, None),
-        Err(Trouble(text)) => (Vec::new(), Some(text)),
-    };
-    let latency = match Allowed::of(&one.objective) {
-        Some(allowed) if trouble.is_none() => latency(source, &own, range, allowed).await,
-        _ => None,
+    let (endpoints, latency, trouble) = match stored(source, one, &own, range).await {
+        Ok((endpoints, latency)) => (endpoints, latency, None),
+        Err(Trouble(text)) => (fails_by_endpoint(one).then(Vec::new), None, Some(text)),
     };
     let view = source.with_live(|live| SloView {
         shell: shell(source, ask, range.live, &services),
@@ -113,20 +111,47 @@ fn alerted_by(source: &Source<'_>, one: &ObjectiveSnapshot) -> Option<Text> {
     alerting.next().map(|objective| Text::new(&objective.title))
 }
 
-/// How long the requests took that a latency objective judges; none if that cannot be read now.
+/// What stored slices tell of an objective.
+async fn stored(
+    source: &Source<'_>,
+    one: &ObjectiveSnapshot,
+    services: &[String; 1],
+    range: Range,
+) -> Result<(Option<Vec<Endpoint>>, Option<LatencyGrid>), Trouble> {
+    let endpoints = if fails_by_endpoint(one) {
+        Some(endpoints(source, services, range).await?)
+    } else {
+        None
+    };
+    let latency = match Allowed::of(&one.objective) {
+        Some(allowed) => latency(source, services, range, allowed).await?,
+        None => None,
+    };
+    Ok((endpoints, latency))
+}
+
+/// Whether the endpoints of its service that fail say where its budget goes: it counts spans that fail, of all
+/// of the service. Endpoints are counted by service: of a segment alone nothing is known of them.
+fn fails_by_endpoint(one: &ObjectiveSnapshot) -> bool {
+    let counts_spans = match &one.objective.indicator {
+        Indicator::Ratio { total, .. } => total.signal == Signal::Traces,
+        Indicator::Threshold { .. } | Indicator::Composite(_) => false,
+    };
+    counts_spans && one.objective.segment.is_none()
+}
+
+/// How long the requests took that a latency objective judges.
 async fn latency(
     source: &Source<'_>,
     services: &[String; 1],
     range: Range,
     allowed: Allowed,
-) -> Option<LatencyGrid> {
+) -> Result<Option<LatencyGrid>, Trouble> {
     let known = source.with_live(|live| live.known().clone());
     let allowed = [allowed];
-    let stored = read(&source.state.store, &known, services, range, &allowed).await;
+    let stored = read(&source.state.store, &known, services, range, &allowed).await?;
     let [service] = services;
-    stored
-        .ok()?
-        .latency(service, Values::Judged, allowed.first())
+    Ok(stored.latency(service, Values::Judged, allowed.first()))
 }
 
 /// Two windows up to now, in at most 240 steps on the 10-second grid; of a calendar window the period up
