@@ -1,6 +1,7 @@
 //! Series: what is counted together.
 
 mod known;
+mod stream_ids;
 
 use std::sync::Arc;
 

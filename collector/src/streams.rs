@@ -1,6 +1,7 @@
 //! Streams: the state that makes running totals and deltas into counts, each once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 
 use foldhash::fast::RandomState;
 
@@ -43,8 +44,24 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Streams {
     origin: Origin,
-    states: HashMap<StreamId, State, RandomState>,
-    undo: Option<HashMap<StreamId, Option<State>, RandomState>>,
+    states: HashMap<StreamId, Kept, RandomState>,
+    /// Number of the latest checkpoint.
+    checkpoint: u64,
+    /// Since the checkpoint, if there is one: every stream that changed, as it was.
+    undo: Option<Vec<(StreamId, Option<State>)>>,
+}
+
+/// A stream's state, and the checkpoint at which it was last saved; none yet is 0.
+#[derive(Debug)]
+struct Kept {
+    state: State,
+    saved_at: u64,
+}
+
+impl From<State> for Kept {
+    fn from(state: State) -> Kept {
+        Kept { state, saved_at: 0 }
+    }
 }
 
 /// What points added.
@@ -68,6 +85,7 @@ impl Streams {
         Streams {
             origin,
             states: HashMap::default(),
+            checkpoint: 0,
             undo: None,
         }
     }
@@ -91,15 +109,13 @@ impl Streams {
     ) -> (Classes, Problems) {
         let mut work = Work::new(increments);
         for point in points {
-            if !self.states.contains_key(&point.stream) && self.states.len() >= MAX_STREAMS {
+            let origin = self.origin;
+            if let Some(state) = self.state(point) {
+                let outcome = state.advance(point, origin);
+                work.take(point, outcome);
+            } else {
                 work.reject(point, "too many metric streams");
-                continue;
             }
-            self.save_for_undo(point.stream);
-            let place = self.states.entry(point.stream);
-            let state = place.or_insert_with(|| State::new(&point.value));
-            let outcome = state.advance(point, self.origin);
-            work.take(point, outcome);
         }
         (work.classes, work.problems)
     }
@@ -107,14 +123,15 @@ impl Streams {
     /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is
     /// forgotten.
     pub fn checkpoint(&mut self) {
-        self.undo = Some(HashMap::default());
+        self.checkpoint += 1;
+        self.undo = Some(Vec::new());
     }
 
     /// Undoes everything since the checkpoint: the commit failed.
     pub fn rollback(&mut self) {
         for (id, state) in self.undo.take().unwrap_or_default() {
             match state {
-                Some(state) => self.states.insert(id, state),
+                Some(state) => self.states.insert(id, state.into()),
                 None => self.states.remove(&id),
             };
         }
@@ -127,12 +144,12 @@ impl Streams {
 
     /// The stored form of a stream's state; `None` if there is no such stream.
     pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
-        self.states.get(&id).map(State::encode)
+        self.states.get(&id).map(|kept| kept.state.encode())
     }
 
     /// Takes back a state that [`Streams::encode_state`] gave.
     pub fn restore(&mut self, id: StreamId, bytes: &[u8]) -> Result<(), CodecError> {
-        self.states.insert(id, State::decode(bytes)?);
+        self.states.insert(id, State::decode(bytes)?.into());
         Ok(())
     }
 
@@ -143,7 +160,7 @@ impl Streams {
         let old = self
             .states
             .iter()
-            .filter(|(_, state)| state.latest() < older_than_nanos);
+            .filter(|(_, kept)| kept.state.latest() < older_than_nanos);
         let mut old: Vec<_> = old.map(|(id, _)| *id).collect();
         old.sort_unstable();
         for id in &old {
@@ -159,11 +176,34 @@ impl Streams {
         old
     }
 
-    fn save_for_undo(&mut self, id: StreamId) {
-        if let Some(undo) = &mut self.undo {
-            undo.entry(id)
-                .or_insert_with(|| self.states.get(&id).cloned());
+    /// The state of a point's stream, saved to be rolled back; none if there is no room for a new one.
+    fn state(&mut self, point: &Point) -> Option<&mut State> {
+        let Streams {
+            states,
+            checkpoint,
+            undo,
+            ..
+        } = self;
+        let room = states.len() < MAX_STREAMS;
+        let kept = match states.entry(point.stream) {
+            Place::Occupied(place) => place.into_mut(),
+            Place::Vacant(place) if room => {
+                if let Some(undo) = undo {
+                    undo.push((point.stream, None));
+                }
+                let state = State::new(&point.value);
+                let saved_at = *checkpoint;
+                return Some(&mut place.insert(Kept { state, saved_at }).state);
+            }
+            Place::Vacant(_) => return None,
+        };
+        if let Some(undo) = undo
+            && kept.saved_at != *checkpoint
+        {
+            kept.saved_at = *checkpoint;
+            undo.push((point.stream, Some(kept.state.clone())));
         }
+        Some(&mut kept.state)
     }
 
     /// Number of streams.

@@ -103,7 +103,7 @@ pub(crate) struct Live {
     latencies: BTreeMap<Fingerprint, Latency>,
     /// What each series measured since the last cut.
     pending: HashMap<(Slice, SeriesId), Measured>,
-    streams: BTreeMap<StreamId, Vec<u8>>,
+    streams: HashMap<StreamId, Vec<u8>>,
     /// Traces worth a look, since the last cut.
     exemplars: ExemplarSet,
     classes: Ledger,
@@ -135,7 +135,7 @@ impl Live {
             timelines,
             latencies: BTreeMap::new(),
             pending: HashMap::default(),
-            streams: BTreeMap::new(),
+            streams: HashMap::default(),
             exemplars: ExemplarSet::default(),
             classes: Ledger::default(),
             unweighted: Unweighted::default(),
@@ -453,7 +453,7 @@ impl Live {
             upto: self.applied,
             slices,
             chunks,
-            streams: std::mem::take(&mut self.streams),
+            streams: std::mem::take(&mut self.streams).into_iter().collect(),
             exemplars: std::mem::take(&mut self.exemplars),
             classes: self.classes,
             unweighted: self.unweighted.clone(),

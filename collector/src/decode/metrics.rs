@@ -214,7 +214,7 @@ impl Fold<'_> {
         if let Some(other) = other {
             self.key.push(Signal::Read(other).code());
         }
-        StreamId(SeriesId::of(&self.key).0)
+        self.interning.known().stream_id(&self.key)
     }
 
     fn point_position(&mut self, signal: Signal) -> usize {

@@ -5,8 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
+use super::stream_ids::StreamIds;
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
+use crate::point::StreamId;
 
 /// The set of series known so far. Decoding reads it and reserves room in it; the journal's writer
 /// [inserts](Known::insert) what it has made durable. Until then every request that uses a new
@@ -14,6 +16,7 @@ use crate::measure::Limits;
 #[derive(Debug, Default)]
 pub struct Known {
     table: RwLock<Table>,
+    stream_ids: StreamIds,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +118,11 @@ impl Known {
     /// the specs.
     pub fn widest(&self) -> Option<String> {
         self.read().widest.clone()
+    }
+
+    /// The id of the metric stream with this encoded identity.
+    pub(crate) fn stream_id(&self, identity: &[u8]) -> StreamId {
+        self.stream_ids.id(identity)
     }
 
     pub(crate) fn find(&self, encoded: &[u8]) -> Option<Found> {

@@ -144,21 +144,15 @@ impl State {
             State::Deltas(deltas) => {
                 out.push(2);
                 put_f64(&mut out, deltas.fraction);
-                let ends = deltas
-                    .covered
-                    .iter()
-                    .flat_map(|(start, end)| [*start, *end]);
-                put_rising(
-                    &mut out,
-                    &[deltas.forgotten]
-                        .into_iter()
-                        .chain(ends)
-                        .collect::<Vec<_>>(),
-                );
+                put_varint(&mut out, 1 + 2 * deltas.covered.len() as u64);
+                let ends = deltas.covered.iter();
+                let ends = ends.flat_map(|(start, end)| [*start, *end]);
+                put_rising(&mut out, [deltas.forgotten].into_iter().chain(ends));
             }
             State::Levels(levels) => {
                 out.push(3);
-                put_rising(&mut out, &levels.times);
+                put_varint(&mut out, levels.times.len() as u64);
+                put_rising(&mut out, levels.times.iter().copied());
             }
             State::Rising(rising) => {
                 out.push(4);
@@ -344,12 +338,12 @@ pub(crate) fn whole_units(value: f64) -> u64 {
     units
 }
 
-fn put_rising(out: &mut Vec<u8>, times: &[u64]) {
-    put_varint(out, times.len() as u64);
+/// Times without their number.
+fn put_rising(out: &mut Vec<u8>, times: impl Iterator<Item = u64>) {
     let mut previous = 0;
     for time in times {
         put_varint(out, time.wrapping_sub(previous));
-        previous = *time;
+        previous = time;
     }
 }
 
