@@ -106,10 +106,10 @@ fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<()
             (3, Field::Fixed64(time)) => point.time_nanos = time,
             (4, Field::Fixed64(count)) => sent.count = count,
             (6, field) => {
-                sent.too_many |= doubles(field, |bits| sent.bucket_counts.push(bits))?;
+                sent.too_many |= doubles(field, &mut sent.bucket_counts, |bits| bits)?;
             }
             (7, field) => {
-                sent.too_many |= doubles(field, |bits| sent.bounds.push(f64::from_bits(bits)))?;
+                sent.too_many |= doubles(field, &mut sent.bounds, f64::from_bits)?;
             }
             (8, Field::Bytes(sent)) => exemplar(sent, point),
             (9, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
@@ -205,11 +205,11 @@ fn side(of: &[u8], (offset, counts): &mut (i32, Vec<u64>)) -> Result<bool, Broke
 }
 
 /// Takes 8-byte numbers, packed or single; whether there are too many of them.
-fn doubles(field: Field<'_>, mut take: impl FnMut(u64)) -> Result<bool, Broken> {
+fn doubles<T>(field: Field<'_>, into: &mut Vec<T>, read: fn(u64) -> T) -> Result<bool, Broken> {
     match field {
-        Field::Fixed64(bits) => take(bits),
+        Field::Fixed64(bits) => into.push(read(bits)),
         Field::Bytes(packed) if packed.len() > MAX_BUCKETS * 8 => return Ok(true),
-        Field::Bytes(packed) => packed_fixed64(packed)?.for_each(take),
+        Field::Bytes(packed) => into.extend(packed_fixed64(packed)?.map(read)),
         Field::Varint(_) | Field::Fixed32(_) => return Err(WRONG_TYPE),
     }
     Ok(false)
