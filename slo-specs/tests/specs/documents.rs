@@ -3,8 +3,8 @@
 use slo_specs::{SourceFile, load};
 
 const DOCUMENTS: [(&str, &str); 2] = [
-    ("docs/specs.md", include_str!("../../docs/specs.md")),
-    ("README.md", include_str!("../../README.md")),
+    ("docs/specs.md", include_str!("../../../docs/specs.md")),
+    ("README.md", include_str!("../../../README.md")),
 ];
 
 /// The fenced blocks of YAML with the number of their first line.

@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use slo_specs::{
     Account, AccountPart, Catalog, Combine, Condition, Correction, CorrectionKind, CorrectionScope,
     Counted, Derived, EmptySlice, Ending, Fingerprint, Objective, Rule, Severity, Slicing, Source,
-    SourceFile, Tally, Timeline, Verdict, When, load,
+    Tally, Timeline, Verdict, When,
 };
+
+use crate::given;
 
 /// An hour boundary, in Unix seconds.
 const START: i64 = 1_704_067_200;
@@ -32,10 +34,7 @@ spec:
   alertPolicies: []
 "
     );
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     assert_eq!(loaded.problems, []);
     loaded.catalog
 }

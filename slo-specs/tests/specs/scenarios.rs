@@ -5,6 +5,8 @@ use std::path::Path;
 
 use slo_specs::{Scenario, ScenarioError};
 
+use crate::given;
+
 #[test]
 fn every_scenario_comes_out_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -31,7 +33,7 @@ fn every_scenario_comes_out_as_expected() {
 
 #[test]
 fn a_scenario_that_is_wrong_says_so() {
-    let text = include_str!("../scenarios/low-traffic-does-not-page.yaml");
+    let text = include_str!("../../scenarios/low-traffic-does-not-page.yaml");
     let other = text.replace("burn: { page-fast: [100.0, 100.0] }", "total: 21");
     let differences = Scenario::parse(&other).unwrap().run().unwrap();
     assert_eq!(differences, ["at 31m 10s: total is 20, not Some(21)"]);
@@ -48,16 +50,13 @@ fn a_scenario_that_is_wrong_says_so() {
 
 #[test]
 fn a_scenario_without_specs_is_about_the_catalog_at_hand() {
-    let whole = include_str!("../scenarios/low-traffic-does-not-page.yaml");
+    let whole = include_str!("../../scenarios/low-traffic-does-not-page.yaml");
     assert!(Scenario::is_one(whole));
     assert!(!Scenario::is_one("apiVersion: openslo/v1\nkind: SLO\n"));
     let (before, rest) = whole.split_once("specs: |\n").unwrap();
     let (specs, after) = rest.split_once("objective:").unwrap();
     let scenario = Scenario::parse(&format!("{before}objective:{after}")).unwrap();
-    let loaded = slo_specs::load(&[slo_specs::SourceFile {
-        path: "a.yaml".into(),
-        text: specs.replace("\n  ", "\n").trim_start().to_owned(),
-    }]);
+    let loaded = given::read(specs.replace("\n  ", "\n").trim_start().to_owned());
     assert_eq!(loaded.problems, []);
     assert_eq!(scenario.run_in(&loaded.catalog).unwrap(), [""; 0]);
     assert!(matches!(scenario.run(), Err(ScenarioError::Objective(_))));

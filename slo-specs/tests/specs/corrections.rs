@@ -8,6 +8,8 @@ use slo_specs::{
     Correction, CorrectionKind, Loaded, Scalar, SeenSegments, SourceFile, excluded, load,
 };
 
+use crate::given;
+
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
 metadata: { name: NAME }
@@ -499,10 +501,7 @@ spec: {{ description: down, author: sre, type: exclusion, slos: [web.7d], start:
 #[test]
 fn a_correction_of_segments_is_about_those_only() {
     let text = corrected_segments();
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.clone(),
-    }]);
+    let loaded = given::read(text.clone());
     assert_eq!(loaded.problems, []);
     let mut seen = SeenSegments::default();
     for objective in &loaded.catalog.objectives {
@@ -539,10 +538,7 @@ fn a_correction_of_segments_is_about_those_only() {
         ]
     );
     let wrong = text.replace("segments: { region:", "segments: { regoin:");
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: wrong,
-    }]);
+    let loaded = given::read(wrong);
     let told = loaded
         .problems
         .first()

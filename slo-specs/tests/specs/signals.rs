@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use slo_specs::{
-    Budgeting, Catalog, EmptySlice, Indicator, Level, Op, Part, ReadAs, Slicing, SourceFile, Tally,
-    Verdict, load,
+    Budgeting, Catalog, EmptySlice, Indicator, Level, Op, Part, ReadAs, Slicing, Tally, Verdict,
 };
+
+use crate::given;
 
 /// An SLO with this budgeting method, this SLI and these fields of its objective.
 fn slo(method: &str, sli: &str, objective: &str) -> String {
@@ -32,10 +33,7 @@ fn threshold(spec: &str) -> String {
 }
 
 fn read(text: &str) -> (Catalog, Vec<String>) {
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }]);
+    let loaded = given::read(text);
     let problems = loaded.problems.iter().map(ToString::to_string).collect();
     (loaded.catalog, problems)
 }
@@ -430,10 +428,7 @@ fn a_counter_beside_a_ratio_is_warned_of() {
         &RAW.replace("{ raw:", "{ counter: true, raw:"),
         "",
     );
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     assert_eq!(loaded.problems.len(), 1);
     assert_eq!(loaded.problems[0].severity, Level::Warning);
     assert_eq!(loaded.catalog.objectives.len(), 1);

@@ -1,9 +1,11 @@
 //! The JSON schema for editors.
 
 use serde_json::Value;
-use slo_specs::{SourceFile, load, schema};
+use slo_specs::schema;
 
-const WRITTEN: &str = include_str!("../schema/spec.json");
+use crate::given;
+
+const WRITTEN: &str = include_str!("../../schema/spec.json");
 
 #[test]
 fn the_schema_is_not_stale() {
@@ -160,10 +162,7 @@ fn no_definition_of_the_schema_is_compared_with_nothing() {
 }
 
 fn known_fields(text: &str) -> Vec<String> {
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }]);
+    let loaded = given::read(text);
     let problem = loaded
         .problems
         .iter()

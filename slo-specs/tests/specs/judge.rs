@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
     AlertState, Bound, Burn, BurnRate, Change, Condition, Counted, Ending, ErrorBudget, Exhaustion,
-    Objective, Ratio, Reading, Rule, RuleState, Severity, SourceFile, Tally, Timeline, evaluate,
-    judge_again, load, may_breach, read_rule,
+    Objective, Ratio, Reading, Rule, RuleState, Severity, Tally, Timeline, evaluate, judge_again,
+    may_breach, read_rule,
 };
 
-const BEGIN: i64 = 1_704_067_200;
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(BEGIN + seconds).expect("a time")
-}
+use crate::given::{self, BEGIN, at};
 
 fn ratio(text: &str) -> Ratio {
     text.parse().expect("a ratio")
@@ -35,10 +30,7 @@ spec:
         total: { metricSource: { type: otlp, spec: { signal: traces, match: { a: b } } } }
   objectives: [{ target: 0.999 }]
 ";
-    let mut loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }]);
+    let mut loaded = given::read(text);
     assert_eq!(loaded.problems, []);
     loaded.catalog.objectives.remove(0)
 }

@@ -1,6 +1,8 @@
 //! Segments of an objective: their names.
 
-use slo_specs::{Catalog, Scalar, SeenSegments, SourceFile, load};
+use slo_specs::{Catalog, Scalar, SeenSegments};
+
+use crate::given::read;
 
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
@@ -29,11 +31,7 @@ fn ids(catalog: &Catalog, seen: &SeenSegments) -> Vec<(String, String)> {
 /// Alerts are kept under ids: one must never become another segment's.
 #[test]
 fn a_segment_keeps_its_id_when_another_of_its_name_is_seen() {
-    let file = SourceFile {
-        path: "a.yaml".into(),
-        text: SLO.into(),
-    };
-    let mut catalog = load(&[file]).catalog;
+    let mut catalog = read(SLO).catalog;
     catalog.objectives[0].segments = vec!["region".into(), "tier".into()];
     let objective = catalog.objectives[0].clone();
     for values in [Some(Scalar::Text("gold".into())), None] {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::too_many_lines, reason = "a table of cases")]
 
-use slo_specs::{SourceFile, load, strict};
+use slo_specs::{load, strict};
+
+use crate::given::file;
 
 /// What the SDK accepts. Cases replace one part of it.
 const SLO: &str = "apiVersion: openslo/v1
@@ -36,13 +38,6 @@ spec:
         condition: { kind: burnrate, op: gt, threshold: 14.4, lookbackWindow: 1h, alertAfter: 5m }
   notificationTargets: [{ targetRef: on-call }]
 ";
-
-fn file(text: &str) -> SourceFile {
-    SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }
-}
 
 fn refused(text: &str) -> Vec<String> {
     let problems = strict(&[file(text)]);
@@ -273,7 +268,7 @@ fn what_the_examples_of_the_specification_do_is_a_warning_by_default() {
             "name `WebShop` is not an RFC 1123 label",
         ),
     ] {
-        let loaded = load(&[file(&SLO.replacen(from, to, 1))]);
+        let loaded = load(&[file(SLO.replacen(from, to, 1))]);
         let said: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(said, [expected]);
         assert!(!loaded.problems.iter().any(slo_specs::Problem::is_error));
@@ -307,7 +302,7 @@ fn a_source_that_is_not_measured_keeps_its_slo_out_and_says_so() {
 #[test]
 fn a_source_type_that_must_be_a_slip_of_the_pen_is_an_error() {
     for slip in ["OTLP", "otpl", "otl"] {
-        let loaded = load(&[file(&SLO.replacen(
+        let loaded = load(&[file(SLO.replacen(
             "type: otlp",
             &format!("type: {slip}"),
             1,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use slo_specs::{AttributeRef, ReadAs, Selector, Signal, SourceFile, Subject, load};
+use slo_specs::{AttributeRef, ReadAs, Selector, Signal, Subject};
+
+use crate::given;
 
 /// A span or a metric point of a test.
 struct Event {
@@ -84,10 +86,7 @@ spec:
   objectives: [{{ target: 0.999 }}]
 "
     );
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     assert_eq!(loaded.problems, [], "{spec}");
     let indicator = &loaded.catalog.objectives[0].indicator;
     indicator.selectors().next().expect("a selector").clone()

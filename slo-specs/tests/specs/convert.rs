@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use slo_specs::{Converted, Indicator, SourceFile, convert, load, strict};
+use slo_specs::{Converted, Indicator, convert, load, strict};
+
+use crate::given::file;
 
 const SLOTH: &str = include_str!("convert/sloth.yaml");
 const RESOURCE: &str = include_str!("convert/sloth-resource.yaml");
@@ -10,10 +12,7 @@ const PYRRA: &str = include_str!("convert/pyrra.yaml");
 const ALPHA: &str = include_str!("convert/openslo-v1alpha.yaml");
 
 fn converted(text: &str) -> Converted {
-    convert(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }])
+    convert(&[file(text)])
 }
 
 fn said(converted: &Converted, errors: bool) -> Vec<String> {

@@ -4,6 +4,8 @@
 
 use slo_specs::{Level, SourceFile, load};
 
+use crate::given;
+
 /// A sound SLO. Cases replace one part of it.
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
@@ -22,10 +24,7 @@ spec:
 ";
 
 fn problems(text: &str) -> Vec<String> {
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }]);
+    let loaded = given::read(text);
     loaded.problems.iter().map(ToString::to_string).collect()
 }
 
@@ -42,11 +41,7 @@ fn check(cases: &[Case<'_>]) {
             .map(|(at, message)| format!("{}: {message}", place(&text, at)))
             .collect();
         assert_eq!(problems(&text), expected, "{to}");
-        let file = SourceFile {
-            path: "a.yaml".into(),
-            text,
-        };
-        assert_eq!(load(&[file]).catalog.objectives.len(), 0, "{to}");
+        assert_eq!(given::read(text).catalog.objectives.len(), 0, "{to}");
     }
 }
 
@@ -246,17 +241,11 @@ fn composites_have_parts_that_fit_together() {
             vec![],
         ),
     ] {
-        let loaded = load(&[SourceFile {
-            path: "a.yaml".into(),
-            text,
-        }]);
+        let loaded = given::read(text);
         let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(messages, expected, "{case}");
     }
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: slo("", "", &weighted),
-    }]);
+    let loaded = given::read(slo("", "", &weighted));
     let found: Vec<(&str, String, usize)> = loaded
         .catalog
         .objectives
@@ -325,10 +314,7 @@ fn slices_have_a_length_and_a_target() {
         let text = SLO
             .replace("Occurrences", method)
             .replace("target: 0.999", &format!("target: 0.999{fields}"));
-        let loaded = load(&[SourceFile {
-            path: "a.yaml".into(),
-            text,
-        }]);
+        let loaded = given::read(text);
         let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(messages, expected, "{case}");
     }
@@ -374,10 +360,7 @@ fn unknown_fields_name_the_closest_known_one() {
         ),
     ]);
     let text = SLO.replace("status: error", "statsu: error");
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     let help = loaded.problems[0].help.clone().unwrap_or_default();
     assert!(help.starts_with("did you mean `status`?"), "{help}");
 }
@@ -562,10 +545,7 @@ fn a_document_that_is_not_yaml_spoils_only_itself() {
         "{SLO}---\na: [1\n---\n{}",
         SLO.replace("name: web", "name: other")
     );
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     assert_eq!(loaded.catalog.objectives.len(), 2);
     let [problem] = loaded.problems.as_slice() else {
         panic!("one problem: {:?}", loaded.problems)
@@ -625,10 +605,7 @@ fn bombs_are_refused_quickly() {
     let large = format!("a: {}", "x".repeat(1 << 20));
     let many = "---\na: 1\n".repeat(600);
     for text in [doubled, &deep, &large, &many] {
-        let loaded = load(&[SourceFile {
-            path: "a.yaml".into(),
-            text: text.into(),
-        }]);
+        let loaded = given::read(text);
         assert!(!loaded.problems.is_empty());
         assert!(
             loaded

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
-    AlertState, Change, Condition, Ending, Level, Loaded, Objective, Rule, Seen, Severity,
-    SourceFile, Tally, Timeline, allowed, evaluate, evaluate_heard, judge_again, load, read_rule,
+    AlertState, Change, Condition, Ending, Level, Objective, Rule, Seen, Severity, Tally, Timeline,
+    allowed, evaluate, evaluate_heard, judge_again, read_rule,
 };
 
-const BEGIN: i64 = 1_704_067_200;
+use crate::given::{BEGIN, at, read};
 
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
@@ -26,17 +25,6 @@ spec:
         total: { metricSource: { type: otlp, spec: { signal: traces, match: { a: b } } } }
   objectives: [{ target: 0.99 }]
 ";
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(BEGIN + seconds).expect("a time")
-}
-
-fn read(text: &str) -> Loaded {
-    load(&[SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }])
-}
 
 /// The SLO with rules of a burn policy.
 fn with_rules(rules: &str) -> String {
@@ -267,7 +255,7 @@ fn rules_that_never_fire_are_told() {
             "rule `r` of objective `web` can never fire: at even traffic not even total failure spends more than 0.5 of the budget within 1 h",
         ),
     ] {
-        let problems = read(&with_rules(&format!(
+        let problems = read(with_rules(&format!(
             "{{ name: r, severity: page, {condition} }}"
         )))
         .problems;
@@ -294,7 +282,7 @@ fn severities_are_words_of_a_list() {
         let text = with_policy("").replace("critical", word);
         assert_eq!(sound(&text).rules[0].severity, expected, "{word}");
     }
-    let problems = read(&with_policy("").replace("critical", "loud")).problems;
+    let problems = read(with_policy("").replace("critical", "loud")).problems;
     assert_eq!(
         problems[0].message,
         "`severity` is `loud`, which is unknown"
@@ -335,7 +323,7 @@ fn the_three_switches_of_a_policy_are_taken() {
         sound(&silence).rules[1].condition,
         Condition::NoData { lasting }
     );
-    let never = read(&with_policy("alertWhenBreaching: false"));
+    let never = read(with_policy("alertWhenBreaching: false"));
     assert_eq!(
         never.problems[0].message,
         "alert policy `plain` never alerts"
@@ -652,7 +640,7 @@ fn what_is_allowed_follows_from_the_budget_left_only() {
         "burnRate: 6, long: 1h",
         "any: [{ budgetLeft: { below: 0 } }, { burnRate: 14.4, long: 5m }]",
     ] {
-        let loaded = read(&with_rules(&format!(
+        let loaded = read(with_rules(&format!(
             "{{ name: a, severity: ticket, {condition}, allows: only fixes }}"
         )));
         let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();

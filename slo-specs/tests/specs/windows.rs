@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use slo_specs::{
-    Calendar, CalendarUnit, Level, Objective, SourceFile, Tally, Timeline, Window, civil_time,
-    load, zone_named,
+    Calendar, CalendarUnit, Level, Objective, Tally, Timeline, Window, civil_time, zone_named,
 };
+
+use crate::given;
 
 const SLO: &str = "apiVersion: openslo/v1
 kind: SLO
@@ -27,10 +28,7 @@ spec:
 
 fn loaded(windows: &str) -> (Vec<Objective>, Vec<String>) {
     let text = SLO.replace("WINDOWS", windows);
-    let loaded = load(&[SourceFile {
-        path: "a.yaml".into(),
-        text,
-    }]);
+    let loaded = given::read(text);
     let problems = loaded.problems.iter();
     let problems = problems.map(|problem| {
         let help = problem.help.clone().unwrap_or_default();
