@@ -15,6 +15,7 @@ pub(crate) mod objectives;
 pub(crate) mod requests;
 pub(crate) mod services;
 pub(crate) mod specs;
+mod standing;
 pub(crate) mod traces;
 pub(crate) mod words;
 

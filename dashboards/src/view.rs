@@ -22,7 +22,7 @@ pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{
     Alert, AlertPhase, Budget, BurnMarks, Correction, Definition, Failure, Indicator, Look, Mark,
-    Objective, Outlook, Period, Rule, RulePhase, Sees, SloView, SlosView, Window,
+    Objective, Outlook, Period, Rule, RulePhase, Sees, Segment, SloView, SlosView, Window,
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};

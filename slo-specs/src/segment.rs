@@ -167,17 +167,17 @@ fn segment(
     values: Option<SegmentValues>,
     indicator: Indicator,
 ) -> Objective {
-    let name = words(values.as_ref());
+    let part = Segment {
+        of: objective.id.clone(),
+        by: by.to_owned(),
+        values,
+    };
     let mut segment = Objective {
-        id: format!("{}.{}", objective.id, slug(by, &name)),
-        title: format!("{}: {name}", objective.title),
+        id: format!("{}.{}", objective.id, slug(by, &part.words())),
+        title: format!("{}: {}", objective.title, part.named()),
         indicator,
         segments: Vec::new(),
-        segment: Some(Segment {
-            of: objective.id.clone(),
-            by: by.to_owned(),
-            values,
-        }),
+        segment: Some(part),
         ..objective.clone()
     };
     if objective.segmentation.alerts == SegmentAlerts::Total {
@@ -198,16 +198,27 @@ impl Segment {
 
     /// `eu-west`, `eu-west, gold`, `none` where the attribute is missing, `rest`.
     pub fn words(&self) -> String {
-        words(self.values.as_ref())
+        let Some(values) = &self.values else {
+            return "rest".to_owned();
+        };
+        let words = values.iter().map(|value| word(value.as_ref()));
+        words.collect::<Vec<_>>().join(", ")
     }
-}
 
-fn words(values: Option<&SegmentValues>) -> String {
-    let Some(values) = values else {
-        return "rest".to_owned();
-    };
-    let words = values.iter().map(|value| word(value.as_ref()));
-    words.collect::<Vec<_>>().join(", ")
+    /// The same with its keys, so that it can be read alone: `cloud.region = eu-west`, `no cloud.region` where the
+    /// attribute is missing, `rest by cloud.region`.
+    pub fn named(&self) -> String {
+        let Some(values) = &self.values else {
+            let keys: Vec<_> = segment_keys(&self.by).collect();
+            return format!("rest by {}", keys.join(", "));
+        };
+        let pairs = segment_keys(&self.by).zip(values);
+        let named = pairs.map(|(key, value)| match value {
+            Some(_) => format!("{key} = {}", word(value.as_ref())),
+            None => format!("no {key}"),
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn word(value: Option<&Scalar>) -> String {

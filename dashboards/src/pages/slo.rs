@@ -92,7 +92,10 @@ pub fn render_slo(view: &SloView) -> String {
     let body = Body {
         title: &objective.title,
         service: objective.service.clone(),
-        whole: view.whole.as_deref().map(links::slo),
+        whole: objective
+            .segment
+            .as_ref()
+            .map(|segment| links::slo(&segment.whole)),
         debug: view
             .service_known
             .then(|| links::at(&links::debug(objective.service.as_str()), view.range, None)),
@@ -100,7 +103,7 @@ pub fn render_slo(view: &SloView) -> String {
         unweighted: view
             .unweighted
             .map(|at| crate::panels::ingest::unweighted(at, view.shell.at)),
-        allows: view.allows.as_ref(),
+        allows: objective.allows.as_ref(),
         promise: words::promise(objective),
         runbook: view.runbook.as_deref().and_then(links::outside),
         parts: parts(view),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::standing::Standing;
 use super::{Part, glyph, words};
 use crate::charts::lines::promise;
 use crate::charts::plot::Percent;
@@ -13,48 +14,47 @@ use crate::view::{ExecutiveView, Objective, Outlook, Served, Status, WentWell};
 
 #[derive(Template)]
 #[template(path = "panels/verdict.html")]
-struct Verdict {
+struct Verdict<'a> {
     first: String,
     now: String,
     sub: String,
+    allowed: Vec<(&'a str, String)>,
 }
 
-/// Two sentences: promises kept; the worst thing now. Then what was missed, is at risk, is not measured.
+/// Two sentences: promises kept; the worst thing now. Then what was missed, is at risk, is not measured, and what
+/// error budget policies allow now.
 pub(crate) fn verdict(view: &ExecutiveView) -> Part {
     let all = &view.objectives;
-    let measured = all.iter().filter(|o| o.budget.left.is_some()).count();
-    let kept = all
-        .iter()
-        .filter(|o| o.budget.left.is_some_and(|left| left > 0.0))
-        .count();
-    let first = match (all.len(), measured) {
-        (0, _) => "No promise is written down yet.".to_owned(),
-        (_, 0) => "Nothing has been measured yet.".to_owned(),
-        (_, 1) if kept == 1 => "The one promise measured is being kept.".to_owned(),
-        (_, 1) => "The one promise measured is not being kept.".to_owned(),
-        _ if kept == measured => {
-            format!("All {} promises are being kept.", format::words(measured))
-        }
-        _ if kept == 0 => format!(
-            "None of {} promises is being kept.",
-            format::words(measured)
-        ),
-        _ => format!(
-            "{} of {} promises {} being kept.",
-            format::capitalised(&format::words(kept)),
-            format::words(measured),
-            if kept == 1 { "is" } else { "are" }
-        ),
-    };
     let html = Markup::of(&Verdict {
-        first,
+        first: Standing::of(view).sentence(),
         now: now(all),
         sub: sub(view),
+        allowed: allowed(all),
     });
     Part {
         id: "verdict",
         html,
     }
+}
+
+/// What is allowed now, and for which objectives: the most urgent first.
+fn allowed(all: &[Objective]) -> Vec<(&str, String)> {
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in all {
+        let Some(allows) = &one.allows else { continue };
+        match said.iter_mut().find(|(what, _)| *what == allows.as_str()) {
+            Some((_, titles)) => titles.push(one.title.as_str()),
+            None => said.push((allows.as_str(), vec![one.title.as_str()])),
+        }
+    }
+    let listed = |(what, titles): (_, Vec<&str>)| (what, quoted(&titles));
+    said.into_iter().map(listed).collect()
+}
+
+/// Titles in a sentence, each in quotation marks, as they are sentences.
+fn quoted(titles: &[&str]) -> String {
+    let titles: Vec<String> = titles.iter().map(|title| format!("“{title}”")).collect();
+    words::list(titles.iter().map(String::as_str))
 }
 
 fn now(all: &[Objective]) -> String {
@@ -78,12 +78,15 @@ fn now(all: &[Objective]) -> String {
 fn sub(view: &ExecutiveView) -> String {
     let all = &view.objectives;
     let mut sentences = Vec::new();
-    let missed = all
-        .iter()
-        .filter(|o| o.budget.left.is_some_and(|left| left <= 0.0));
-    let missed: Vec<_> = missed.map(|o| o.title.as_str()).collect();
-    if !missed.is_empty() {
-        sentences.push(format!("Missed: {}.", words::list(missed.into_iter())));
+    let missed = |is_segment: bool| -> Vec<&str> {
+        let missed = all.iter().filter(|one| one.segment.is_some() == is_segment);
+        let missed = missed.filter(|one| one.budget.left.is_some_and(|left| left <= 0.0));
+        missed.map(|one| one.title.as_str()).collect()
+    };
+    for (titles, head) in [(missed(false), "Missed"), (missed(true), "Missed in part")] {
+        if !titles.is_empty() {
+            sentences.push(format!("{head}: {}.", quoted(&titles)));
+        }
     }
     let week = std::time::Duration::from_hours(7 * 24);
     for objective in all {
@@ -98,16 +101,19 @@ fn sub(view: &ExecutiveView) -> String {
             ));
         }
     }
-    let silent: Vec<_> = all
-        .iter()
-        .filter(|o| o.status == Status::NoData)
-        .map(|o| o.title.as_str())
-        .collect();
-    if !silent.is_empty() {
-        sentences.push(format!(
-            "Not measured: {}.",
-            words::list(silent.into_iter())
-        ));
+    let never = |one: &Objective| one.budget.left.is_none();
+    let silent = |is_never: bool| -> Vec<&str> {
+        let silent = all.iter().filter(|one| one.status == Status::NoData);
+        let silent = silent.filter(|one| never(one) == is_never);
+        silent.map(|one| one.title.as_str()).collect()
+    };
+    for (titles, head) in [
+        (silent(true), "Not measured"),
+        (silent(false), "No data now"),
+    ] {
+        if !titles.is_empty() {
+            sentences.push(format!("{head}: {}.", quoted(&titles)));
+        }
     }
     if all.is_empty() {
         sentences.push("The page shows what was promised, once the first objective is.".to_owned());
@@ -119,7 +125,7 @@ fn sub(view: &ExecutiveView) -> String {
 #[template(path = "panels/numbers.html")]
 struct Numbers {
     kept: usize,
-    measured: usize,
+    promises: usize,
     cells: Vec<Cell>,
     kept_note: String,
     went_well: Option<Well>,
@@ -142,13 +148,8 @@ struct Well {
 
 /// Objectives on target, customer requests that went well, requests served.
 pub(crate) fn numbers(view: &ExecutiveView) -> Part {
-    let all = &view.objectives;
-    let measured = all.iter().filter(|o| o.budget.left.is_some()).count();
-    let kept = all
-        .iter()
-        .filter(|o| o.budget.left.is_some_and(|left| left > 0.0))
-        .count();
-    let mut calm_first: Vec<_> = all.iter().collect();
+    let standing = Standing::of(view);
+    let mut calm_first = standing.promises.clone();
     calm_first.sort_by_key(|o| std::cmp::Reverse(o.status));
     calm_first.sort_by_key(|o| o.status == Status::NoData);
     let cells = calm_first.into_iter().map(|o| Cell {
@@ -159,10 +160,10 @@ pub(crate) fn numbers(view: &ExecutiveView) -> Part {
     let served = format::count(view.served.total);
     let (served, unit) = split_unit(&served);
     let html = Markup::of(&Numbers {
-        kept,
-        measured,
+        kept: standing.kept,
+        promises: standing.promises.len(),
         cells: cells.collect(),
-        kept_note: kept_note(measured - kept, all.len() - measured),
+        kept_note: standing.note(view.segments),
         went_well: view.went_well.as_ref().map(well),
         served: served.to_owned(),
         served_unit: unit.to_owned(),
@@ -171,15 +172,6 @@ pub(crate) fn numbers(view: &ExecutiveView) -> Part {
     Part {
         id: "numbers",
         html,
-    }
-}
-
-fn kept_note(missed: usize, silent: usize) -> String {
-    match (missed, silent) {
-        (0, 0) => "all measured, none missed".to_owned(),
-        (missed, 0) => format!("{missed} missed"),
-        (0, silent) => format!("{silent} not measured"),
-        (missed, silent) => format!("{missed} missed · {silent} not measured"),
     }
 }
 
@@ -228,4 +220,39 @@ fn served_note(served: &Served, now: jiff::Timestamp) -> String {
         ));
     }
     notes.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Text;
+    use crate::samples::{self, State};
+
+    #[test]
+    fn what_is_allowed_is_said_once_with_those_it_is_about() {
+        let mut view = samples::executive(State::Healthy);
+        view.objectives.truncate(4);
+        let allows = [
+            Some("only fixes"),
+            Some("second reviewer"),
+            Some("only fixes"),
+            None,
+        ];
+        for ((one, allows), title) in view
+            .objectives
+            .iter_mut()
+            .zip(allows)
+            .zip(["A", "B", "C", "D"])
+        {
+            one.allows = allows.map(Text::new);
+            one.title = Text::new(title);
+        }
+        assert_eq!(
+            allowed(&view.objectives),
+            [
+                ("only fixes", "“A” and “C”".to_owned()),
+                ("second reviewer", "“B”".to_owned())
+            ]
+        );
+    }
 }

@@ -49,7 +49,8 @@ fn ink(status: Status) -> &'static str {
     }
 }
 
-fn row(objective: &Objective, now: Timestamp) -> Row<'_> {
+/// A row; `within` the page of the whole a segment is named by its part alone.
+fn row(objective: &Objective, within: bool, now: Timestamp) -> Row<'_> {
     let measured = objective.status != Status::NoData;
     let left = objective.budget.left;
     let empty_class = match (objective.outlook, objective.status) {
@@ -61,7 +62,10 @@ fn row(objective: &Objective, now: Timestamp) -> Row<'_> {
     Row {
         key: Text::new(&objective.id),
         href: links::slo(&objective.id),
-        title: &objective.title,
+        title: match (&objective.segment, within) {
+            (Some(segment), true) => &segment.name,
+            _ => &objective.title,
+        },
         service: &objective.service,
         promise: words::promise(objective),
         status: status(objective.status),
@@ -78,10 +82,10 @@ fn row(objective: &Objective, now: Timestamp) -> Row<'_> {
     }
 }
 
-fn table(objectives: &[Objective], now: Timestamp) -> Markup {
+fn table(objectives: &[Objective], within: bool, now: Timestamp) -> Markup {
     let (one, fast) = dumbbell_marks();
     Markup::of(&Table {
-        rows: objectives.iter().map(|o| row(o, now)).collect(),
+        rows: objectives.iter().map(|o| row(o, within, now)).collect(),
         one,
         fast,
     })
@@ -95,7 +99,7 @@ pub(crate) fn segments(segments: &[Objective], now: Timestamp, focused: bool) ->
         title: "Segments",
         lead: format!("{} budgets of their own, most urgent first", segments.len()),
         action: Markup::of(&Legend {}),
-        body: table(segments, now),
+        body: table(segments, true, now),
         focused,
     };
     (!segments.is_empty()).then(|| panel.part())
@@ -111,7 +115,7 @@ pub(crate) fn panel(
     let body = if objectives.is_empty() {
         not_set_up(services)
     } else {
-        table(objectives, now)
+        table(objectives, false, now)
     };
     let lead = if objectives.is_empty() {
         ""
@@ -162,18 +166,13 @@ fn not_set_up(services: usize) -> Markup {
 
 /// A service's objectives as a short list, for its debug page.
 pub(crate) fn of_service(objectives: &[Objective], now: Timestamp) -> Part {
-    let (one, fast) = dumbbell_marks();
     let body = if objectives.is_empty() {
         state(
             "No objective covers this service yet.",
             "Write one, and its history is judged at once.",
         )
     } else {
-        Markup::of(&Table {
-            rows: objectives.iter().map(|o| row(o, now)).collect(),
-            one,
-            fast,
-        })
+        table(objectives, false, now)
     };
     Panel {
         id: "objectives",

@@ -70,10 +70,7 @@ fn one(row: &ServiceRow, now: Timestamp) -> Row<'_> {
         service: &row.service,
         href: links::slo(&worst.id),
         title: &worst.title,
-        others: match row.objectives {
-            0 | 1 => String::new(),
-            more => format!(", worst of {}", format::words(more)),
-        },
+        others: others(row),
         status: mark(class, class, &word),
         kept: format::good(worst.budget.counts, worst.target),
         promised: match &worst.window {
@@ -87,6 +84,15 @@ fn one(row: &ServiceRow, now: Timestamp) -> Row<'_> {
         strip: strip::small(&row.days, worst.target),
         outlook,
         class: ink,
+    }
+}
+
+/// Beside how many it is the worst; segments are not counted, as they come and go.
+fn others(row: &ServiceRow) -> String {
+    match (row.objectives, &row.worst.segment) {
+        (0 | 1, _) => String::new(),
+        (more, None) => format!(", worst of {}", format::words(more)),
+        (more, Some(_)) => format!(", a segment, worse than all {}", format::words(more)),
     }
 }
 

@@ -140,6 +140,7 @@ fn one(state: State, line: Line, seed: u64) -> Objective {
     Objective {
         id: title.to_lowercase().replace(' ', "-"),
         title: Text::new(title),
+        segment: None,
         service: Text::new(service),
         target,
         window: window(state),
@@ -167,6 +168,7 @@ fn one(state: State, line: Line, seed: u64) -> Objective {
             })
         }),
         last_event: Some(ago(if silent { 33 * 60 } else { 4 })),
+        allows: (status == Status::Missed).then(|| Text::new("only fixes")),
     }
 }
 

@@ -8,8 +8,8 @@ use super::{HOSTILE, State, ago, now};
 use crate::Text;
 use crate::view::{
     Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, LatencyGrid, Objective,
-    OncallView, OpenPage, Outlook, Range, Sender, Served, ServiceLatency, ServiceRow, Shell,
-    Signal, SloView, SlosView, SlowVerdict, Status, Trace, TraceWhy, WentWell,
+    OncallView, OpenPage, Outlook, Range, Segment, Sender, Served, ServiceLatency, ServiceRow,
+    Shell, Signal, SloView, SlosView, SlowVerdict, Status, Trace, TraceWhy, WentWell,
 };
 
 pub(super) fn shell(state: State, url: &str) -> Shell {
@@ -67,7 +67,7 @@ fn named(state: State, name: &str) -> String {
 
 /// `/executive`
 pub fn executive(state: State) -> ExecutiveView {
-    let objectives = all(state);
+    let mut objectives = all(state);
     let (steps, before) = demand(state);
     let mut services: Vec<ServiceRow> = Vec::new();
     for (index, objective) in objectives.iter().enumerate() {
@@ -87,8 +87,20 @@ pub fn executive(state: State) -> ExecutiveView {
             });
         }
     }
+    if state == State::Missed {
+        objectives.extend(objectives.first().cloned().map(|whole| Objective {
+            id: format!("{}.eu-west", whole.id),
+            title: Text::new(&format!("{}: cloud.region = eu-west", whole.title)),
+            segment: Some(Segment {
+                whole: whole.id,
+                name: Text::new("cloud.region = eu-west"),
+            }),
+            ..whole
+        }));
+    }
     let measured = state != State::Empty;
     ExecutiveView {
+        segments: if state == State::Missed { 12 } else { 0 },
         shell: shell(state, "/executive"),
         went_well: measured.then(|| WentWell {
             counts: Counts {
@@ -189,6 +201,10 @@ pub fn slo(state: State) -> SloView {
         never.last_event = None;
         never
     });
+    objective.segment = (state == State::Missed).then(|| Segment {
+        whole: "checkout".to_owned(),
+        name: Text::new("cloud.region = eu-west"),
+    });
     if state == State::Healthy {
         objective.outlook = Outlook::NotAtThisRate;
     }
@@ -199,7 +215,6 @@ pub fn slo(state: State) -> SloView {
             "99.9 % of checkout requests get a good answer.",
         )),
         unweighted: (state == State::Missed).then(|| ago(600)),
-        allows: (state == State::Missed).then(|| Text::new(&named(state, "only fixes"))),
         service_known: state != State::Empty,
         runbook: Some(if state == State::Hostile {
             "javascript:alert(1)".to_owned()
@@ -225,7 +240,6 @@ pub fn slo(state: State) -> SloView {
             Vec::new()
         },
         alerted_by: None,
-        whole: (state == State::Missed).then(|| "checkout".to_owned()),
         corrections: corrections(state),
         uncorrected: (state == State::Missed).then_some(-0.81),
         definition: definition(state),
@@ -255,7 +269,15 @@ fn segments(whole: &Objective) -> Vec<Objective> {
             .next()
             .unwrap_or_else(|| whole.clone());
         segment.id = format!("{}.{region}", whole.id);
-        segment.title = Text::new(&format!("{}: {region}", whole.title));
+        let name = match region {
+            "rest" => "rest by cloud.region".to_owned(),
+            region => format!("cloud.region = {region}"),
+        };
+        segment.title = Text::new(&format!("{}: {name}", whole.title));
+        segment.segment = Some(Segment {
+            whole: whole.id.clone(),
+            name: Text::new(&name),
+        });
         segment
     };
     regions

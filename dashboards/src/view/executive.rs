@@ -11,8 +11,10 @@ use jiff::Timestamp;
 pub struct ExecutiveView {
     /// The frame.
     pub shell: Shell,
-    /// All objectives, most urgent first.
+    /// All objectives, most urgent first; of segments those that something is wrong with.
     pub objectives: Vec<Objective>,
+    /// How many segments are told apart.
+    pub segments: usize,
     /// What customers got; `None` before anything was measured.
     pub went_well: Option<WentWell>,
     /// Requests served.
@@ -58,7 +60,7 @@ pub struct Served {
 pub struct ServiceRow {
     /// Raw service name.
     pub service: Text,
-    /// Its objectives.
+    /// Its objectives, without segments.
     pub objectives: usize,
     /// How many of them page.
     pub paging: usize,

@@ -17,6 +17,8 @@ pub struct Objective {
     pub id: String,
     /// What was promised, in words.
     pub title: Text,
+    /// Which part of another objective it is; `None` of what somebody wrote.
+    pub segment: Option<Segment>,
     /// Service it belongs to.
     pub service: Text,
     /// Target ratio, in (0, 1).
@@ -39,6 +41,17 @@ pub struct Objective {
     pub recent: Steps,
     /// End of the newest slice with events.
     pub last_event: Option<Timestamp>,
+    /// What the error budget policy allows now, where it says so.
+    pub allows: Option<Text>,
+}
+
+/// A part of an objective with a budget of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Id of the objective that it is a part of.
+    pub whole: String,
+    /// Which part: `cloud.region = eu-west`.
+    pub name: Text,
 }
 
 /// The window of a promise.
@@ -283,8 +296,6 @@ pub struct SloView {
     pub description: Text,
     /// When spans last came, within the window, that were sampled without saying by how much.
     pub unweighted: Option<Timestamp>,
-    /// What the error budget policy allows now, where it says so.
-    pub allows: Option<Text>,
     /// Its service's page exists (the service has sent something).
     pub service_known: bool,
     /// Where to read what to do; `https:` only, others are not shown.
@@ -318,8 +329,6 @@ pub struct SloView {
     pub segments: Vec<Objective>,
     /// Without rules of its own: title of the objective of the same SLO whose rules alert.
     pub alerted_by: Option<Text>,
-    /// Id of the objective that it is a segment of.
-    pub whole: Option<String>,
     /// Times that do not count, the latest first.
     pub corrections: Vec<Correction>,
     /// Budget that would be left without them; `None` without any.

@@ -36,6 +36,8 @@ pub(in crate::web) async fn executive(
     let grid = asked.grid(now_s);
     let urgent = urgent(&source.snapshot.objectives);
     let objectives = all(source);
+    let all_of_them = source.snapshot.objectives.iter();
+    let segments = all_of_them.filter(|one| one.objective.segment.is_some());
     let (went_well, rows) = source.with_live(|live| {
         let well = went_well(live, &source.snapshot.objectives, now_s, grid);
         (well, service_rows(live, &urgent, &objectives))
@@ -48,6 +50,7 @@ pub(in crate::web) async fn executive(
     Ok(ExecutiveView {
         shell: shell(source, ask, true, &services),
         objectives,
+        segments: segments.count(),
         went_well,
         served: asked.served(now_s),
         demand: grid.with(asked.counts(grid)),
@@ -208,14 +211,15 @@ fn service_rows(
 ) -> Vec<ServiceRow> {
     let mut rows: Vec<ServiceRow> = Vec::new();
     for (one, objective) in urgent.iter().zip(objectives) {
+        let written = usize::from(objective.segment.is_none());
         let paging = usize::from(objective.status == Status::Paging);
         if let Some(row) = rows.iter_mut().find(|row| row.service == objective.service) {
-            row.objectives += 1;
+            row.objectives += written;
             row.paging += paging;
         } else {
             rows.push(ServiceRow {
                 service: Text::new(&one.objective.service),
-                objectives: 1,
+                objectives: written,
                 paging,
                 worst: objective.clone(),
                 days: days(live, one),

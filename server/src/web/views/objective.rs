@@ -5,7 +5,7 @@ use std::time::Duration;
 use dashboards::Text;
 use dashboards::view::{
     Alert, AlertPhase, Budget, BurnMarks, Failure, Look, Mark, Objective, Outlook, Period, Rule,
-    RulePhase, Sees, Severity, Status, Window,
+    RulePhase, Sees, Segment, Severity, Status, Window,
 };
 use jiff::Timestamp;
 use slo_specs::{
@@ -126,6 +126,10 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
     Objective {
         id: objective.id.clone(),
         title: Text::new(&objective.title),
+        segment: objective.segment.as_ref().map(|segment| Segment {
+            whole: segment.of.clone(),
+            name: Text::new(&segment.named()),
+        }),
         service: Text::new(&objective.service),
         target: objective.target.as_f64(),
         window: window(&objective.window, now_s),
@@ -148,6 +152,7 @@ pub(super) fn objective(live: &Live, one: &ObjectiveSnapshot) -> Objective {
         outlook: exhaustion(evaluation.exhaustion),
         recent: steps(live, objective, recent(now_s, measured_s)),
         last_event: evaluation.last_event,
+        allows: one.report.allows.as_deref().map(Text::new),
     }
 }
 

@@ -64,7 +64,6 @@ pub(in crate::web) async fn slo(
         objective: objective(live, one),
         description: Text::new(&one.objective.description),
         unweighted: one.report.sampled_without_weight_at,
-        allows: one.report.allows.as_deref().map(Text::new),
         service_known: services.contains(&one.objective.service),
         runbook: one.objective.runbook.clone(),
         trouble,
@@ -86,11 +85,6 @@ pub(in crate::web) async fn slo(
             .map(|segment| objective(live, segment))
             .collect(),
         alerted_by: alerted_by(source, one),
-        whole: one
-            .objective
-            .segment
-            .as_ref()
-            .map(|segment| segment.of.clone()),
         uncorrected: uncorrected_left(&one.objective, &one.evaluation)
             .filter(|_| !corrections(one).is_empty()),
         corrections: corrections(one),
