@@ -242,6 +242,16 @@ pub(crate) fn window(length: Duration) -> String {
     }
 }
 
+/// How often a step of this length comes: `a day`, `a minute`, `every 5 min`.
+pub(crate) fn each(step: Duration) -> String {
+    match step.as_secs() {
+        DAY => "a day".to_owned(),
+        HOUR => "an hour".to_owned(),
+        MINUTE => "a minute".to_owned(),
+        _ => format!("every {}", window(step)),
+    }
+}
+
 /// The length of a range: exact when it is made of whole minutes (`1 h`), else as [`duration`].
 pub(crate) fn length(length: Duration) -> String {
     let exact = window(length);

@@ -95,6 +95,16 @@ impl Window {
         }
     }
 
+    /// For people, in a title: `over 7 d`, `each month (Europe/Berlin)`.
+    pub(crate) fn title_words(&self) -> String {
+        match self {
+            Self::Rolling(length) => format!("over {}", window_words(*length)),
+            Self::Calendar(calendar) => {
+                format!("each {} ({})", calendar.length_words(), calendar.zone())
+            }
+        }
+    }
+
     /// The period of a calendar window at a tick, for people: `since 1 Mar, resets 1 Apr`.
     pub fn period_words(&self, now_s: i64) -> Option<String> {
         let Self::Calendar(calendar) = self else {

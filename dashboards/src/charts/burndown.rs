@@ -360,16 +360,21 @@ impl Canvas {
 
     fn stopped_note(&self, stopped: &Course) -> Vec<Note> {
         let last = stopped.last().and_then(|(_, left)| *left);
-        let note = last.map(|left| Note {
-            left: Percent(100.0),
-            top: Percent(self.y(left) * 100.0),
-            text: "if nothing more failed".to_owned(),
-            // Above the chart is the word at now.
-            class: if self.y(left) < 0.1 {
-                "r ok strong down"
-            } else {
-                "r ok strong up"
-            },
+        let now = self.x(0.0);
+        let note = last.map(|left| {
+            let (at, class) = match (now, self.y(left)) {
+                // Too narrow for the words: they stand before now.
+                (0.8.., _) => (now, "r ok strong halo back"),
+                // Above the chart is the word at now.
+                (_, ..0.1) => (1.0, "r ok strong down"),
+                _ => (1.0, "r ok strong up"),
+            };
+            Note {
+                left: Percent(at * 100.0),
+                top: Percent(self.y(left) * 100.0),
+                text: "if nothing more failed".to_owned(),
+                class,
+            }
         });
         note.into_iter().collect()
     }

@@ -29,6 +29,7 @@ fn body(view: &OncallView) -> Body {
             view.endpoints_range,
             now,
             "",
+            "",
             view.trouble.as_ref(),
         ),
         alerts: alerts::panel(&view.alerts, now, "", "Alerts"),

@@ -54,6 +54,7 @@ fn parts(view: &SloView) -> Parts {
     } else {
         "c12"
     };
+    let uncorrected = words::uncorrected(&view.corrections, range);
     // What could not be read is said once.
     let unread = trouble.is_some() && view.endpoints.is_none();
     Parts {
@@ -72,12 +73,19 @@ fn parts(view: &SloView) -> Parts {
         }),
         latency: (view.latency.is_some() || unread).then(|| {
             let focused = focus == Some("latency");
-            latency::panel(view.latency.as_ref(), range, now, trouble, focused)
+            latency::panel(
+                view.latency.as_ref(),
+                range,
+                now,
+                uncorrected,
+                trouble,
+                focused,
+            )
         }),
         endpoints: view
             .endpoints
             .as_ref()
-            .map(|endpoints| endpoints::panel(endpoints, range, now, "c8", trouble)),
+            .map(|endpoints| endpoints::panel(endpoints, range, now, "c8", uncorrected, trouble)),
         alerts: alerts::panel(&view.alerts, now, alerts_class, "Alerts"),
         segments: objectives::segments(&view.segments, now, focus == Some("segments")),
         corrections: corrections::panel(view),

@@ -53,6 +53,9 @@ pub(crate) fn now(view: &SloView) -> Part {
 
 fn sentence(view: &SloView) -> (String, String) {
     let (objective, now) = (&view.objective, view.shell.at);
+    if let Some(left_out) = left_out(view) {
+        return left_out;
+    }
     if objective.budget.left.is_none() {
         let seen = match objective.last_event {
             Some(at) => format!(", last seen {}", format::time(at, now)),
@@ -103,6 +106,25 @@ fn sentence(view: &SloView) -> (String, String) {
             format!(": nothing in the last {length}."),
         ),
     }
+}
+
+/// Nothing is measured while nothing counts.
+fn left_out(view: &SloView) -> Option<(String, String)> {
+    let now = view.shell.at;
+    let mut corrections = view.corrections.iter();
+    let (correction, until) = corrections.find_map(|one| Some((one, one.until?)))?;
+    let silent = view.objective.outlook == Outlook::Unknown;
+    silent.then(|| {
+        (
+            "Nothing counts now".to_owned(),
+            format!(
+                ": {} “{}” until {}.",
+                correction.kind,
+                correction.title,
+                format::time(until, now)
+            ),
+        )
+    })
 }
 
 /// The other rates, and what was measured.
@@ -268,19 +290,17 @@ pub(crate) fn days(view: &SloView) -> Part {
     } else {
         Markup::of(&strip::plot(steps, view.objective.target))
     };
-    let (title, each) = if steps.step.as_secs() == 86_400 {
-        ("Day by day", "a bar a day".to_owned())
+    let title = if steps.step.as_secs() == 86_400 {
+        "Day by day"
     } else {
-        (
-            "Step by step",
-            format!("a bar each {}", format::window(steps.step)),
-        )
+        "Step by step"
     };
+    let each = format::each(steps.step);
     Panel {
         id: "days",
         class: "c12",
         title,
-        lead: format!("Spend against the sustainable pace, {each}; square-root scale"),
+        lead: format!("Spend against the sustainable pace, a bar {each}; square-root scale"),
         body,
         focused: view.focus.as_deref() == Some("days"),
         ..Panel::default()
@@ -333,5 +353,16 @@ mod tests {
             assert_eq!(sentence(&view), (strong.to_owned(), rest.to_owned()));
             assert!(more(&view).starts_with(other), "{}", more(&view));
         }
+    }
+    #[test]
+    fn maintenance_is_why_there_is_no_data() {
+        let mut view = samples::slo(State::Missed);
+        view.objective.outlook = Outlook::Unknown;
+        for correction in &mut view.corrections {
+            correction.until = view.shell.at.checked_add(Duration::from_mins(46)).ok();
+        }
+        let (strong, rest) = sentence(&view);
+        assert_eq!(strong, "Nothing counts now");
+        assert!(rest.ends_with("” until 04:00."), "{rest}");
     }
 }

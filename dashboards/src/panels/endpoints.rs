@@ -41,6 +41,7 @@ pub(crate) fn panel(
     range: Range,
     now: Timestamp,
     class: &'static str,
+    uncorrected: &'static str,
     trouble: Option<&Text>,
 ) -> Part {
     let bad: u64 = endpoints
@@ -63,10 +64,10 @@ pub(crate) fn panel(
         })
     };
     let when = if range.live {
-        format!("Most failures first, last {lasting}")
+        format!("Most failures first, last {lasting}{uncorrected}")
     } else {
         format!(
-            "Most failures first, {} – {}",
+            "Most failures first, {} – {}{uncorrected}",
             format::time(range.from, now),
             format::time(range.to, now)
         )

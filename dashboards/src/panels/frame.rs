@@ -73,7 +73,7 @@ pub(crate) fn layout(frame: &Frame<'_>) -> String {
         strip: strip(shell, frame.page).html,
         scope: scope(frame),
         storage: storage(&shell.storage),
-        problems: problems(&shell.catalog_problems),
+        problems: problems(&shell.catalog_problems, &shell.catalog_warnings),
         body: &frame.body,
         foot: foot(shell).html,
     })
@@ -175,18 +175,22 @@ fn storage(notes: &[Text]) -> Markup {
 struct Problems<'a> {
     first: &'a [Text],
     more: &'a [Text],
+    warnings: &'a [Text],
+    count: String,
 }
 
 /// Problems that are shown at once; the others unfold.
 const PROBLEMS: usize = 5;
 
-fn problems(problems: &[Text]) -> Markup {
-    if problems.is_empty() {
-        Markup::default()
-    } else {
-        let (first, more) = problems.split_at(problems.len().min(PROBLEMS));
-        Markup::of(&Problems { first, more })
-    }
+/// Errors stand out, warnings are a folded line: what they are about is in force.
+fn problems(problems: &[Text], warnings: &[Text]) -> Markup {
+    let (first, more) = problems.split_at(problems.len().min(PROBLEMS));
+    Markup::of(&Problems {
+        first,
+        more,
+        warnings,
+        count: format::words(warnings.len()),
+    })
 }
 
 #[derive(Template)]
@@ -323,10 +327,22 @@ mod tests {
                 .map(|n| Text::new(&format!("problem {n}.")))
                 .collect()
         };
-        assert!(!problems(&all(PROBLEMS)).to_string().contains("<details>"));
-        let many = problems(&all(PROBLEMS + 2)).to_string();
+        let shown = |errors, warnings| problems(&all(errors), &all(warnings)).to_string();
+        assert_eq!(shown(0, 0), "");
+        assert!(!shown(PROBLEMS, 0).contains("<details>"));
+        let many = shown(PROBLEMS + 2, 0);
         let (first, more) = many.split_once("<details>").unwrap();
         assert!(first.contains("problem 4.") && more.contains("2 more"));
         assert!(more.contains("problem 5.") && more.contains("problem 6."));
+    }
+
+    #[test]
+    fn a_warning_is_no_problem_of_what_is_in_force() {
+        let all = |count: usize| vec![Text::new("a page reaches nobody"); count];
+        let one = problems(&[], &all(1)).to_string();
+        assert!(one.contains("The specs in force have one warning"), "{one}");
+        assert!(!one.contains("have problems"), "{one}");
+        let more = problems(&[], &all(3)).to_string();
+        assert!(more.contains("have three warnings"), "{more}");
     }
 }

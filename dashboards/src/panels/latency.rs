@@ -27,6 +27,7 @@ pub(crate) fn panel(
     grid: Option<&LatencyGrid>,
     range: Range,
     now: Timestamp,
+    uncorrected: &'static str,
     trouble: Option<&Text>,
     focused: bool,
 ) -> Part {
@@ -66,7 +67,7 @@ pub(crate) fn panel(
             Some(Noun::Span) => "How long spans take",
             Some(_) => "How long it takes",
         },
-        lead: format!("{}{each}; log scale", span(range, now)),
+        lead: format!("{}{uncorrected}{each}; log scale", span(range, now)),
         body,
         focused,
         ..Panel::default()

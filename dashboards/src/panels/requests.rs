@@ -61,7 +61,7 @@ pub(crate) fn good_and_failed(chart: &Requests<'_>) -> Part {
         let each = if steps.step.as_secs() == 60 {
             "per minute".to_owned()
         } else {
-            format!("each {}", format::window(steps.step))
+            format::each(steps.step)
         };
         Markup::of(&GoodAndFailed {
             each,
@@ -117,7 +117,7 @@ pub(crate) fn demand(steps: &Steps, before: &[Counts]) -> Part {
         86_400 => "per day".to_owned(),
         3_600 => "per hour".to_owned(),
         60 => "per minute".to_owned(),
-        _ => format!("each {}", format::window(steps.step)),
+        _ => format::each(steps.step),
     };
     let length = format::length(format::between(steps.from, steps.end()));
     let compared = if before.iter().any(|counts| counts.total > 0) {
@@ -153,7 +153,7 @@ pub(crate) fn trend(well: Option<&WentWell>) -> Part {
         86_400 => ", by day".to_owned(),
         3_600 => ", by hour".to_owned(),
         60 => ", by minute".to_owned(),
-        _ => format!(", each {}", format::window(well.trend.step)),
+        _ => format!(", {}", format::each(well.trend.step)),
     });
     Panel {
         id: "trend",

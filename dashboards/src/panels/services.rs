@@ -39,7 +39,7 @@ pub(crate) fn panel(services: &[ServiceRow], now: Timestamp) -> Part {
     } else {
         let each = services
             .first()
-            .map_or_else(String::new, |row| format::window(row.days.step));
+            .map_or_else(String::new, |row| format::each(row.days.step));
         Markup::of(&Table {
             rows: services.iter().map(|row| one(row, now)).collect(),
             each,

@@ -4,11 +4,11 @@ use askama::Template;
 
 use super::{Panel, Part, glyph, state, trouble};
 use crate::markup::Markup;
-use crate::view::{SpecChange, SpecDraft, SpecFile, SpecLine, SpecSource, SpecsView};
+use crate::view::{SpecChange, SpecDraft, SpecFile, SpecLine, SpecSource, SpecsView, Status};
 use crate::{Text, format, links};
 
-/// Objectives of a file that are named; the others are counted.
-const NAMED: usize = 6;
+/// Changes that are listed at once; the others unfold.
+const CHANGES: usize = 8;
 
 #[derive(Template)]
 #[template(path = "panels/specs_files.html")]
@@ -21,7 +21,9 @@ struct Row {
     path: Text,
     href: String,
     objectives: Vec<(String, Text, Markup)>,
-    more: usize,
+    /// What they are, in short, beside the marks of those that something is wrong with.
+    sum: String,
+    marks: Vec<Markup>,
     errors: usize,
     warnings: usize,
 }
@@ -52,16 +54,32 @@ pub(crate) fn files(view: &SpecsView) -> Part {
 }
 
 fn row(file: &SpecFile) -> Row {
-    let named = file.objectives.iter().take(NAMED);
+    let named = file.objectives.iter();
+    let wrong = named.clone().map(|(_, _, status)| *status);
+    let wrong = wrong.filter(|status| !matches!(status, Status::OnTrack | Status::NoData));
     Row {
+        sum: sum(file),
+        marks: wrong.map(glyph).collect(),
         path: Text::new(&file.path),
         href: links::specs(&file.path),
         objectives: named
             .map(|(id, title, status)| (links::slo(id), title.clone(), glyph(*status)))
             .collect(),
-        more: file.objectives.len().saturating_sub(NAMED),
         errors: file.errors,
         warnings: file.warnings,
+    }
+}
+
+/// `2 objectives, 12 segments`
+fn sum(file: &SpecFile) -> String {
+    let counted = |count: usize, word: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {word}{plural}")
+    };
+    let objectives = counted(file.objectives.len(), "objective");
+    match file.segments {
+        0 => objectives,
+        segments => format!("{objectives}, {}", counted(segments, "segment")),
     }
 }
 
@@ -101,7 +119,7 @@ pub(crate) fn source(view: &SpecsView) -> Part {
 #[derive(Template)]
 #[template(path = "panels/specs_history.html")]
 struct History {
-    rows: Vec<(String, String, Text, Text)>,
+    parts: Vec<Vec<(String, String, Text, Text)>>,
 }
 
 /// What changed.
@@ -122,8 +140,10 @@ pub(crate) fn history(view: &SpecsView) -> Part {
                     change.what.clone(),
                 )
             };
+            let (first, more) = changes.split_at(changes.len().min(CHANGES));
+            let parts = [first, more].into_iter().filter(|part| !part.is_empty());
             Markup::of(&History {
-                rows: changes.iter().map(row).collect(),
+                parts: parts.map(|part| part.iter().map(row).collect()).collect(),
             })
         }
     };

@@ -7,7 +7,7 @@ use slo_specs::Noun;
 
 use crate::format;
 use crate::number::real;
-use crate::view::{Budget, Counts, Failure, Objective, Outlook, Status, Window};
+use crate::view::{Budget, Correction, Counts, Failure, Objective, Outlook, Range, Status, Window};
 
 /// What follows for the budget, short: `5 h 00 min`, `not at this rate`.
 pub(crate) fn outlook(outlook: Outlook) -> String {
@@ -74,6 +74,19 @@ pub(crate) fn period(window: &Window) -> Option<String> {
         "since {}, resets {} ({})",
         period.began, period.resets, period.zone
     ))
+}
+
+/// Whether what a range holds is corrected: stored slices, which some panels are made from, are not.
+pub(crate) fn uncorrected(corrections: &[Correction], range: Range) -> &'static str {
+    let within = |one: &Correction| {
+        let (from, until) = one.latest;
+        from < range.to && one.until.unwrap_or(until) > range.from
+    };
+    if corrections.iter().any(within) {
+        ", times that do not count included"
+    } else {
+        ""
+    }
 }
 
 /// When measuring began inside the window: `6 d of 30 d measured`.

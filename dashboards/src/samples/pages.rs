@@ -46,6 +46,13 @@ pub(super) fn shell(state: State, url: &str) -> Shell {
             State::Hostile => vec![Text::new(HOSTILE)],
             _ => Vec::new(),
         },
+        catalog_warnings: match state {
+            State::Missed | State::Young => vec![Text::new(
+                "slo-specs/catalog/checkout.yaml:9:11: warning: rule `page-fast` pages, and no receiver takes pages",
+            )],
+            State::Hostile => vec![Text::new(HOSTILE)],
+            _ => Vec::new(),
+        },
         storage: match state {
             State::Missed => vec![Text::new(
                 "New telemetry is refused, and senders are asked to try again: the disk is full.",

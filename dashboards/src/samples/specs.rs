@@ -38,6 +38,7 @@ pub fn specs(state: State) -> SpecsView {
                 .iter()
                 .map(|one| (one.id.clone(), one.title.clone(), one.status))
                 .collect(),
+            segments: index * 7,
             errors: usize::from(index == 0 && state == State::Missed),
             warnings: usize::from(index == 0 && !empty),
         })

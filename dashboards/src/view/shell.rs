@@ -31,6 +31,8 @@ pub struct Shell {
     pub objectives: usize,
     /// Problems of the last catalog load, as `file:line:column: problem`; the old catalog stays in use.
     pub catalog_problems: Vec<Text>,
+    /// Warnings of the same; the specs are in force all the same.
+    pub catalog_warnings: Vec<Text>,
     /// What is wrong with stored data, or with storing it, in sentences.
     pub storage: Vec<Text>,
     /// Version of the program.

@@ -31,6 +31,8 @@ pub struct SpecFile {
     pub path: String,
     /// Its objectives in force: id, title and status.
     pub objectives: Vec<(String, Text, Status)>,
+    /// Segments of them.
+    pub segments: usize,
     /// Problems because of which the file is not in force.
     pub errors: usize,
     /// Other problems.

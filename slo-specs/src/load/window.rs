@@ -64,7 +64,7 @@ pub(super) fn time_windows(fields: &Fields<'_>) -> Option<Vec<Window>> {
 pub(super) fn over_each(objective: Objective, windows: &[Window]) -> Vec<Objective> {
     let further = windows.iter().skip(1).map(|window| Objective {
         id: format!("{}.{}", objective.id, window.label()),
-        title: format!("{}, {}", objective.title, window.name()),
+        title: format!("{}, {}", objective.title, window.title_words()),
         window: window.clone(),
         rules: Vec::new(),
         ..objective.clone()

@@ -151,8 +151,8 @@ fn every_window_is_an_objective_and_only_the_first_has_rules() {
         found,
         [
             ("web", "web", false, "web"),
-            ("web.7d", "web, 7d", true, "web"),
-            ("web.calendar-1M", "web, 1M (calendar, UTC)", true, "web"),
+            ("web.7d", "web, over 7 d", true, "web"),
+            ("web.calendar-1M", "web, each month (UTC)", true, "web"),
         ]
     );
     let same = |one: &Objective| one.indicator == objectives[0].indicator;

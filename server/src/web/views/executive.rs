@@ -7,7 +7,7 @@ use dashboards::view::{Counts, ExecutiveView, Objective, Served, ServiceRow, Sta
 use jiff::Timestamp;
 use slo_specs::{Budgeting, Fingerprint, Indicator};
 
-use super::objective::{alerts, all, days, urgent};
+use super::objective::{alerts, all, days_since, urgent};
 use super::{Source, between, shell, steps};
 use crate::builtin;
 use crate::live::Live;
@@ -210,6 +210,11 @@ fn service_rows(
     objectives: &[Objective],
 ) -> Vec<ServiceRow> {
     let mut rows: Vec<ServiceRow> = Vec::new();
+    // All rows have the same steps, as the head of the column says how long one is.
+    let measured = urgent
+        .iter()
+        .filter_map(|one| one.evaluation.measured_since);
+    let oldest = measured.min();
     for (one, objective) in urgent.iter().zip(objectives) {
         let written = usize::from(objective.segment.is_none());
         let paging = usize::from(objective.status == Status::Paging);
@@ -222,7 +227,7 @@ fn service_rows(
                 objectives: written,
                 paging,
                 worst: objective.clone(),
-                days: days(live, one),
+                days: days_since(live, one, oldest),
             });
         }
     }

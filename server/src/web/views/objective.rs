@@ -5,7 +5,7 @@ use std::time::Duration;
 use dashboards::Text;
 use dashboards::view::{
     Alert, AlertPhase, Budget, BurnMarks, Failure, Look, Mark, Objective, Outlook, Period, Rule,
-    RulePhase, Sees, Segment, Severity, Status, Window,
+    RulePhase, Sees, Segment, Severity, Status, Steps, Window,
 };
 use jiff::Timestamp;
 use slo_specs::{
@@ -406,12 +406,18 @@ pub(super) fn failure(indicator: &Indicator) -> Failure {
 }
 
 /// Spending up to now: a step a day, or shorter while there is less than four days of data.
-pub(super) fn days(live: &Live, one: &ObjectiveSnapshot) -> dashboards::view::Steps {
+pub(super) fn days(live: &Live, one: &ObjectiveSnapshot) -> Steps {
+    days_since(live, one, one.evaluation.measured_since)
+}
+
+/// The same in the steps that fit what was measured since a moment, so that several can be compared.
+pub(super) fn days_since(
+    live: &Live,
+    one: &ObjectiveSnapshot,
+    measured_since: Option<Timestamp>,
+) -> Steps {
     let now_s = one.evaluation.at.as_second();
-    let measured_s = one
-        .evaluation
-        .measured_since
-        .map_or(now_s, Timestamp::as_second);
+    let measured_s = measured_since.map_or(now_s, Timestamp::as_second);
     let step_s = match now_s - measured_s {
         ..5_400 => 60,
         5_400..10_800 => 120,

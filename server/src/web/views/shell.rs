@@ -3,6 +3,8 @@
 use dashboards::Text;
 use dashboards::view::{OpenPage, Shell, Status};
 
+use slo_specs::Problem;
+
 use super::Source;
 use super::objective::{status, urgent};
 use crate::snapshot::Snapshot;
@@ -47,11 +49,8 @@ pub(in crate::web) fn shell(
         received: (snapshot.classes.received(), snapshot.classes.rejected()),
         services: services.len(),
         objectives: written(snapshot),
-        catalog_problems: snapshot
-            .problems
-            .iter()
-            .map(|p| Text::new(&p.to_string()))
-            .collect(),
+        catalog_problems: told(snapshot, Problem::is_error),
+        catalog_warnings: told(snapshot, |problem| !problem.is_error()),
         storage: snapshot
             .storage
             .iter()
@@ -81,6 +80,7 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
         services: snapshot.catalog.services.len(),
         objectives: written(snapshot),
         catalog_problems: Vec::new(),
+        catalog_warnings: Vec::new(),
         storage: snapshot
             .storage
             .iter()
@@ -88,6 +88,14 @@ pub(in crate::web) fn error_shell(source: &Source<'_>, path: &str) -> Shell {
             .collect(),
         version: env!("CARGO_PKG_VERSION"),
     }
+}
+
+/// Problems of the specs that are of a kind.
+fn told(snapshot: &Snapshot, of: impl Fn(&Problem) -> bool) -> Vec<Text> {
+    let problems = snapshot.problems.iter().filter(|problem| of(problem));
+    problems
+        .map(|problem| Text::new(&problem.to_string()))
+        .collect()
 }
 
 /// How many objectives somebody wrote: segments are not among them.

@@ -109,12 +109,17 @@ async fn catalog_view(
         rows.entry(path).or_insert_with(|| SpecFile {
             path: path.to_owned(),
             objectives: Vec::new(),
+            segments: 0,
             errors: 0,
             warnings: 0,
         });
     }
     for one in &source.snapshot.objectives {
         if let Some(row) = rows.get_mut(one.objective.source.file.as_str()) {
+            if one.objective.segment.is_some() {
+                row.segments += 1;
+                continue;
+            }
             let title = Text::new(&one.objective.title);
             row.objectives
                 .push((one.objective.id.clone(), title, status(one).0));
