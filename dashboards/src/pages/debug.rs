@@ -85,6 +85,7 @@ fn finding(view: &DebugView) -> Part {
             too_slow(slow)
         ),
     };
+    let sentence = format::capitalised(&sentence);
     Part {
         id: "finding",
         html: Markup::of(&Finding { sentence }),

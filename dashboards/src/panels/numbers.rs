@@ -83,7 +83,10 @@ fn sub(view: &ExecutiveView) -> String {
         let missed = missed.filter(|one| one.budget.left.is_some_and(|left| left <= 0.0));
         missed.map(|one| one.title.as_str()).collect()
     };
-    for (titles, head) in [(missed(false), "Missed"), (missed(true), "Missed in part")] {
+    for (titles, head) in [
+        (missed(false), "Missed"),
+        (missed(true), "Missed in segments"),
+    ] {
         if !titles.is_empty() {
             sentences.push(format!("{head}: {}.", quoted(&titles)));
         }

@@ -82,7 +82,7 @@ fn a_segment_is_an_objective_from_when_it_is_seen_on_and_after_a_restart() {
     assert_eq!(ids(&again), apart);
     let catalog = again.catalog();
     let eu = catalog.objective("checkout.eu-west").unwrap();
-    assert_eq!(eu.title, "checkout: cloud.region = eu-west");
+    assert_eq!(eu.title, "checkout: region = eu-west");
     let counts = |key: &SeriesKey| eu.indicator.selectors().all(|one| selects(one, key));
     let failed = SeriesKey {
         status: SpanStatus::Error,

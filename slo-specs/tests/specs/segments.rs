@@ -44,3 +44,37 @@ fn a_segment_keeps_its_id_when_another_of_its_name_is_seen() {
         assert_eq!(both.len(), 2);
     }
 }
+
+#[test]
+fn a_title_names_the_keys_beside_the_values() {
+    let file = SourceFile {
+        path: "a.yaml".into(),
+        text: SLO.into(),
+    };
+    let mut catalog = load(&[file]).catalog;
+    catalog.objectives[0].segments = vec!["region".into(), "tier+version".into()];
+    catalog.objectives[0].segmentation.limit = 2;
+    let objective = catalog.objectives[0].clone();
+    let text = |text: &str| Some(Scalar::Text(text.into()));
+    let mut seen = SeenSegments::default();
+    for values in [text("eu"), None, text("us")] {
+        assert!(seen.note(&objective, "region", vec![values]));
+    }
+    assert!(seen.note(&objective, "tier+version", vec![text("gold"), None]));
+    let catalog = catalog.with_segments(&seen);
+    let titles: Vec<_> = catalog
+        .objectives
+        .iter()
+        .map(|one| one.title.as_str())
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "web",
+            "web: region = eu",
+            "web: tier = gold, no version",
+            "web: no region",
+            "web: rest by region",
+        ]
+    );
+}

@@ -198,10 +198,14 @@ fn left_at(live: &Live, one: &ObjectiveSnapshot, at_s: i64) -> Option<f64> {
     ErrorBudget { target, tally }.remaining()
 }
 
-/// The latest time the budget was not spent, looked for in steps of a hundredth of the window.
+/// The latest time the budget was not spent, looked for in steps of a hundredth of the window, or of what was
+/// measured of it.
 fn missed_since(live: &Live, one: &ObjectiveSnapshot) -> Option<Timestamp> {
     let now_s = one.evaluation.at.as_second();
-    let step_s = (seconds(one.objective.window.nominal()) / 100).max(10);
+    let window_s = seconds(one.objective.window.nominal());
+    let measured_s = one.evaluation.measured_since.map(Timestamp::as_second);
+    let measured_s = measured_s.map_or(window_s, |since| (now_s - since).min(window_s));
+    let step_s = (measured_s / 1_000).max(1) * 10;
     let past = (1..=100)
         .map(|step| now_s - step * step_s)
         .take_while(|at| within_period(one, *at));
