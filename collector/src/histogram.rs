@@ -104,7 +104,7 @@ impl SparseHistogram {
     }
 
     /// A histogram of values in µs, each with how many it stands for, in any order. The caller bounds the total.
-    pub(crate) fn of_values(values: impl Iterator<Item = (u64, u64)>) -> SparseHistogram {
+    pub fn of_values(values: impl Iterator<Item = (u64, u64)>) -> SparseHistogram {
         let mut clamped = 0;
         let bins = values
             .filter(|(_, count)| *count > 0)

@@ -151,14 +151,17 @@ pub enum Deny {
 #[derive(Debug, Default, Args)]
 pub struct SeenArgs {
     /// Recorded telemetry: JSON lines as the OpenTelemetry Collector's file exporter writes them.
-    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["data", "database_url"])]
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["data", "database_url", "server"])]
     pub recording: Vec<PathBuf>,
     /// The last 30 days that the data folder of a sloburn, which may be running, keeps.
-    #[arg(long, value_name = "DIR", conflicts_with = "database_url")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["database_url", "server"])]
     pub data: Option<PathBuf>,
     /// The last 30 days that a PostgreSQL database of sloburn keeps.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
     pub database_url: Option<String>,
+    /// The last 30 days that a running sloburn keeps: `http://127.0.0.1:8080`.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
 }
 
 /// Options of `init`.

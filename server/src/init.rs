@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use collector::{Measured, SeriesKey, Signal, SpanKind, SpanStatus, SparseHistogram};
+use collector::{SeriesKey, SpanStatus, SparseHistogram};
 use slo_specs::yaml_text;
 
 use crate::cli::InitArgs;
-use crate::seen::{ROUTE, Seen};
+use crate::seen::{ROUTE, Seen, request_kind};
 
 /// Seconds of the proposed window.
 const WINDOW_S: u64 = 30 * 86_400;
@@ -29,7 +29,7 @@ const ROUTES: usize = 5;
 pub fn main(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let Some(seen) = Seen::of(&args.seen, Vec::new())? else {
         anyhow::bail!(
-            "say where telemetry was seen: `--recording FILE…`, `--data DIR` or `--database-url URL`"
+            "say where telemetry was seen: `--server URL`, `--recording FILE…`, `--data DIR` or `--database-url URL`"
         );
     };
     let entries = entries(&seen);
@@ -60,28 +60,29 @@ type Entries = BTreeMap<(String, &'static str), Asked>;
 
 fn entries(seen: &Seen) -> Entries {
     let mut entries = Entries::new();
-    for (key, measured) in seen.series() {
-        let kind = match (key.signal, key.kind) {
-            (Signal::Spans, SpanKind::Server) => "server",
-            (Signal::Spans, SpanKind::Consumer) => "consumer",
-            _ => continue,
+    for (key, events) in seen.series() {
+        let Some(kind) = request_kind(key) else {
+            continue;
         };
-        let asked = entries.entry((key.service.to_string(), kind)).or_default();
-        asked.add(key, measured);
+        let asked = entries.entry((key.service.to_string(), kind));
+        let asked = asked.or_insert_with(|| Asked {
+            durations: seen.durations(&key.service, kind),
+            ..Asked::default()
+        });
+        asked.add(key, events);
     }
     entries
 }
 
 impl Asked {
-    fn add(&mut self, key: &SeriesKey, measured: &Measured) {
+    fn add(&mut self, key: &SeriesKey, events: u64) {
         let failed = if key.status == SpanStatus::Error {
-            measured.count()
+            events
         } else {
             0
         };
-        self.requests = self.requests.saturating_add(measured.count());
+        self.requests = self.requests.saturating_add(events);
         self.failed = self.failed.saturating_add(failed);
-        self.durations.merge(measured.histogram());
         let route = key.attribute(ROUTE).and_then(|value| match value {
             collector::AttributeValue::Text(text) => Some(text.to_owned()),
             _ => None,
@@ -90,7 +91,7 @@ impl Asked {
             .routes
             .entry(route.unwrap_or_else(|| key.name.to_string()))
             .or_default();
-        *requests = requests.saturating_add(measured.count());
+        *requests = requests.saturating_add(events);
         *of_failed = of_failed.saturating_add(failed);
     }
 

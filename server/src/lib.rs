@@ -29,6 +29,7 @@ pub mod plan;
 mod probes;
 pub mod receive;
 mod reload;
+mod remote;
 pub mod replay;
 mod resume;
 mod ring;

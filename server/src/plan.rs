@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use slo_specs::{Catalog, Loaded, Objective, Problem, Ratio, Severity, SourceFile};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::api::{Asked, Refusal};
+pub(crate) use self::api::Asked;
 pub use self::command::main;
 pub(crate) use self::compare::told;
 use self::compare::{Difference, differences};

@@ -1,4 +1,7 @@
-//! What telemetry there is: every series and what it measured, for `check` and `init`.
+//! What telemetry there is: every series with its events, and how long what services are asked for takes; for `check`,
+//! `init` and `GET /api/v1/telemetry`.
+
+mod told;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,13 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::{
-    Encoding, Entry, Known, Limits, Measure, Measured, Origin, SeriesId, SeriesKey, Streams,
+    Encoding, Entry, Known, Limits, Measure, Measured, Origin, SeriesId, SeriesKey, Signal,
+    SpanKind, SparseHistogram, Streams,
 };
 
+pub(crate) use self::told::Told;
 use crate::cli::SeenArgs;
 use crate::clock::SystemClock;
 use crate::history::{each_slice, spans};
-use crate::live::sum;
+use crate::remote::Remote;
 use crate::replay::{ReplayError, kind_of};
 use crate::resume::load_series;
 use crate::serve;
@@ -26,13 +31,20 @@ const LINE_BYTES: u64 = 64 << 20;
 const SLICE_S: i64 = 10;
 /// How far back a store is asked, in seconds.
 const KEPT_S: i64 = 30 * 86_400;
+/// Longest wait for a server.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Where a server tells what it has seen.
+const TELEMETRY: &str = "/api/v1/telemetry";
 /// The attribute that tells routes apart.
 pub(crate) const ROUTE: &str = "http.route";
 
 /// Telemetry over some time.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    series: BTreeMap<SeriesId, (Arc<SeriesKey>, Measured)>,
+    /// Every series with its events.
+    series: BTreeMap<SeriesId, (Arc<SeriesKey>, u64)>,
+    /// How long requests take, by service and [what they are](request_kind).
+    durations: BTreeMap<(Arc<str>, &'static str), SparseHistogram>,
     /// Ends of the first and the last slice with events, Unix seconds.
     times: Option<(i64, i64)>,
     /// Where it is from, for people.
@@ -42,6 +54,9 @@ pub(crate) struct Seen {
 impl Seen {
     /// What the options name; nothing if they name nothing. Series are told apart by `dimensions` (sorted) and by route.
     pub(crate) fn of(args: &SeenArgs, dimensions: Vec<String>) -> anyhow::Result<Option<Seen>> {
+        if let Some(server) = &args.server {
+            return Ok(Some(serve::runtime()?.block_on(Seen::of_server(server))?));
+        }
         let location = match (&args.data, &args.database_url) {
             (Some(directory), _) => Some(Location::Directory(directory.clone())),
             (None, url) => url.clone().map(|url| Location::Postgres(url.into())),
@@ -50,7 +65,9 @@ impl Seen {
             let now = SystemClock.now().as_second();
             let seen = serve::runtime()?.block_on(async {
                 let store = Store::open_to_read(&location).await?;
-                let seen = Seen::of_store(&store, now).await;
+                let known = Known::default();
+                load_series(&store, &known).await?;
+                let seen = Seen::of_store(&store, &known, now).await;
                 store.close().await;
                 anyhow::Ok(seen?)
             })?;
@@ -68,10 +85,28 @@ impl Seen {
         Ok(Some(reading.seen))
     }
 
+    /// What a running server keeps.
+    async fn of_server(address: &str) -> anyhow::Result<Seen> {
+        let remote = Remote::new(address, PATIENCE)?;
+        let told: Told = match remote.get(TELEMETRY, "telemetry").await {
+            Err(error) if error.is_unknown() => {
+                let older = format!(
+                    "{} does not tell what it has seen: it is an older sloburn than this one, or none",
+                    remote.shown()
+                );
+                return Err(anyhow::Error::new(error).context(older));
+            }
+            told => told?,
+        };
+        told.seen(&remote.shown())
+    }
+
     /// What a store keeps of the 30 days before `now`. Attributes that no spec named are not kept.
-    pub(crate) async fn of_store(store: &Store, now: i64) -> Result<Seen, StoreError> {
-        let known = Known::default();
-        load_series(store, &known).await?;
+    pub(crate) async fn of_store(
+        store: &Store,
+        known: &Known,
+        now: i64,
+    ) -> Result<Seen, StoreError> {
         let mut seen = Seen {
             place: "what the store keeps".to_owned(),
             ..Seen::default()
@@ -80,7 +115,7 @@ impl Seen {
             each_slice(store, tier, None, (from, upto), |end, pack| {
                 seen.reach(end - tier.seconds() + SLICE_S, end);
                 for (id, measured) in &pack.series {
-                    seen.count(&known, *id, measured);
+                    seen.count(known, *id, measured);
                 }
             })
             .await?;
@@ -88,11 +123,15 @@ impl Seen {
         Ok(seen)
     }
 
-    /// Every series with what it measured in all.
-    pub(crate) fn series(&self) -> impl Iterator<Item = (&SeriesKey, &Measured)> {
-        self.series
-            .values()
-            .map(|(key, measured)| (&**key, measured))
+    /// Every series with its events.
+    pub(crate) fn series(&self) -> impl Iterator<Item = (&SeriesKey, u64)> {
+        self.series.values().map(|(key, events)| (&**key, *events))
+    }
+
+    /// How long requests of a [kind](request_kind) to a service took.
+    pub(crate) fn durations(&self, service: &str, kind: &'static str) -> SparseHistogram {
+        let durations = self.durations.get(&(service.into(), kind));
+        durations.cloned().unwrap_or_default()
     }
 
     /// How long it was, in seconds; at least a slice.
@@ -108,11 +147,25 @@ impl Seen {
     }
 
     fn count(&mut self, known: &Known, id: SeriesId, measured: &Measured) {
-        if let Some((_, all)) = self.series.get_mut(&id) {
-            sum(all.merge(measured), "a series");
-        } else if let Some(key) = known.get(id) {
-            self.series.insert(id, (key, measured.clone()));
+        let Some(key) = known.get(id) else {
+            return;
+        };
+        if let Some(kind) = request_kind(&key) {
+            let of = (Arc::clone(&key.service), kind);
+            let durations = self.durations.entry(of).or_default();
+            durations.merge(measured.histogram());
         }
+        let (_, events) = self.series.entry(id).or_insert((key, 0));
+        *events = events.saturating_add(measured.count());
+    }
+}
+
+/// What a service is asked for: spans of servers and of consumers.
+pub(crate) fn request_kind(key: &SeriesKey) -> Option<&'static str> {
+    match (key.signal, key.kind) {
+        (Signal::Spans, SpanKind::Server) => Some(SpanKind::Server.as_str()),
+        (Signal::Spans, SpanKind::Consumer) => Some(SpanKind::Consumer.as_str()),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod pages;
 mod plan;
 mod slices;
 mod specs;
+mod telemetry;
 mod traces;
 mod views;
 
@@ -63,6 +64,7 @@ pub(crate) fn router(state: State) -> Router {
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{id}", get(api::slo))
         .route("/api/v1/slos/{id}/explain", get(explain::explain))
+        .route("/api/v1/telemetry", get(telemetry::telemetry))
         .with_state(state.clone());
     let web = pages::Web::new(state);
     Router::new()

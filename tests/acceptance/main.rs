@@ -18,4 +18,5 @@ mod refusals;
 mod replay;
 mod sdks;
 mod storage;
+mod telemetry;
 mod traces;

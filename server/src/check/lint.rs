@@ -75,7 +75,7 @@ fn of_traffic(objective: &Objective, seen: &Seen) -> Vec<Problem> {
         return all;
     };
     let selected = seen.series().filter(|(key, _)| selects(total, key));
-    let events: u64 = selected.map(|(_, measured)| measured.count()).sum();
+    let events: u64 = selected.map(|(_, events)| events).sum();
     if events == 0 {
         return all;
     }

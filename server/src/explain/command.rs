@@ -14,7 +14,8 @@ use super::{Explanation, explain, explain_stored};
 use crate::catalog;
 use crate::cli::{ExplainArgs, ReplayFormat};
 use crate::clock::SystemClock;
-use crate::plan::{Edge, Refusal, instant};
+use crate::plan::{Edge, instant};
+use crate::remote::Remote;
 use crate::replay::{self, Replay};
 use crate::resume::load_series;
 use crate::segments::told_apart;
@@ -145,22 +146,10 @@ fn recorded(args: &ExplainArgs, objective: &Objective) -> anyhow::Result<Explana
 }
 
 async fn ask_server(server: &str, args: &ExplainArgs) -> anyhow::Result<Explanation> {
-    let path = format!("{}/explain", dashboards::links::slo(&args.slo));
-    let mut url = format!("{}/api/v1{path}", server.trim_end_matches('/'));
+    let mut path = format!("/api/v1{}/explain", dashboards::links::slo(&args.slo));
     if let Some(at) = &args.at {
-        url = format!("{url}?at={at}");
+        path = format!("{path}?at={at}");
     }
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let answer = client.get(&url).send().await;
-    let answer = answer.with_context(|| format!("cannot ask {url}"))?;
-    let status = answer.status();
-    let body = answer.bytes().await?;
-    if status.is_success() {
-        return serde_json::from_slice(&body)
-            .with_context(|| format!("{url} answers something that is no explanation"));
-    }
-    match serde_json::from_slice::<Refusal>(&body) {
-        Ok(refusal) => bail!("{}", refusal.error),
-        Err(_) => bail!("{url} answers {status}"),
-    }
+    let remote = Remote::new(server, PATIENCE)?;
+    Ok(remote.get(&path, "explanation").await?)
 }

@@ -1,4 +1,4 @@
-//! What `POST /api/v1/plan` takes and how it refuses.
+//! What `POST /api/v1/plan` takes.
 
 use serde::{Deserialize, Serialize};
 use slo_specs::{Catalog, Ratio, SourceFile};
@@ -32,12 +32,6 @@ pub(crate) struct File {
     /// As problems name it.
     pub(crate) path: String,
     pub(crate) text: String,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Refusal {
-    pub(crate) error: String,
 }
 
 impl File {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use slo_specs::SourceFile;
 
-use super::api::{Asked, File, Refusal};
+use super::api::{Asked, File};
 use super::result::Plan;
 use crate::cli::PlanArgs;
+use crate::remote::Remote;
 
 /// A plan of a month takes seconds; the server gives up after a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,24 +27,7 @@ pub(super) async fn ask_server(
         to: args.to.map(|edge| edge.to_string()),
         significant: Some(args.significant.to_string()),
     };
-    let url = format!("{}/api/v1/plan", server.trim_end_matches('/'));
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let answer = client
-        .post(&url)
-        .header(reqwest::header::CONTENT_TYPE, "application/json")
-        .body(serde_json::to_vec(&asked)?)
-        .send()
-        .await
-        .with_context(|| format!("cannot ask {url}"))?;
-    let status = answer.status();
-    let body = answer.bytes().await?;
-    if status.is_success() {
-        return serde_json::from_slice(&body).with_context(|| {
-            format!("{url} answers something that is no plan; is it a sloburn of this version?")
-        });
-    }
-    match serde_json::from_slice::<Refusal>(&body) {
-        Ok(refusal) => bail!("{url} refuses ({}): {}", status.as_u16(), refusal.error),
-        Err(_) => bail!("{url} answers {status}"),
-    }
+    let remote = Remote::new(server, PATIENCE)?;
+    let body = serde_json::to_vec(&asked)?;
+    Ok(remote.post("/api/v1/plan", body, "plan").await?)
 }

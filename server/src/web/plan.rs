@@ -11,7 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use tokio_util::sync::CancellationToken;
 
 use super::State;
-use crate::plan::{Asked, Plan, PlanError, Refusal, plan_against_store};
+use crate::plan::{Asked, Plan, PlanError, plan_against_store};
+use crate::remote::Refusal;
 use crate::resume::locked;
 
 /// Largest body: a catalog of ten thousand objectives.
