@@ -328,46 +328,36 @@ impl Judge {
         })
     }
 
-    /// An alert whose objective or rule has left the catalog cannot fire for ever.
+    /// An alert whose objective or rule has left the catalog cannot fire for ever; and one that was about to
+    /// fire begins anew if the rule comes back.
     fn resolve_removed(
         &self,
         catalog: &slo_specs::Catalog,
         now: Timestamp,
         changes: &mut Vec<StateChange>,
     ) {
+        let exists = |key: &AlertKey| {
+            let objective = catalog.objective(&key.objective);
+            objective.is_some_and(|one| one.rules.iter().any(|rule| rule.name == key.rule))
+        };
         for (key, alert) in &self.alerts {
-            let AlertState::Firing { since, incident } = &alert.state else {
-                continue;
-            };
-            let exists = catalog
-                .objective(&key.objective)
-                .is_some_and(|objective| objective.rules.iter().any(|rule| rule.name == key.rule));
-            if exists {
-                continue;
-            }
-            let transition = Transition {
-                change: Change::Resolved,
-                incident: *incident,
-                reason: format!(
-                    "`{}` no longer has the rule `{}`: it was removed from the specs",
-                    key.objective, key.rule
-                ),
+            let (last, event) = match &alert.state {
+                _ if exists(key) => continue,
+                AlertState::Inactive { .. } => continue,
+                AlertState::Pending { last, .. } => (*last, None),
+                AlertState::Firing { since, incident } => {
+                    let episode = slo_specs::Episode {
+                        fired_at: *since,
+                        resolved_at: now,
+                    };
+                    (Some(episode), Some(removed(key, *since, *incident)))
+                }
             };
             changes.push(StateChange {
                 key: key.clone(),
                 version: alert.version,
-                state: AlertState::Inactive {
-                    last: Some(slo_specs::Episode {
-                        fired_at: *since,
-                        resolved_at: now,
-                    }),
-                },
-                event: Some(Event {
-                    transition,
-                    fired_at: *since,
-                    late: false,
-                    cause: None,
-                }),
+                state: AlertState::Inactive { last },
+                event,
             });
         }
     }
@@ -387,6 +377,24 @@ impl Judge {
                 self.next_incident = self.next_incident.max(event.transition.incident + 1);
             }
         }
+    }
+}
+
+/// The end of an incident whose rule is no more.
+fn removed(key: &AlertKey, since: Timestamp, incident: u64) -> Event {
+    let transition = Transition {
+        change: Change::Resolved,
+        incident,
+        reason: format!(
+            "`{}` no longer has the rule `{}`: it was removed from the specs",
+            key.objective, key.rule
+        ),
+    };
+    Event {
+        transition,
+        fired_at: since,
+        late: false,
+        cause: None,
     }
 }
 

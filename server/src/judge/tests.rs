@@ -131,6 +131,45 @@ fn an_alert_whose_objective_left_the_catalog_is_resolved_with_the_reason() {
 }
 
 #[test]
+fn a_rule_that_was_removed_and_comes_back_is_held_anew() {
+    let held = format!(
+        "{SPEC}  alertPolicies: [held]\n---\napiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: {{ name: held }}\nspec:\n  \
+         rules: [{{ name: held, severity: page, burnRate: 2, long: 1h, hold: 10m }}]\n"
+    );
+    let (mut live, known) = live_of(held);
+    let whole = Arc::clone(live.catalog());
+    count(&mut live, &known, START_S, SpanStatus::Error, 100);
+    let mut judge = Judge::default();
+    let tick = |judge: &mut Judge, live: &mut Live, second: i64| {
+        let step = judge.propose(live, at(START_S + second));
+        judge.accept(&step);
+        fired(&step).len()
+    };
+    assert_eq!(tick(&mut judge, &mut live, 0), 0);
+    assert!(matches!(
+        judge.state("checkout", "held"),
+        AlertState::Pending { .. }
+    ));
+    live.change_catalog(Arc::new(Catalog::default()));
+    assert_eq!(tick(&mut judge, &mut live, 10), 0);
+    assert_eq!(judge.state("checkout", "held"), AlertState::default());
+    assert_eq!(
+        tick(&mut judge, &mut live, 20),
+        0,
+        "nothing is left to change"
+    );
+    live.change_catalog(whole);
+    count(&mut live, &known, START_S + 900, SpanStatus::Error, 100);
+    assert_eq!(
+        tick(&mut judge, &mut live, 900),
+        0,
+        "it holds for a moment, not for ten minutes"
+    );
+    count(&mut live, &known, START_S + 1_500, SpanStatus::Error, 100);
+    assert_eq!(tick(&mut judge, &mut live, 1_500), 1);
+}
+
+#[test]
 fn a_tick_that_was_missed_is_judged_by_the_next() {
     let (mut live, known) = live();
     count(&mut live, &known, START_S, SpanStatus::Unset, 1_000);
