@@ -20,13 +20,14 @@ struct Definition<'a> {
 /// The panel.
 pub(crate) fn panel(view: &SloView) -> Part {
     let definition = &view.definition;
-    let counted = match &definition.indicator {
+    let mut counted = match &definition.indicator {
         Indicator::Ratio { part, total } => vec![("Counted", part), ("Of", total)],
         Indicator::Threshold { of, bound } => vec![("Measured", of), ("Good", bound)],
         Indicator::Composite { how, parts } => std::iter::once(("Together", how))
             .chain(parts.iter().map(|part| ("Part", part)))
             .collect(),
     };
+    counted.extend(definition.slices.as_ref().map(|slices| ("Slices", slices)));
     let body = Markup::of(&Definition {
         place: format!("{}:{}", definition.file, definition.line),
         lines: &definition.excerpt,

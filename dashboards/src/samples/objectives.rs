@@ -444,6 +444,8 @@ pub(super) fn definition(state: State) -> Definition {
         file: text("checkout.yaml"),
         line: 12,
         excerpt: spec.lines().map(text).collect(),
+        slices: (state == State::Young)
+            .then(|| Text::new("1 min long, good when at least 99% of the requests in it are")),
         indicator: Indicator::Ratio {
             part: text("bad: traces of server spans, service.name = checkout, status = error"),
             total: text("traces of server spans, service.name = checkout"),

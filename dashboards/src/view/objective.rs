@@ -348,6 +348,8 @@ pub struct Definition {
     pub excerpt: Vec<Text>,
     /// What is counted.
     pub indicator: Indicator,
+    /// How long time slices are and what makes one good, where they are counted.
+    pub slices: Option<Text>,
     /// What a bad event is.
     pub failure: Failure,
 }

@@ -1,8 +1,8 @@
 //! Selectors in words.
 
 use slo_specs::{
-    Combine, Composite, CompositePart, Indicator, Matcher, Objective, Op, Part, ReadAs, Scalar,
-    Selector, Signal, Test, Verdict,
+    Combine, Composite, CompositePart, EmptySlice, Indicator, Matcher, Objective, Op, Part, ReadAs,
+    Scalar, Selector, Signal, Test, Verdict, window_words,
 };
 
 /// What an objective counts, for people.
@@ -24,6 +24,33 @@ pub(super) fn objective(objective: &Objective) -> dashboards::view::Indicator {
         }
         (described, _) => described,
     }
+}
+
+/// How long its time slices are, what makes one good, and what one without data is; `None` where none are counted.
+pub(super) fn slices(objective: &Objective) -> Option<String> {
+    let slicing = objective.budgeting.slicing()?;
+    let counted = objective.indicator.noun();
+    let is_composite = matches!(objective.indicator, Indicator::Composite(_));
+    let good = match slicing.verdict {
+        Verdict::Share if is_composite => "bad by the error ratios of its parts".to_owned(),
+        Verdict::Share => format!("bad by the share of {counted} in it that are"),
+        Verdict::Target(target) => {
+            let percent = format!("{:.6}", target.as_f64() * 100.0);
+            let percent = percent.trim_end_matches('0').trim_end_matches('.');
+            match percent {
+                "100" => format!("good when all {counted} in it are"),
+                percent => format!("good when at least {percent}% of the {counted} in it are"),
+            }
+        }
+        Verdict::AtMost(_) | Verdict::AtLeast(_) => "good by what it grew by".to_owned(),
+    };
+    let empty = match slicing.empty {
+        EmptySlice::Unmeasured => "not measured",
+        EmptySlice::Bad => "bad",
+        EmptySlice::Good => "good",
+    };
+    let length = window_words(slicing.length);
+    Some(format!("{length} long, {good}; without data {empty}"))
 }
 
 /// What an indicator counts, for people.
@@ -198,5 +225,37 @@ mod tests {
             super::selector(&selector),
             "server spans, without a parent, span name begins with POST , service.name = checkout, status error"
         );
+    }
+    #[test]
+    fn what_makes_a_time_slice_good_is_said() {
+        let file = slo_specs::SourceFile {
+            path: "platform.yaml".into(),
+            text: include_str!("../../../slo-specs/catalog/platform.yaml").to_owned(),
+        };
+        let policies = slo_specs::SourceFile {
+            path: "policies.yaml".into(),
+            text: include_str!("../../../slo-specs/catalog/policies.yaml").to_owned(),
+        };
+        let catalog = slo_specs::load(&[file, policies]).catalog;
+        let said = |id: &str| slices(catalog.objective(id).unwrap());
+        for (id, expected) in [
+            (
+                "edge-p99",
+                Some(
+                    "1 min long, good when at least 99% of the requests in it are; without data not measured",
+                ),
+            ),
+            (
+                "checkout-replica-lag",
+                Some("1 min long, good when all values in it are; without data not measured"),
+            ),
+            (
+                "checkout-restarts",
+                Some("1 min long, good by what it grew by; without data not measured"),
+            ),
+            ("buying-journey", None),
+        ] {
+            assert_eq!(said(id).as_deref(), expected, "{id}");
+        }
     }
 }

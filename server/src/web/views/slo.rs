@@ -176,6 +176,7 @@ fn definition(one: &ObjectiveSnapshot) -> Definition {
         line: source.line,
         excerpt: lines.take(EXCERPT).map(Text::new).collect(),
         indicator: describe::objective(&one.objective),
+        slices: describe::slices(&one.objective).map(|slices| Text::new(&slices)),
         failure: failure(&one.objective.indicator),
     }
 }
