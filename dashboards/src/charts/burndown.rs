@@ -219,7 +219,7 @@ impl Burndown<'_> {
         let stopped = stopped.last().map(|(steps, left)| {
             let when = axis.row(self.at(*steps));
             format!(
-                "if nothing more failed, {} on {when}",
+                "if nothing fails, {} on {when}",
                 format::budget(*left)
             )
         });
@@ -362,17 +362,16 @@ impl Canvas {
         let last = stopped.last().and_then(|(_, left)| *left);
         let now = self.x(0.0);
         let note = last.map(|left| {
-            let (at, class) = match (now, self.y(left)) {
-                // Too narrow for the words: they stand before now.
-                (0.8.., _) => (now, "r ok strong halo back"),
-                // Above the chart is the word at now.
-                (_, ..0.1) => (1.0, "r ok strong down"),
-                _ => (1.0, "r ok strong up"),
+            // Where what is ahead is too narrow for the words they stand before now.
+            let (at, class) = if now > 0.65 {
+                (now, "r ok strong halo back")
+            } else {
+                (1.0, "r ok strong up")
             };
             Note {
                 left: Percent(at * 100.0),
                 top: Percent(self.y(left) * 100.0),
-                text: "if nothing more failed".to_owned(),
+                text: "if nothing fails".to_owned(),
                 class,
             }
         });
