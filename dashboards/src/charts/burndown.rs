@@ -218,10 +218,7 @@ impl Burndown<'_> {
         };
         let stopped = stopped.last().map(|(steps, left)| {
             let when = axis.row(self.at(*steps));
-            format!(
-                "if nothing fails, {} on {when}",
-                format::budget(*left)
-            )
+            format!("if nothing fails, {} on {when}", format::budget(*left))
         });
         let empty = rates
             .iter()

@@ -191,11 +191,12 @@ pub(crate) fn trend(steps: &Steps, promised: f64, height: u32) -> Plot {
         .flatten()
         .fold(promised, |low, value| low.min(*value));
     // Room of as much as the budget around the promise, so that noise does not look like a fall.
-    let bottom = (lowest - (1.0 - promised) * 0.5).max(0.0);
+    let bottom = 1.0 - round_up(1.0 - (lowest - (1.0 - promised) * 0.5).max(0.0));
     let tall = f64::from(height);
     let y_of = |value: f64| (1.0 - value) / (1.0 - bottom) * tall;
     let mut svg = Svg::new(tall);
     svg.level("gl", 0.0);
+    svg.level("gl", tall);
     svg.level("g0", y_of(promised));
     svg.path("ln ink", &line(&values, tall, 1.0, bottom).0);
     for (index, value) in values.iter().enumerate() {
@@ -212,11 +213,13 @@ pub(crate) fn trend(steps: &Steps, promised: f64, height: u32) -> Plot {
         height,
         says: says_trend(steps, promised, &values),
         svg: svg.finish(),
-        y: vec![Label {
-            at: Percent(0.0),
-            text: "100%".to_owned(),
-            class: "",
-        }],
+        y: [(0.0, 1.0), (100.0, bottom)]
+            .map(|(at, value)| Label {
+                at: Percent(at),
+                text: format::target(value),
+                class: "",
+            })
+            .into(),
         x: axis.labels(None),
         notes: vec![Note {
             left: Percent(0.0),
@@ -228,6 +231,16 @@ pub(crate) fn trend(steps: &Steps, promised: f64, height: u32) -> Plot {
         data: Some(table_trend(steps, promised, axis)),
         ..Plot::default()
     }
+}
+
+/// To two figures, so that the bottom of an axis can be named, at most 1.
+fn round_up(share: f64) -> f64 {
+    if share <= 0.0 {
+        return 1.0;
+    }
+    let unit = 10_f64.powf(share.log10().floor() - 1.0);
+    // The small term undoes representation: 0.15 is a little more than 15 hundredths.
+    ((share / unit - 1e-9).ceil() * unit).min(1.0)
 }
 
 fn says_trend(steps: &Steps, promised: f64, values: &[Option<f64>]) -> String {
@@ -327,5 +340,17 @@ mod tests {
             [0.0, 300.0, 1_500.0, 2e6].map(axis_count),
             ["0", "300", "1.5k", "2 M"]
         );
+    }
+    #[test]
+    fn the_bottom_of_an_axis_is_a_figure_that_can_be_named() {
+        for (lost, shown) in [
+            (0.074_1, "92.5%"),
+            (0.15, "85%"),
+            (0.001_26, "99.87%"),
+            (1.0, "0%"),
+            (0.0, "0%"),
+        ] {
+            assert_eq!(format::target(1.0 - round_up(lost)), shown, "{lost}");
+        }
     }
 }

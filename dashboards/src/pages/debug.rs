@@ -55,11 +55,12 @@ fn finding(view: &DebugView) -> Part {
         .and_then(against)
         .filter(|(slow, _)| *slow > 0);
     let too_slow = |(slow, total): (u64, u64)| {
-        format!(
-            "{} of {} were too slow",
-            format::count(slow),
+        let of = if total == sum.total {
             format::count(total)
-        )
+        } else {
+            format!("the {} with an objective for it", format::count(total))
+        };
+        format!("{} of {of} were too slow", format::count(slow))
     };
     if view.trouble.is_some() {
         let sentence = "What was stored of this time cannot be read now.".to_owned();
