@@ -47,11 +47,7 @@ fn a_segment_keeps_its_id_when_another_of_its_name_is_seen() {
 
 #[test]
 fn a_title_names_the_keys_beside_the_values() {
-    let file = SourceFile {
-        path: "a.yaml".into(),
-        text: SLO.into(),
-    };
-    let mut catalog = load(&[file]).catalog;
+    let mut catalog = read(SLO).catalog;
     catalog.objectives[0].segments = vec!["region".into(), "tier+version".into()];
     catalog.objectives[0].segmentation.limit = 2;
     let objective = catalog.objectives[0].clone();
