@@ -24,6 +24,10 @@ const READ_STEP_S: i64 = 600;
 /// lateness, and one minute for what is on its way.
 const SEAL_MARGIN_S: i64 = 60;
 
+/// Slices of a minute are kept as long as timelines keep minutes: so that a window of 35 days is counted again as
+/// it was, late events and all.
+const SLICE_SPARE: Duration = Duration::from_hours(25);
+
 /// An hour's tallies are stored coarser some time after they are old enough to be.
 const TALLY_SPARE: Duration = Duration::from_hours(48);
 
@@ -188,7 +192,12 @@ impl Folder {
             live.forget(&self.without_history);
             for ((slice, _), gathered) in &self.backlog.slices {
                 let end = slice.end_seconds();
-                live.recount(&self.without_history, end, &gathered.pack);
+                live.recount(
+                    &self.without_history,
+                    slo_specs::Tier::Ten,
+                    end,
+                    &gathered.pack,
+                );
                 live.record_latencies(Some(&self.without_history), end, 10, &gathered.pack);
             }
         }
@@ -239,7 +248,7 @@ impl Folder {
             .trim(&Trim {
                 // A 10-second slice is needed until its hour is sealed.
                 ten_before_s: before(self.retention.ten_seconds).min(sealed),
-                minute_before_s: before(self.retention.minutes),
+                minute_before_s: before(self.retention.minutes + SLICE_SPARE),
                 hour_before_s: before(self.retention.hours),
                 request_before_s: now - request_horizon_s(self.max_late_s),
                 tally_ten_before_s: before(self.retention.ten_seconds + TALLY_SPARE),

@@ -6,7 +6,7 @@ use slo_specs::Fingerprint;
 
 use crate::fold::unpack;
 use crate::live::{Live, MINUTES_S};
-use crate::resume::locked;
+use crate::resume::{locked, timeline_tier};
 use crate::store::{Store, StoreError, Tier};
 
 /// How much of a history is read at once, in seconds.
@@ -27,7 +27,7 @@ pub(crate) async fn recount(
     }
     for (tier, from, upto) in spans(store, now, i64::MIN, i64::MIN).await? {
         each_slice(store, tier, None, (from, upto), |end, pack| {
-            locked(live).recount(indicators, end, pack);
+            locked(live).recount(indicators, timeline_tier(tier), end, pack);
         })
         .await?;
     }

@@ -16,7 +16,7 @@ use collector::{
     SeriesKey, Signal, Slice, SpanKind, SpanStatus, StreamId,
 };
 use foldhash::HashMap;
-use slo_specs::{Catalog, Fingerprint, Objective, Tally, Timeline};
+use slo_specs::{Catalog, Fingerprint, Objective, Tally, Tier, Timeline};
 
 use self::accounts::Accounts;
 use self::latency::Latency;
@@ -343,7 +343,7 @@ impl Live {
     }
 
     /// Counts a stored slice again, for indicators that were not judged before.
-    pub(crate) fn recount(&mut self, only: &[Fingerprint], end: i64, pack: &Pack) {
+    pub(crate) fn recount(&mut self, only: &[Fingerprint], tier: Tier, end: i64, pack: &Pack) {
         for (series, measured) in &pack.series {
             let (roles, indicators) = self.index.counting(*series, &self.known);
             for role in roles {
@@ -351,7 +351,7 @@ impl Live {
                 if only.contains(fingerprint)
                     && let Some(timeline) = self.timelines.get_mut(fingerprint)
                 {
-                    timeline.add(end, tally(indicator, *role, measured));
+                    timeline.add_coarse(tier, end, tally(indicator, *role, measured));
                 }
             }
         }
@@ -359,8 +359,8 @@ impl Live {
 
     /// Packs what was recounted up to a time. It is no tick: nothing is derived, and nobody was there.
     pub(crate) fn pack(&mut self, until: i64) {
-        for timeline in self.timelines.values_mut() {
-            timeline.advance(until);
+        for (leaf, timeline) in &mut self.timelines {
+            timeline.advance_but(until, |hour_end| self.accounts.split_hour(*leaf, hour_end));
         }
     }
 
@@ -436,7 +436,9 @@ impl Live {
         }
         let mut chunks = BTreeMap::new();
         for (fingerprint, timeline) in &mut self.timelines {
-            timeline.advance(now);
+            timeline.advance_but(now, |hour_end| {
+                self.accounts.split_hour(*fingerprint, hour_end)
+            });
             for chunk in timeline.take_dirty() {
                 chunks.insert((*fingerprint, chunk.hour_end), chunk);
             }

@@ -220,7 +220,7 @@ pub(crate) fn restore_tallies(
 }
 
 /// The store's tier as a timeline calls it.
-fn timeline_tier(tier: Tier) -> slo_specs::Tier {
+pub(crate) fn timeline_tier(tier: Tier) -> slo_specs::Tier {
     match tier {
         Tier::Ten => slo_specs::Tier::Ten,
         Tier::Minute => slo_specs::Tier::Minute,

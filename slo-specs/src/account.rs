@@ -9,8 +9,11 @@ use crate::budgeting::{SLICE_UNITS, share};
 use crate::indicator::fingerprint_of;
 use crate::{
     Composite, CompositePart, Correction, Counted, EmptySlice, Fingerprint, Indicator, Objective,
-    Ratio, Slicing, Tally, Timeline,
+    Ratio, Slicing, Tally, Timeline, excluded,
 };
+
+/// Seconds of an hour.
+const HOUR_S: i64 = 3_600;
 
 /// What an objective's budget is counted from.
 ///
@@ -26,6 +29,17 @@ pub struct Account {
     pub slicing: Option<Slicing>,
     /// What is left out of it.
     pub corrections: Vec<Arc<Correction>>,
+}
+
+/// How much of an hour's steps corrections leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LeftOut {
+    /// None of them, not even in part.
+    Nothing,
+    /// Some of them, or parts.
+    Part,
+    /// All of the hour.
+    Whole,
 }
 
 /// One of an account's timelines.
@@ -118,6 +132,30 @@ impl Account {
             corrections: Vec::new(),
             ..self.clone()
         })
+    }
+
+    /// Whether corrections leave out a part of the hour, so that its sum alone would not tell what is left.
+    pub fn splits_hour(&self, hour_end: i64) -> bool {
+        self.leaves_out(hour_end) == LeftOut::Part
+    }
+
+    /// How much of the steps that lie in an hour, be it in part, is left out.
+    pub(crate) fn leaves_out(&self, hour_end: i64) -> LeftOut {
+        if self.corrections.is_empty() {
+            return LeftOut::Nothing;
+        }
+        let length = self.slicing.map_or(HOUR_S, |slicing| slicing.length_s());
+        // Slices that reach over the ends of an hour.
+        let reach = match (HOUR_S % length, length % HOUR_S) {
+            (0, _) | (_, 0) => 0,
+            _ => length,
+        };
+        let (from, to) = (hour_end - HOUR_S - reach, hour_end + reach);
+        match *excluded(&self.corrections, from, to) {
+            [] => LeftOut::Nothing,
+            [span] if span == (from, to) => LeftOut::Whole,
+            _ => LeftOut::Part,
+        }
     }
 
     /// Names the account: tallies are stored under it.

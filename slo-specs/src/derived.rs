@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::account::Account;
+use crate::account::{Account, LeftOut};
 use crate::timeline::{ceil, floor};
 use crate::{Fingerprint, Slicing, Tally, Tier, Timeline, excluded};
 
@@ -71,6 +71,37 @@ impl Derived {
         self.swept = Some(floor(counted_until - EMPTY_AFTER_S, step) - step);
     }
 
+    /// Goes on from the same account without corrections, whose timeline is `whole`, where an hour of events is
+    /// one sum by now: what its slices were is known there only. An hour that is left out in part counts in
+    /// whole. Does nothing once anything is counted or restored.
+    pub fn inherit<'t>(
+        &mut self,
+        whole: &Timeline,
+        of: impl Fn(Fingerprint) -> Option<&'t Timeline>,
+    ) {
+        let parts = self.account.parts.iter().map(|part| of(part.of));
+        let parts: Option<Vec<&Timeline>> = parts.collect();
+        let Some(parts) = parts.filter(|_| self.is_unborn() && self.account.slicing.is_some())
+        else {
+            return;
+        };
+        let old = |hour_end: &i64| whole.tier_at(*hour_end) == Some(Tier::Hour);
+        for hour_end in whole.hours_from(i64::MIN / 2).filter(old) {
+            let is_sum = tier_at(&parts, hour_end) == Some(Tier::Hour);
+            if self.account.leaves_out(hour_end) < LeftOut::Whole
+                && (is_sum || self.account.leaves_out(hour_end) == LeftOut::Nothing)
+            {
+                let tally = whole.sum_between(hour_end - HOUR_S, hour_end);
+                self.timeline.add_coarse(Tier::Hour, hour_end, tally);
+            }
+        }
+    }
+
+    /// Whether nothing is counted or restored yet.
+    pub fn is_unborn(&self) -> bool {
+        self.fresh && self.swept.is_none()
+    }
+
     /// Events of the slice of 10 s that ends there have changed.
     pub fn touch(&mut self, end: i64) {
         self.stale.insert(ceil(end, self.step_s()));
@@ -92,11 +123,14 @@ impl Derived {
         let mut earliest: Option<i64> = None;
         let later = self.stale.split_off(&(now + 1));
         let stale = std::mem::replace(&mut self.stale, later);
-        let excluded = self.excluded(&stale);
+        let gaps = Gaps::new(self.excluded(&stale), &parts);
         for end in stale {
-            let Some((end, tally)) = self.count(&parts, &excluded, up, end, now) else {
+            let Some((end, tally)) = self.count(&parts, &gaps, up, end, now) else {
                 continue;
             };
+            if self.holds_sum_of(end) {
+                continue;
+            }
             // What replaces a minute must not stand beside the finer slices of it.
             if let Some(tier) = tier_at(&parts, end) {
                 self.timeline.coarsen(end, tier);
@@ -152,6 +186,13 @@ impl Derived {
         }
     }
 
+    /// Whether a slice is in an hour that is one sum of several by now: then it stays as it is.
+    fn holds_sum_of(&self, end: i64) -> bool {
+        let slice = self.account.slicing.map(|slicing| slicing.length_s());
+        slice.is_some_and(|length| length < HOUR_S)
+            && self.timeline.tier_at(end) == Some(Tier::Hour)
+    }
+
     /// What corrections leave out of these steps.
     fn excluded(&self, steps: &BTreeSet<i64>) -> Vec<(i64, i64)> {
         match (steps.first(), steps.last()) {
@@ -168,7 +209,7 @@ impl Derived {
     fn count(
         &self,
         parts: &[&Timeline],
-        excluded: &[(i64, i64)],
+        gaps: &Gaps,
         up: &Timeline,
         end: i64,
         now: i64,
@@ -179,18 +220,11 @@ impl Derived {
         // Slices end where they end; finer steps are gathered in the slot that holds them.
         let end = slice.map_or_else(|| ceil(end, length), |_| end);
         let from = end - length;
-        let tier = tier_at(parts, end).max(tier_at(parts, from + TEN_S));
-        if tier == Some(Tier::Hour) && (from % HOUR_S != 0 || end % HOUR_S != 0) {
+        if cuts_sum(parts, from) || cuts_sum(parts, end) {
             return None;
         }
-        let kept = kept(excluded, from, end);
-        let whole = kept == [(from, end)];
-        // Of an hour that is one sum by now no part can be left out: it counts until all of it is.
-        let kept = match tier {
-            Some(Tier::Hour) if !kept.is_empty() => vec![(from, end)],
-            _ => kept,
-        };
-        let tally = self.account.step(parts, &kept);
+        let whole = kept(&gaps.written, from, end) == [(from, end)];
+        let tally = self.account.step(parts, &kept(&gaps.countable, from, end));
         let nothing = || match self.account.slicing {
             Some(slicing) if whole => empty(slicing, up, end, now),
             _ => Tally::EMPTY,
@@ -203,6 +237,39 @@ impl Derived {
             .slicing
             .map_or(TEN_S, |slicing| slicing.length_s())
     }
+}
+
+/// What corrections leave out of some time: sorted, apart from each other.
+#[derive(Debug)]
+struct Gaps {
+    /// As they say.
+    written: Vec<(i64, i64)>,
+    /// As far as it can be: of an hour that is one sum by now no part can be left out, so it counts until all
+    /// of it is.
+    countable: Vec<(i64, i64)>,
+}
+
+impl Gaps {
+    fn new(written: Vec<(i64, i64)>, parts: &[&Timeline]) -> Self {
+        let whole = |at: i64, to_hour: fn(i64, i64) -> i64| {
+            if cuts_sum(parts, at) {
+                to_hour(at, HOUR_S)
+            } else {
+                at
+            }
+        };
+        let countable = written.iter();
+        let countable = countable.map(|(start, end)| (whole(*start, ceil), whole(*end, floor)));
+        Self {
+            countable: countable.filter(|(start, end)| start < end).collect(),
+            written,
+        }
+    }
+}
+
+/// Whether a time is within an hour that is one sum by now.
+fn cuts_sum(parts: &[&Timeline], at: i64) -> bool {
+    at % HOUR_S != 0 && tier_at(parts, at) == Some(Tier::Hour)
 }
 
 /// How finely the hour of a slice is kept by all parts.

@@ -114,6 +114,13 @@ impl Timeline {
         self.changed(hour_end);
     }
 
+    /// As [`add`](Self::add), of events that are known no finer than that: their hour is kept no finer
+    /// either, so that nobody takes a sum for one of its parts.
+    pub fn add_coarse(&mut self, tier: Tier, slice_end: i64, tally: Tally) {
+        self.add(slice_end, tally);
+        self.coarsen(slice_end, tier);
+    }
+
     fn changed(&mut self, hour_end: i64) {
         self.dirty.insert(hour_end);
         if self
@@ -271,6 +278,11 @@ impl Timeline {
     ///
     /// Costs nothing while there is nothing to do, so it can be called at every tick.
     pub fn advance(&mut self, now: i64) {
+        self.advance_but(now, |_| false);
+    }
+
+    /// The same, but of the hours that `keep` names by their end the minutes are kept.
+    pub fn advance_but(&mut self, now: i64, keep: impl Fn(i64) -> bool) {
         // Hours and ages are whole hours: within one nothing changes.
         let now = floor(now, HOUR_S);
         if self.settled.replace(now) == Some(now) {
@@ -278,7 +290,8 @@ impl Timeline {
         }
         self.hours = self.hours.split_off(&(now - HOUR_KEPT_S + 1));
         for (&hour_end, hour) in self.hours.range_mut(..=now - TEN_S) {
-            let tier = if hour_end <= now - MINUTE_S {
+            let is_old = hour_end <= now - MINUTE_S;
+            let tier = if is_old && hour.tier() < Tier::Hour && !keep(hour_end) {
                 Tier::Hour
             } else {
                 Tier::Minute

@@ -109,11 +109,36 @@ impl Accounts {
         now: i64,
         mut changed: impl FnMut(Fingerprint, i64),
     ) {
-        for (fingerprint, derived) in &mut self.derived {
-            if let Some(end) = derived.update(&of, &self.up, now) {
+        let Accounts { derived, up, .. } = self;
+        let (whole, corrected): (Vec<_>, Vec<_>) = derived
+            .iter_mut()
+            .partition(|(_, derived)| derived.account().corrections.is_empty());
+        let mut uncorrected = HashMap::default();
+        for (fingerprint, derived) in whole {
+            if let Some(end) = derived.update(&of, up, now) {
+                changed(*fingerprint, end);
+            }
+            uncorrected.insert(*fingerprint, derived.timeline());
+        }
+        for (fingerprint, derived) in corrected {
+            if derived.is_unborn()
+                && let Some(account) = derived.account().uncorrected()
+                && let Some(whole) = uncorrected.get(&account.fingerprint())
+            {
+                derived.inherit(whole, &of);
+            }
+            if let Some(end) = derived.update(&of, up, now) {
                 changed(*fingerprint, end);
             }
         }
+    }
+
+    /// Whether an hour of an indicator is left out in part of any account: its minutes are kept as long as its
+    /// sum would be, so that what is left can be counted again.
+    pub(crate) fn split_hour(&self, leaf: Fingerprint, hour_end: i64) -> bool {
+        let accounts = self.of_leaf.get(&leaf).into_iter().flatten();
+        let mut accounts = accounts.filter_map(|account| self.derived.get(account));
+        accounts.any(|derived| derived.account().splits_hour(hour_end))
     }
 
     /// Empties some of the accounts: they are derived from the beginning.

@@ -12,7 +12,7 @@ use super::span::Span;
 use super::{PlanError, WARM_UP_S};
 use crate::history::{each_slice, spans};
 use crate::live::Live;
-use crate::resume::{load_series, restore_tallies};
+use crate::resume::{load_series, restore_tallies, timeline_tier};
 use crate::store::{Store, StoreError, Tier};
 
 /// Seconds of an hour.
@@ -144,7 +144,7 @@ impl<'a> Stored<'a> {
         let mut packed = i64::MIN;
         for (tier, after, upto) in spans(self.store, to, oldest, oldest).await? {
             let count = |end: i64, pack: &collector::Pack| {
-                live.recount(without, end, pack);
+                live.recount(without, timeline_tier(tier), end, pack);
                 if end >= packed.saturating_add(PACK_S) {
                     packed = end;
                     live.pack(end);

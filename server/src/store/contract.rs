@@ -39,6 +39,8 @@ async fn contract(place: impl AsyncFn() -> Place) {
     incoming::any_service_name_can_be_stored(&place().await.open().await).await;
     incoming::retention_deletes_what_is_older_and_nothing_else(&place().await.open().await).await;
     incoming::tallies_of_other_indicators_are_forgotten(&place().await.open().await).await;
+    incoming::minutes_that_no_sum_replaced_are_kept_as_long_as_sums(&place().await.open().await)
+        .await;
     spans::a_commit_keeps_the_fingerprints_of_its_spans(&place().await.open().await).await;
     spans::sorted_fingerprints_are_found_by_chunk(&place().await.open().await).await;
     spans::forgetting_takes_whole_parts_and_remembers_that(&place().await.open().await).await;

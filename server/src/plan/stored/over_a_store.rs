@@ -120,12 +120,12 @@ fn naive() -> Plan {
         let timeline = live.timeline_mut(indicator).unwrap();
         for end in (BEGIN_S + 10..=BEGIN_S + HOURS * HOUR_S).step_by(10) {
             let (good, bad) = traffic(end);
-            let end = if end <= TENS_FROM_S {
-                -(-end).div_euclid(60) * 60
+            let tier = if end <= TENS_FROM_S {
+                slo_specs::Tier::Minute
             } else {
-                end
+                slo_specs::Tier::Ten
             };
-            timeline.add(end, slo_specs::Tally::new(good + bad, bad));
+            timeline.add_coarse(tier, end, slo_specs::Tally::new(good + bad, bad));
         }
         live
     };

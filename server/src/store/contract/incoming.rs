@@ -271,6 +271,22 @@ pub(super) async fn retention_deletes_what_is_older_and_nothing_else(store: &Sto
     assert_eq!(store.answers(&[hash(1)]).await.unwrap(), []);
 }
 
+pub(super) async fn minutes_that_no_sum_replaced_are_kept_as_long_as_sums(store: &Store) {
+    let [replaced, alone] = [3_600, 7_200].map(|end_s| tally(1, Tier::Minute, end_s));
+    let (of_another, sum) = (tally(2, Tier::Hour, 7_200), tally(1, Tier::Hour, 3_600));
+    let rows = [replaced, alone.clone(), of_another.clone(), sum.clone()];
+    store.put_tallies(&rows).await.unwrap();
+    let mut trim = Trim {
+        tally_minute_before_s: 10_000,
+        ..Trim::default()
+    };
+    assert_eq!(store.trim(&trim).await.unwrap(), 1);
+    let left = store.tallies(&[1, 2], 0).await.unwrap();
+    assert_eq!(left, [alone, sum, of_another]);
+    trim.tally_hour_before_s = 10_000;
+    assert_eq!(store.trim(&trim).await.unwrap(), 3);
+}
+
 pub(super) async fn tallies_of_other_indicators_are_forgotten(store: &Store) {
     let rows = [1, 2, 3].map(|fingerprint| tally(fingerprint, Tier::Hour, 3600));
     store.put_tallies(&rows).await.unwrap();

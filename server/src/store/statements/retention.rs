@@ -9,6 +9,11 @@ const BATCH: i64 = 500;
 
 const SLICES: &str = "delete from slice where (tier, end_s, service) in \
      (select tier, end_s, service from slice where tier = $1 and end_s < $2 order by end_s limit $3)";
+// Finer tallies go when coarser ones have replaced them: not all are replaced.
+const FINER_TALLIES: &str = "delete from tally where (fingerprint, tier, hour_end_s) in \
+     (select fingerprint, tier, hour_end_s from tally as finer where tier = $1 and hour_end_s < $2 \
+      and exists (select 1 from tally as coarser where coarser.fingerprint = finer.fingerprint \
+      and coarser.tier > finer.tier and coarser.hour_end_s = finer.hour_end_s) limit $3)";
 const TALLIES: &str = "delete from tally where (fingerprint, tier, hour_end_s) in \
      (select fingerprint, tier, hour_end_s from tally where tier = $1 and hour_end_s < $2 limit $3)";
 // `$1` is used in each, so that all are bound alike.
@@ -36,7 +41,8 @@ pub(crate) async fn trim(engine: &Engine, trim: &Trim) -> Result<u64, StoreError
         (SLICES, minutes, trim.minute_before_s),
         (SLICES, hours, trim.hour_before_s),
         (TALLIES, tens, trim.tally_ten_before_s),
-        (TALLIES, minutes, trim.tally_minute_before_s),
+        (FINER_TALLIES, minutes, trim.tally_minute_before_s),
+        (TALLIES, minutes, trim.tally_hour_before_s),
         (TALLIES, hours, trim.tally_hour_before_s),
         (REQUESTS, 0, trim.request_before_s),
         (BATCHES, 0, trim.request_before_s),
