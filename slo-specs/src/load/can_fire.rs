@@ -1,6 +1,6 @@
 //! Rules that can never fire. They would be silent for ever, and nobody would know.
 
-use super::condition::Frame;
+use super::condition::{Frame, UNDER_WAY};
 use super::report::Report;
 use super::yaml::Position;
 use crate::window::window_words;
@@ -46,6 +46,7 @@ pub(super) fn check(
             },
         );
     }
+    too_soon(report, at, rule, promise);
     let help = match rule.burn() {
         Some(_) => "attach a policy with a lower burn rate or budget share, or raise the target",
         None => "lower what it asks for, or remove it",
@@ -56,6 +57,32 @@ pub(super) fn check(
         } else {
             report.warn(at, message, help);
         }
+    }
+}
+
+/// Tells of silence that is no longer than the time between two slices: it would be told again and again.
+fn too_soon(report: Report<'_>, at: Position, rule: &Rule, promise: &Promise<'_>) {
+    let slicing = promise.frame.budgeting.slicing();
+    let Some((slicing, known)) = slicing.zip(promise.frame.next_known()) else {
+        return;
+    };
+    let silences = rule.condition.leaves().into_iter();
+    let silences = silences.filter_map(|leaf| match leaf {
+        Condition::NoData { lasting } if slicing.empty == EmptySlice::Unmeasured => Some(*lasting),
+        _ => None,
+    });
+    for lasting in silences.filter(|lasting| *lasting < known) {
+        let message = format!(
+            "rule `{}` of objective `{}` would take the time between two slices for silence: it waits {}, and \
+             slices of {} are known up to {} after their end",
+            rule.name,
+            promise.id,
+            window_words(lasting),
+            window_words(slicing.length),
+            window_words(UNDER_WAY),
+        );
+        let minutes = known.as_secs().div_ceil(60);
+        report.error_with(at, message, format!("wait `{minutes}m` at least"));
     }
 }
 

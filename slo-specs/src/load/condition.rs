@@ -9,6 +9,8 @@ use crate::{Bound, Budgeting, Burn, BurnRate, Condition, Ratio};
 
 /// How deep `all` and `any` may stand in one another.
 const DEEPEST: u32 = 4;
+/// How long after the end of a slice its events may be under way: exporters send once a minute.
+pub(super) const UNDER_WAY: Duration = Duration::from_mins(2);
 
 /// Fields of a condition within `all` or `any`; a rule has them beside its own.
 const PART: Known = Known {
@@ -54,6 +56,8 @@ pub(super) enum Draft {
     Burn(BurnDraft),
     /// One that the window changes nothing of, and that is made of no others.
     Whole(Condition),
+    /// Silence that lasts so long, or as long as slices make it.
+    Silence(Duration),
     All(Vec<Draft>),
     Any(Vec<Draft>),
 }
@@ -115,6 +119,12 @@ impl Frame {
         slicing.map_or(Duration::ZERO, |slicing| slicing.length)
     }
 
+    /// How long after one slice the next is known at the latest, if slices are counted.
+    pub(super) fn next_known(self) -> Option<Duration> {
+        let slicing = self.budgeting.slicing()?;
+        Some(slicing.length + UNDER_WAY)
+    }
+
     /// So many events or slices, as tallies count them.
     fn amount(self, count: u64) -> u64 {
         count.saturating_mul(self.budgeting.units())
@@ -133,8 +143,11 @@ impl Frame {
                 minimum_bad,
                 ..
             } => (Some(look_back), Some(minimum_bad)),
-            Condition::NoData { lasting } => (Some(lasting), None),
-            Condition::Burn(_) | Condition::All(_) | Condition::Any(_) => (None, None),
+            // Refused if it is too short, not made longer.
+            Condition::NoData { .. }
+            | Condition::Burn(_)
+            | Condition::All(_)
+            | Condition::Any(_) => (None, None),
         };
         if let Some(look) = look {
             *look = self.slice().max(*look);
@@ -220,6 +233,9 @@ impl Draft {
         match self {
             Self::Burn(burn) => Condition::Burn(burn.resolve(frame)),
             Self::Whole(condition) => frame.fit(condition.clone()),
+            Self::Silence(least) => Condition::NoData {
+                lasting: frame.next_known().unwrap_or_default().max(*least),
+            },
             Self::All(parts) => Condition::All(all(parts)),
             Self::Any(parts) => Condition::Any(all(parts)),
         }
@@ -234,7 +250,7 @@ impl Draft {
                 | Condition::BudgetDrop { minimum_bad, .. }
                 | Condition::TimeToEmpty { minimum_bad, .. },
             ) => *minimum_bad = count,
-            Self::Whole(_) => {}
+            Self::Whole(_) | Self::Silence(_) => {}
             Self::All(parts) | Self::Any(parts) => {
                 for part in parts {
                     part.ask_for_bad(count);
@@ -247,7 +263,7 @@ impl Draft {
     pub(super) fn ask_for_confidence(&mut self, asked: Ratio) {
         match self {
             Self::Burn(burn) => burn.confidence = Some(asked),
-            Self::Whole(_) => {}
+            Self::Whole(_) | Self::Silence(_) => {}
             Self::All(parts) | Self::Any(parts) => {
                 for part in parts {
                     part.ask_for_confidence(asked);

@@ -8,7 +8,7 @@ use super::meta::Meta;
 use super::report::Fields;
 use crate::{Condition, Ending, Severity};
 
-/// How long silence must last for `alertWhenNoData`, which OpenSLO does not say.
+/// How long silence must last for `alertWhenNoData`, which OpenSLO does not say: longer where slices are.
 const SILENCE: Duration = Duration::from_mins(10);
 
 /// What a policy alerts on. OpenSLO does not say what holds when they are left out: breaches and
@@ -44,15 +44,17 @@ impl Switches {
         }
         let lasting = meta.node("no-data-for");
         let lasting_at = lasting.as_ref().map(|node| node.at);
-        let lasting = match lasting {
-            Some(node) => report.window(&node, "no-data-for"),
-            None => Some(SILENCE),
+        let silence = match lasting {
+            Some(node) => report
+                .window(&node, "no-data-for")
+                .map(|lasting| Draft::Whole(Condition::NoData { lasting })),
+            None => Some(Draft::Silence(SILENCE)),
         };
-        if let (true, Some(lasting)) = (self.no_data, lasting) {
+        if let (true, Some(condition)) = (self.no_data, silence) {
             rules.push(RuleDraft {
                 name: format!("{}-no-data", meta.name),
                 severity: loudest.unwrap_or(Severity::Ticket),
-                condition: Draft::Whole(Condition::NoData { lasting }),
+                condition,
                 hold: Duration::ZERO,
                 ending: Ending::Told,
                 note: None,

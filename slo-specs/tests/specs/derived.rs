@@ -411,11 +411,9 @@ fn silence_of_long_ago_counts_as_much_when_it_is_counted_again() {
     }
 }
 
-/// Events come all the time; an exclusion leaves an hour of them out.
-#[test]
-fn what_is_left_out_is_neither_silence_nor_data() {
-    let mut objective = catalog("Occurrences", "", "").objectives.remove(0);
-    objective.rules = vec![Rule {
+/// A rule on silence that lasts half an hour.
+fn silent() -> Rule {
+    Rule {
         name: "silent".into(),
         severity: Severity::Page,
         condition: Condition::NoData {
@@ -425,7 +423,72 @@ fn what_is_left_out_is_neither_silence_nor_data() {
         receivers: Vec::new(),
         ending: Ending::Told,
         note: None,
-    }];
+    }
+}
+
+/// Maintenance from minute 62 to 118, which cuts through slices at both ends, and what is judged after it.
+#[test]
+fn silence_straight_after_maintenance_is_that_of_its_slices() {
+    const SLICES: &str = ", timeSliceTarget: 0.9, timeSliceWindow: 20m";
+    let mut objective = catalog("Timeslices", SLICES, "").objectives.remove(0);
+    objective.rules = vec![silent()];
+    objective.corrections = vec![correction(62, 56)];
+    // Minutes with events, the tick: is it silent?
+    for (case, with_events, at, is_silent) in [
+        ("the maintenance begins", 0..62, 63, false),
+        ("it ends", 0..62, 118, false),
+        (
+            "events go on at once, in a slice that has not ended",
+            0..300,
+            119,
+            false,
+        ),
+        (
+            "the half slice after it is judged at its end",
+            0..300,
+            120,
+            false,
+        ),
+        ("events go on", 0..300, 145, false),
+        ("nothing comes after it", 0..62, 145, false),
+        ("for 29 minutes that count", 0..62, 147, false),
+        ("for half an hour that counts", 0..62, 148, true),
+        (
+            "silent before it for 22 minutes, and 8 after it",
+            0..40,
+            126,
+            true,
+        ),
+        (
+            "silent before it for 22 minutes, and 7 after it",
+            0..40,
+            125,
+            false,
+        ),
+        ("silent at its begin", 0..20, 62, true),
+        ("silent at its begin: so at its end", 0..20, 118, true),
+    ] {
+        let mut events = Timeline::new();
+        for minute in with_events {
+            events.add(START + minute * 60 + 60, Tally::new(5, 0));
+        }
+        let mut derived = Derived::new(objective.account());
+        let now = START + at * 60;
+        derived.update(|_| Some(&events), &Timeline::new(), now);
+        let now = jiff::Timestamp::from_second(now).expect("a time");
+        let evaluation = slo_specs::evaluate(&objective, derived.timeline(), now);
+        assert_eq!(
+            evaluation.readings[0].breached, is_silent,
+            "{case}, at {at}"
+        );
+    }
+}
+
+/// Events come all the time; an exclusion leaves an hour of them out.
+#[test]
+fn what_is_left_out_is_neither_silence_nor_data() {
+    let mut objective = catalog("Occurrences", "", "").objectives.remove(0);
+    objective.rules = vec![silent()];
     objective.corrections = vec![correction(60, 60)];
     // Events until then, the tick, both in minutes: is it silent?
     for (until, at, silent) in [

@@ -269,6 +269,57 @@ fn rules_that_never_fire_are_told() {
     single("all: [{ noData: { for: 1m } }, { burnRate: 2, long: 1h }]");
 }
 
+/// A slice is known at its end, and exporters send once a minute.
+#[test]
+fn silence_is_longer_than_the_time_between_two_slices() {
+    let sliced = |length: &str, rules: &str| {
+        let slices = format!("target: 0.99, timeSliceTarget: 0.9, timeSliceWindow: {length} }}]");
+        let sliced = rules.replace("target: 0.99 }]", &slices);
+        sliced.replace("Occurrences", "Timeslices")
+    };
+    for (length, condition, refused) in [
+        ("1m", "noData: { for: 3m }", None),
+        (
+            "1m",
+            "noData: { for: 2m }",
+            Some("2 min, and slices of 1 min"),
+        ),
+        ("1h", "noData: { for: 62m }", None),
+        (
+            "1h",
+            "noData: { for: 61m }",
+            Some("61 min, and slices of 1 h"),
+        ),
+        (
+            "1h",
+            "any: [{ burnRate: 2, long: 2h }, { noData: { for: 10m } }]",
+            Some("10 min, and slices of 1 h"),
+        ),
+    ] {
+        let rule = with_rules(&format!("{{ name: r, severity: page, {condition} }}"));
+        let problems = read(sliced(length, &rule)).problems;
+        let Some(refused) = refused else {
+            assert_eq!(problems, [], "{length}, {condition}");
+            continue;
+        };
+        let [problem] = problems.as_slice() else {
+            panic!("{length}, {condition}: {problems:?}")
+        };
+        let expected = format!(
+            "rule `r` of objective `web` would take the time between two slices for silence: it waits {refused} are known up to 2 min after their end"
+        );
+        assert_eq!(problem.message, expected);
+        assert_eq!(problem.severity, Level::Error);
+    }
+    for (length, expected) in [("1m", 10), ("1h", 62)] {
+        let text = sliced(length, &with_policy("alertWhenNoData: true"));
+        let lasting = Duration::from_mins(expected);
+        let rule = sound(&text).rules.pop().unwrap();
+        let what = "what OpenSLO does not say is long enough";
+        assert_eq!(rule.condition, Condition::NoData { lasting }, "{what}");
+    }
+}
+
 #[test]
 fn severities_are_words_of_a_list() {
     for (word, expected) in [
