@@ -1,6 +1,7 @@
 //! Segments as telemetry tells them: which values were seen, remembered over restarts, and the catalog
 //! that follows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use collector::{AttributeValue, Known, SeriesId, SeriesKey};
@@ -90,29 +91,26 @@ impl Segments {
         if known.len() == self.looked_at.len() || segmented().next().is_none() {
             return Vec::new();
         }
-        let mut found = Vec::new();
+        // What is first seen at once comes in the order of its name, wherever it is looked at.
+        let mut named = BTreeMap::new();
         for (id, key) in known.all() {
             if !self.looked_at.insert(id) {
                 continue;
             }
             for objective in segmented().filter(|objective| is_of(objective, &key)) {
-                found.extend(self.note(objective, &key));
-            }
-        }
-        found
-    }
-
-    fn note(&mut self, objective: &Objective, key: &SeriesKey) -> Vec<(String, i64)> {
-        let mut found = Vec::new();
-        for by in &objective.segments {
-            let values: SegmentValues = segment_keys(by).map(|name| value(key, name)).collect();
-            if self.seen.note(objective, by, values.clone()) {
-                let stored = Stored {
+                let stored = objective.segments.iter().map(|by| Stored {
                     objective: objective.id.clone(),
                     by: by.clone(),
-                    values,
-                };
-                found.push((format!("{PREFIX}{}", stored.name()), self.count));
+                    values: segment_keys(by).map(|name| value(&key, name)).collect(),
+                });
+                named.extend(stored.map(|stored| (stored.name(), (objective, stored))));
+            }
+        }
+        let mut found = Vec::new();
+        for (name, (objective, stored)) in named {
+            let Stored { by, values, .. } = &stored;
+            if self.seen.note(objective, by, values.clone()) {
+                found.push((format!("{PREFIX}{name}"), self.count));
                 self.stored.push((self.count, stored));
                 self.count += 1;
             }

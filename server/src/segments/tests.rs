@@ -173,3 +173,53 @@ fn whose_rules_alert_is_the_authors_choice() {
         );
     }
 }
+
+#[test]
+fn values_that_are_first_seen_at_once_are_told_apart_by_name() {
+    let written = catalog("sloburn.dev/segments: region, sloburn.dev/segment-limit: '3'");
+    let names = ["m", "c", "z", "b", "y", "a", "x"];
+    let all = known(&names.map(region));
+    let mut segments = Segments::resume(Arc::clone(&written), &[]);
+    segments.look(&all);
+    let apart = ["checkout", "checkout.a", "checkout.b", "checkout.c"];
+    let expected = [&apart[..], &["checkout.rest"]].concat();
+    assert_eq!(ids(&segments), expected);
+    let planned = told_apart(written, &[], &all);
+    assert_eq!(planned.objectives, segments.catalog().objectives);
+}
+
+/// One value more than can be told apart: the rest is its events, to the unit.
+#[test]
+fn a_thousand_segments_and_one_add_up() {
+    let written = catalog("sloburn.dev/segments: region, sloburn.dev/segment-limit: '1000'");
+    let names: Vec<String> = (0..=1_000_u64).map(|n| format!("r{n:04}")).collect();
+    let keys: Vec<SeriesKey> = names.iter().map(|name| region(name)).collect();
+    let known = Arc::new(known(&keys));
+    let mut segments = Segments::resume(written, &[]);
+    assert_eq!(segments.look(&known).len(), 1_001);
+    let mut live = crate::live::Live::new(segments.catalog(), Arc::clone(&known));
+    let end = 1_704_067_200;
+    let entries = keys.iter().zip(1..).map(|(key, count)| collector::Entry {
+        series: key.id(),
+        slice: collector::Slice::ending_at(end),
+        measured: collector::Measured::counted(count),
+    });
+    let mut delta = collector::Delta::default();
+    let entries: Vec<collector::Entry> = entries.collect();
+    delta.add(entries, &collector::Ledger::default()).unwrap();
+    live.apply(1, delta);
+    live.derive(end);
+    let total = |id: &str| {
+        let objective = live.catalog().objective(id).unwrap().clone();
+        live.account(&objective)
+            .unwrap()
+            .between(end - 10, end)
+            .total
+    };
+    assert_eq!(live.catalog().objectives.len(), 1_002);
+    for (name, expected) in names.iter().take(1_000).zip(1..) {
+        assert_eq!(total(&format!("checkout.{name}")), expected, "{name}");
+    }
+    assert_eq!(total("checkout.rest"), 1_001);
+    assert_eq!(total("checkout"), 1_001 * 1_002 / 2);
+}
