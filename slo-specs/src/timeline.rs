@@ -172,6 +172,16 @@ impl Timeline {
         true
     }
 
+    /// Counts one event in the slice of 10 s that ends there, which has one at most. Where slices are longer by
+    /// now, because a clock was ahead, one is added; no more than they have slices of 10 s.
+    pub fn mark(&mut self, slice_end: i64) {
+        let hour_end = ceil(slice_end, HOUR_S);
+        let hour = self.hours.entry(hour_end).or_default();
+        if hour.mark(slice_end - (hour_end - HOUR_S)) {
+            self.changed(hour_end);
+        }
+    }
+
     /// Keeps the hour of a slice no finer than that, if it is kept at all.
     pub(crate) fn coarsen(&mut self, slice_end: i64, tier: Tier) {
         let hour_end = ceil(slice_end, HOUR_S);

@@ -10,6 +10,8 @@ use super::*;
 use crate::resume::{Resumed, resume};
 use crate::store::{Group, Location};
 
+mod old_hours;
+
 /// An hour boundary, in Unix seconds.
 const START_S: i64 = 1_704_067_200;
 
@@ -19,20 +21,24 @@ fn catalog(names: &[&str]) -> Arc<Catalog> {
 
 /// The same, with exclusions of `(from, to]`, in Unix seconds.
 fn corrected_catalog(names: &[&str], exclusions: &[(i64, i64)]) -> Arc<Catalog> {
-    let time = |second| jiff::Timestamp::from_second(second).unwrap();
     let slo = |name: &&str| {
-        let (method, slices) = match name.strip_prefix("sliced") {
-            Some("") => ("Timeslices", ", timeSliceWindow: 1m, timeSliceTarget: 0.98"),
-            Some("-7m") => ("Timeslices", ", timeSliceWindow: 7m, timeSliceTarget: 0.98"),
-            Some("-2h") => ("Timeslices", ", timeSliceWindow: 2h, timeSliceTarget: 0.98"),
-            _ => ("Occurrences", ""),
+        let (method, slices) = match slice_length(name) {
+            Some(length) => (
+                "Timeslices",
+                format!(", timeSliceTarget: 0.98, timeSliceWindow: {length}"),
+            ),
+            None => ("Occurrences", String::new()),
+        };
+        let silence = match *name {
+            "sliced-or-bad" => "sloburn.dev/slices-without-data: bad",
+            _ => "",
         };
         format!(
             "
 ---
 apiVersion: openslo/v1
 kind: SLO
-metadata: {{ name: {name} }}
+metadata: {{ name: {name}, annotations: {{ {silence} }} }}
 spec:
   service: {name}
   timeWindow: [{{ duration: 30d, isRolling: true }}]
@@ -49,16 +55,8 @@ spec:
         )
     };
     let correction = |(number, (from, to)): (usize, &(i64, i64))| {
-        let (start, end, slos) = (time(*from), time(*to), names.join(", "));
-        format!(
-            "
----
-apiVersion: sloburn/v1
-kind: Correction
-metadata: {{ name: outage-{number} }}
-spec: {{ description: theirs, author: a@b.example, type: exclusion, slos: [{slos}], start: {start}, end: {end} }}
-"
-        )
+        let slos = names.join(", ");
+        exclusion(number, &slos, [*from, *to])
     };
     let corrections = exclusions.iter().enumerate().map(correction);
     let text: String = names.iter().map(slo).chain(corrections).collect();
@@ -75,6 +73,27 @@ spec: {{ description: theirs, author: a@b.example, type: exclusion, slos: [{slos
         "the test's specs are sound"
     );
     Arc::new(loaded.catalog)
+}
+
+fn slice_length(name: &str) -> Option<&'static str> {
+    Some(match name.strip_prefix("sliced")? {
+        "-7m" => "7m",
+        "-2h" => "2h",
+        _ => "1m",
+    })
+}
+
+fn exclusion(number: usize, slos: &str, ends: [i64; 2]) -> String {
+    let [start, end] = ends.map(|second| jiff::Timestamp::from_second(second).unwrap());
+    format!(
+        "
+---
+apiVersion: sloburn/v1
+kind: Correction
+metadata: {{ name: outage-{number} }}
+spec: {{ description: theirs, author: a@b.example, type: exclusion, slos: [{slos}], start: {start}, end: {end} }}
+"
+    )
 }
 
 fn series(service: &str, status: SpanStatus) -> SeriesKey {
@@ -443,133 +462,4 @@ async fn exemplars_are_stored_once_whatever_restarts_between() {
     assert_eq!((stored.len(), kept), (1, vec![(2, 20), (4, 15), (1, 10)]));
     let beyond = bench.store.exemplars("beyond the cap", 0, START_S).await;
     assert_eq!(beyond.unwrap(), [], "no slice is stored of it");
-}
-
-/// A row with events of `checkout` as the longer slice of a tier holds them.
-fn row(tier: Tier, service: &str, end_s: i64, good: u64, bad: u64) -> SliceRow {
-    let mut pack = Pack::default();
-    for (status, count) in [(SpanStatus::Unset, good), (SpanStatus::Error, bad)] {
-        let key = series(service, status);
-        pack.add(key.id(), &Measured::counted(count)).unwrap();
-    }
-    SliceRow {
-        tier,
-        end_s,
-        service: service.to_owned(),
-        requests: signed(good + bad),
-        failed: signed(bad),
-        pack: pack.encode(),
-    }
-}
-
-#[tokio::test]
-async fn hours_that_are_one_sum_are_no_slices_of_a_minute() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder).await;
-    let now = START_S + 40 * 86_400;
-    let mut bench = Bench::start(store, &["cart"], now).await;
-    for status in [SpanStatus::Unset, SpanStatus::Error] {
-        let key = series("sliced", status);
-        bench.resumed.known.insert(key.id(), Arc::new(key));
-    }
-    // Two minutes with events in each hour, one of them bad: the last 35 days are kept by the minute as well.
-    let minutes_from = now - 35 * 86_400;
-    let mut rows = Vec::new();
-    let (mut minutes, mut events) = (0, 0);
-    for hour_end in (START_S + HOUR_S..=now).step_by(3_600) {
-        events += 20;
-        rows.push(row(Tier::Hour, "sliced", hour_end, 15, 5));
-        if hour_end > minutes_from {
-            minutes += 2;
-            rows.push(row(Tier::Minute, "sliced", hour_end - 3_540, 10, 0));
-            rows.push(row(Tier::Minute, "sliced", hour_end - 1_200, 5, 5));
-        }
-    }
-    bench.store.seal(&rows, now).await.unwrap();
-    let with = catalog(&["cart", "sliced"]);
-    bench.folder.change_catalog(with, now).await.unwrap();
-    bench.folder.fold(now, None).await.unwrap();
-    let all = Duration::from_hours(100 * 24);
-    assert_eq!(bench.tally("sliced", all), (minutes, minutes / 2));
-    let live = locked(&bench.resumed.live);
-    let objective = live.catalog().objective("sliced").unwrap().clone();
-    let plain = live.timeline(objective.indicator.fingerprint()).unwrap();
-    assert_eq!(plain.tally(now, all).total, events, "no event is lost");
-}
-
-/// An exclusion cuts through hours; 50 days later they are one sum each, and another exclusion comes.
-#[tokio::test]
-async fn an_old_exclusion_leaves_out_the_same_whatever_comes_later() {
-    const NAMES: [&str; 4] = ["events", "sliced", "sliced-7m", "sliced-2h"];
-    let folder = tempfile::tempdir().unwrap();
-    let old = (START_S + 2 * HOUR_S + 1_200, START_S + 4 * HOUR_S + 600);
-    let mut bench = Bench::start_with(store(&folder).await, &NAMES, &[old], START_S).await;
-    let mut rng = StdRng::seed_from_u64(3);
-    let mut events = Vec::new();
-    let counts = |bench: &Bench, name: &str| bench.tally(name, Duration::from_hours(90 * 24));
-    for end in (START_S + 60..=START_S + 8 * HOUR_S).step_by(60) {
-        bench.now = end;
-        let (good, bad) = (rng.random_range(20..50), rng.random_range(0..2));
-        events.push((end, good + bad, bad));
-        for name in NAMES {
-            bench.commit(name, Slice::ending_at(end), good, bad).await;
-        }
-        if end % 1_800 == 0 {
-            bench.folder.fold(end, None).await.unwrap();
-        }
-    }
-    for days in [1, 20, 50] {
-        bench.now = START_S + days * 86_400;
-        bench.folder.fold(bench.now, None).await.unwrap();
-        bench.folder.seal(bench.now).await.unwrap();
-        while bench.folder.trim(bench.now).await.unwrap() > 0 {}
-    }
-    let young = (bench.now - 7_200, bench.now - 3_600);
-    for (case, exclusions, restarts) in [
-        ("nothing changes", vec![old], false),
-        ("a restart", vec![old], true),
-        ("another exclusion", vec![old, young], false),
-        ("another restart", vec![old, young], true),
-        ("a restart with other exclusions", vec![old], true),
-    ] {
-        bench.exclusions = exclusions;
-        if restarts {
-            bench = bench.restart().await;
-        } else {
-            let changed = corrected_catalog(&NAMES, &bench.exclusions);
-            let changing = bench.folder.change_catalog(changed, bench.now);
-            changing.await.unwrap();
-        }
-        bench.folder.fold(bench.now, None).await.unwrap();
-        let left = events
-            .iter()
-            .filter(|(end, ..)| *end <= old.0 || *end > old.1);
-        let sums = left.fold((0, 0), |sum, (_, total, bad)| (sum.0 + total, sum.1 + bad));
-        assert_eq!(counts(&bench, "events"), sums, "events: {case}");
-        for (name, length) in [("sliced", 60), ("sliced-7m", 420), ("sliced-2h", 7_200)] {
-            let expected = recounted(&events, length, old, START_S + 8 * HOUR_S);
-            assert_eq!(counts(&bench, name), expected, "{name}: {case}");
-        }
-    }
-}
-
-/// How many slices of a length have events that count, and how many of them are bad.
-fn recounted(
-    events: &[(i64, u64, u64)],
-    length: i64,
-    excluded: (i64, i64),
-    until: i64,
-) -> (u64, u64) {
-    let mut slices: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    for (end, total, bad) in events {
-        if *end <= excluded.0 || *end > excluded.1 {
-            let slice = slices
-                .entry((end + length - 1) / length * length)
-                .or_default();
-            *slice = (slice.0 + total, slice.1 + bad);
-        }
-    }
-    assert!(slices.keys().all(|end| *end <= until + length));
-    let bad = slices.values().filter(|(total, bad)| bad * 50 > *total);
-    (slices.len() as u64, bad.count() as u64)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::HashMap;
-use slo_specs::{Account, Catalog, Derived, Fingerprint, Tally, Timeline};
+use slo_specs::{Account, Catalog, Derived, Fingerprint, Timeline};
 
 /// Under which the ticks are stored at which sloburn was up.
 const UP: Fingerprint = Fingerprint(u64::from_le_bytes(*b"upticks!"));
@@ -16,6 +16,8 @@ pub(crate) struct Accounts {
     of_leaf: HashMap<Fingerprint, Vec<Fingerprint>>,
     /// An event for every tick.
     up: Timeline,
+    /// The tick that was noted last.
+    noted: Option<i64>,
 }
 
 impl Accounts {
@@ -93,7 +95,9 @@ impl Accounts {
 
     /// sloburn is there at a tick.
     pub(crate) fn note_up(&mut self, now: i64) {
-        self.up.set(now, Tally::new(1, 0));
+        if self.noted.replace(now) != Some(now) {
+            self.up.mark(now);
+        }
     }
 
     /// Whether silence changes an account.

@@ -53,11 +53,24 @@ impl Hour {
 
     /// Replaces the slice that ends `offset` seconds into the hour; whether that changed anything.
     pub(super) fn set(&mut self, offset: i64, tally: Tally) -> bool {
+        self.replace(offset, |_| tally)
+    }
+
+    /// Adds one event to it, up to one for every 10 s of its tier's length; whether there was room.
+    pub(super) fn mark(&mut self, offset: i64) -> bool {
+        let most = u64::from(self.tier.seconds() / Tier::Ten.seconds());
+        self.replace(offset, |slot| Tally::new((slot.total + 1).min(most), 0))
+    }
+
+    fn replace(&mut self, offset: i64, change: impl FnOnce(Tally) -> Tally) -> bool {
         let index = slot_at(self.tier, offset);
         let mut slots = self.open();
-        let changed = slots.get(index).is_some_and(|slot| *slot != tally);
-        if let Some(slot) = slots.get_mut(index).filter(|_| changed) {
-            *slot = tally;
+        let mut changed = false;
+        if let Some(slot) = slots.get_mut(index) {
+            let before = std::mem::replace(slot, change(*slot));
+            changed = *slot != before;
+        }
+        if changed {
             self.sum = slots.iter().copied().sum();
         }
         self.slots = Slots::Open(slots);
