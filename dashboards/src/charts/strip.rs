@@ -1,5 +1,6 @@
 //! Spend strip: a bar a step, height = spending ÷ sustainable pace on a square-root scale, a line at 1×.
 
+use super::bars::gaps;
 use super::plot::{Data, Label, Percent, Plot, TimeAxis, middles};
 use super::svg::{Path, Svg, WIDTH};
 use crate::format;
@@ -73,9 +74,6 @@ pub(crate) fn plot(steps: &Steps, target: f64) -> Plot {
         from: steps.from,
         to: steps.end(),
     };
-    let y = [1.0, 4.0, 9.0, 25.0, 100.0, 400.0]
-        .into_iter()
-        .filter(|pace| *pace <= top);
     let worst = paces
         .iter()
         .enumerate()
@@ -106,12 +104,8 @@ pub(crate) fn plot(steps: &Steps, target: f64) -> Plot {
         height: 96,
         says,
         svg: svg.finish(),
-        y: y.map(|pace| Label {
-            at: Percent(100.0 - (pace / top).sqrt() * 100.0),
-            text: format::threshold(pace),
-            class: "",
-        })
-        .collect(),
+        y: marks(top),
+        bands: gaps(steps),
         x: axis.labels(None),
         data: Some(Data {
             columns: vec!["From", "Pace", "Failed"],
@@ -120,6 +114,29 @@ pub(crate) fn plot(steps: &Steps, target: f64) -> Plot {
         }),
         ..Plot::default()
     }
+}
+
+/// Least distance of two marks of the vertical axis, as a share of its height.
+const APART: f64 = 0.15;
+
+/// The pace at 1× and some above it, no closer than can be read.
+fn marks(top: f64) -> Vec<Label> {
+    let mut labels = Vec::new();
+    let mut last = -APART;
+    for pace in [
+        1.0, 4.0, 9.0, 25.0, 100.0, 400.0, 2_500.0, 10_000.0, 250_000.0,
+    ] {
+        let high = (pace / top).sqrt();
+        if pace <= top && high - last >= APART {
+            last = high;
+            labels.push(Label {
+                at: Percent(100.0 - high * 100.0),
+                text: format::threshold(pace),
+                class: "",
+            });
+        }
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -140,5 +157,13 @@ mod tests {
             .map(|pace| format::burn(*pace))
             .collect();
         assert_eq!(shown, ["1.0×", "1.0×", "—", "9.0×"]);
+    }
+    #[test]
+    fn marks_do_not_stand_on_each_other() {
+        let shown = |top| -> Vec<_> { marks(top).into_iter().map(|it| it.text).collect() };
+        assert_eq!(shown(4.0), ["1×", "4×"]);
+        assert_eq!(shown(30.0), ["1×", "4×", "9×", "25×"]);
+        assert_eq!(shown(900.0), ["1×", "100×", "400×"]);
+        assert_eq!(shown(1e6), ["1×", "250000×"]);
     }
 }

@@ -69,7 +69,7 @@ impl Reading {
         match (condition, &self.seen) {
             (Condition::Burn(burn), Seen::Burn(seen)) => seen.says(burn),
             (Condition::BudgetLeft { below, .. }, Seen::BudgetLeft { left, .. }) => {
-                let mark = below.map_or("spent".to_owned(), percent);
+                let mark = below.map_or("0%".to_owned(), percent);
                 format!("{}, mark {mark}", budget_left(*left))
             }
             (Condition::BudgetDrop { share, within, .. }, Seen::BudgetDrop { spent, .. }) => {
