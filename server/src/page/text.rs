@@ -56,7 +56,8 @@ pub(super) fn percent(ratio: f64) -> String {
 
 /// What is left of a budget, in whole percent with a true minus: `41%`, `−8%`.
 pub(super) fn budget_percent(remaining: f64) -> String {
-    let percent = (remaining * 100.0).floor();
+    // The small term undoes representation: 0.29 is stored as a little less.
+    let percent = (remaining * 100.0 + 1e-9).floor();
     let sign = if percent < 0.0 { "\u{2212}" } else { "" };
     format!("{sign}{:.0}%", percent.abs())
 }
@@ -125,6 +126,7 @@ mod tests {
             (0.0, "0%"),
             (-0.075, "−8%"),
             (-0.001, "−1%"),
+            (0.29, "29%"),
         ] {
             assert_eq!(budget_percent(left), said);
         }

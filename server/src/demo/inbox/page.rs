@@ -157,7 +157,7 @@ fn windows(page: &mut String, body: &Value) {
         rate(&rule["threshold"]),
     );
     let left = match body["slo"]["budget_left"].as_f64() {
-        Some(left) => format!(" · {:.1} % of the error budget left", left * 100.0),
+        Some(left) => format!(" · {} of the error budget left", percent(left)),
         None => String::new(),
     };
     let name = escaped(name);
@@ -167,6 +167,13 @@ fn windows(page: &mut String, body: &Value) {
             "</tbody></table><p class=\"dim\">Rule {name}, threshold {threshold}{left}</p>"
         ),
     );
+}
+
+/// Cut toward bad, as the text of the page is: what is spent never looks less.
+fn percent(left: f64) -> String {
+    let tenths = (left * 1_000.0 + 1e-9).floor();
+    let sign = if tenths < 0.0 { "\u{2212}" } else { "" };
+    format!("{sign}{:.1}%", tenths.abs() / 10.0)
 }
 
 fn rate(value: &Value) -> String {

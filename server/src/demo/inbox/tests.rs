@@ -79,7 +79,7 @@ async fn a_signed_page_is_shown_with_its_links() {
         page.contains("<tr><th>1m</th><td>10.7×</td><td>214</td><td>786</td><td>1000</td></tr>")
     );
     assert!(page.contains("<tr><th>10s</th><td>—</td><td>0</td>"));
-    assert!(page.contains("Rule page-now, threshold 4.5× · 41.2 % of the error budget left"));
+    assert!(page.contains("Rule page-now, threshold 4.5× · 41.2% of the error budget left"));
     assert!(page.contains("href=\"http://127.0.0.1:8080/slos/checkout?from=1\""));
     assert!(page.contains("href=\"https://runbooks.example/checkout\""));
     assert_eq!(
