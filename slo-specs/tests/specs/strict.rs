@@ -2,7 +2,7 @@
 
 #![expect(clippy::too_many_lines, reason = "a table of cases")]
 
-use slo_specs::{load, strict};
+use slo_specs::{SourceFile, load, strict};
 
 use crate::given::file;
 
@@ -310,5 +310,21 @@ fn a_source_type_that_must_be_a_slip_of_the_pen_is_an_error() {
         let said: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(said, [format!("metric source type `{slip}` is unknown")]);
         assert!(loaded.problems.iter().all(slo_specs::Problem::is_error));
+    }
+}
+
+#[test]
+fn what_comes_with_sloburn_is_held_to_the_rules_of_the_sdk() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = |path: std::path::PathBuf| SourceFile {
+        text: std::fs::read_to_string(&path).unwrap(),
+        path: path.display().to_string(),
+    };
+    // Scenarios are in the short forms that the SDK refuses.
+    for (folder, least) in [("catalog", 7), ("policies", 2)] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        let files: Vec<SourceFile> = entries.map(|entry| file(entry.unwrap().path())).collect();
+        assert!(files.len() >= least, "{folder} has specs");
+        assert_eq!(strict(&files), []);
     }
 }
