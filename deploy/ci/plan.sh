@@ -6,7 +6,7 @@
 # Where the past is, one of:
 #   SLOBURN_SERVER=http://sloburn:8080   a running sloburn
 #   SLOBURN_RECORDING=file.jsonl         recorded telemetry (JSON lines of the Collector's file exporter)
-# FAIL_ON: pages-added (unless set), pages-removed, any, never. COMMENT: where to write the Markdown (plan.md).
+# FAIL_ON: what fails, as of `sloburn plan --fail-on` (unless set, pages-added,pages-missed). COMMENT: where to write the Markdown (plan.md).
 #
 # Exit status: 0 nothing that FAIL_ON names, 1 the specs have problems or the past cannot be read, 3 what FAIL_ON names.
 set -eu
@@ -22,6 +22,6 @@ else
     set -- --recording "${SLOBURN_RECORDING:?set it, or SLOBURN_SERVER}"
 fi
 status=0
-sloburn plan "$old" "$new" --format markdown --fail-on "${FAIL_ON:-pages-added}" "$@" >"${COMMENT:-plan.md}" || status=$?
+sloburn plan "$old" "$new" --format markdown --fail-on "${FAIL_ON:-pages-added,pages-missed}" "$@" >"${COMMENT:-plan.md}" || status=$?
 cat "${COMMENT:-plan.md}"
 exit "$status"

@@ -239,9 +239,9 @@ pub struct PlanArgs {
     /// How the plan is printed.
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
-    /// What makes the exit status 3.
-    #[arg(long, value_enum, default_value_t = FailOn::PagesAdded)]
-    pub fail_on: FailOn,
+    /// What makes the exit status 3: any of these, separated by commas.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', default_values_t = [FailOn::PagesAdded, FailOn::PagesMissed])]
+    pub fail_on: Vec<FailOn>,
 }
 
 /// Options of `explain`.
@@ -291,6 +291,12 @@ pub enum FailOn {
     PagesAdded,
     /// The old specs page where the new ones do not.
     PagesRemoved,
+    /// The old specs page, and not falsely, where the new ones do not: nobody would hear of it.
+    PagesMissed,
+    /// Both page, the new specs later.
+    PagesLater,
+    /// Both page, at other times or by another rule.
+    PagesMoved,
     /// Any page or ticket is added, removed or moved.
     Any,
     /// Only for problems.

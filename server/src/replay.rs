@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::{Delta, Encoding, Kind, Known, Ledger, Limits, Measure, Origin, Streams};
+use collector::{
+    Delta, Encoding, Entry, Kind, Known, Ledger, Limits, Measure, Origin, Pack, Streams,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -140,6 +142,8 @@ pub(crate) struct Replay {
     counts_only: bool,
     /// Begin of the first slice with events.
     begin: Option<i64>,
+    /// What each series measured in the slices that end in `(from, to]`, if that is asked for.
+    watched: Option<((i64, i64), Pack)>,
 }
 
 /// Which request a line holds.
@@ -172,6 +176,7 @@ impl Replay {
             alerts: Vec::new(),
             counts_only: false,
             begin: None,
+            watched: None,
         }
     }
 
@@ -182,6 +187,19 @@ impl Replay {
         replay.counts_only = true;
         replay.measure.limits.max_late = Duration::MAX;
         replay
+    }
+
+    /// One that counts series by series, in the slices that end in `(from, to]`.
+    pub(crate) fn watching(catalog: Arc<Catalog>, span: (i64, i64)) -> Replay {
+        let mut replay = Replay::counting(catalog);
+        replay.watched = Some((span, Pack::default()));
+        replay
+    }
+
+    /// What each series measured in the time that was watched.
+    pub(crate) fn into_series(self) -> (Pack, Arc<Known>) {
+        let pack = self.watched.map(|(_, pack)| pack);
+        (pack.unwrap_or_default(), self.known)
     }
 
     /// What was counted.
@@ -351,6 +369,7 @@ impl Replay {
         let spans = decoded.spans.summed();
         let mut entries = spans.entries;
         entries.extend(absorbed.entries);
+        self.watch(&entries);
         let first = entries
             .iter()
             .map(|entry| entry.slice.end_seconds() - TICK_S);
@@ -361,6 +380,18 @@ impl Replay {
         self.applied += 1;
         self.live.apply(self.applied, delta);
         Ok(())
+    }
+
+    fn watch(&mut self, entries: &[Entry]) {
+        let Some(((from, to), pack)) = &mut self.watched else {
+            return;
+        };
+        for entry in entries {
+            let end = entry.slice.end_seconds();
+            if *from < end && end <= *to {
+                sum(pack.add(entry.series, &entry.measured), "a series");
+            }
+        }
     }
 
     fn tick(&mut self) -> Step {

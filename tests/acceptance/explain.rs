@@ -2,6 +2,7 @@
 
 use acceptance::exporter::Exporter;
 use acceptance::home::Home;
+use acceptance::replay::{Event, SECOND, line};
 use acceptance::sloburn::Sloburn;
 use acceptance::{clock, specs};
 use anyhow::{Context, Result, ensure};
@@ -138,6 +139,57 @@ async fn by_command(home: &Home, sloburn: &Sloburn, at: &str, told: &Value) -> R
         text.contains("budget left: 1 − bad ÷ ((1 − target) · total) = 1 − 7 ÷ (0.01 · 67)"),
         "{text}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_series_of_a_recording_are_named() -> Result<()> {
+    let home = Home::new()?;
+    home.spec(
+        "checkout.yaml",
+        &specs::availability("checkout", "checkout", 0.9, "1h"),
+    )?;
+    let event = |second: u64, bad| Event {
+        end: (1_704_067_200 + second) * SECOND + 1_000,
+        duration_us: 2_000,
+        bad,
+    };
+    // The first lies before the window of the last.
+    let events: Vec<Event> = (0..40).map(|i| event(i * 100, i % 4 == 0)).collect();
+    let others = line("other", &events[..8]);
+    let mine: Vec<String> = events
+        .chunks(4)
+        .map(|some| line("checkout", some))
+        .collect();
+    std::fs::write(home.path().join("all.jsonl"), mine.concat() + &others)?;
+    let output = home
+        .run(&[
+            "explain",
+            "checkout",
+            "--specs",
+            "specs",
+            "--recording",
+            "all.jsonl",
+            "--format",
+            "json",
+        ])
+        .await?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let told: Value = serde_json::from_slice(&output.stdout)?;
+    recompute(&told)?;
+    assert_eq!(told["series_sum"], told["counts"], "{told:#}");
+    assert!(told["counts"]["total"].as_u64() < Some(40), "{told:#}");
+    let series = told["series"].as_array().context("no series")?;
+    let named = |series: &Value| {
+        series["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("checkout server"))
+    };
+    assert!(series.iter().all(named), "{told:#}");
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use collector::Known;
 use jiff::Timestamp;
 use slo_specs::{Catalog, Objective, Problem, closest};
 
+use super::series::Sums;
 use super::{Explanation, explain, explain_stored};
 use crate::catalog;
 use crate::cli::{ExplainArgs, ReplayFormat};
@@ -113,11 +114,11 @@ pub(crate) fn moment(edge: Edge, now: Timestamp) -> Timestamp {
 }
 
 fn recorded(args: &ExplainArgs, objective: &Objective) -> anyhow::Result<Explanation> {
-    let catalog = Catalog {
+    let catalog = Arc::new(Catalog {
         objectives: vec![objective.clone()],
         ..Catalog::default()
-    };
-    let mut replay = Replay::counting(Arc::new(catalog));
+    });
+    let mut replay = Replay::counting(Arc::clone(&catalog));
     for file in &args.recording {
         replay.file(file)?;
     }
@@ -140,9 +141,27 @@ fn recorded(args: &ExplainArgs, objective: &Objective) -> anyhow::Result<Explana
     let mut explanation =
         explain(objective, &live, instant(tick)).context("nothing was counted")?;
     explanation.notes = notes;
-    let only = "series are told apart only of what a sloburn has stored";
-    explanation.notes.push(only.to_owned());
+    tell_series(&mut explanation, &catalog, args, tick)?;
     Ok(explanation)
+}
+
+/// Names the series. The window is known only now: for them the files are read once more.
+fn tell_series(
+    explanation: &mut Explanation,
+    catalog: &Arc<Catalog>,
+    args: &ExplainArgs,
+    tick: i64,
+) -> anyhow::Result<()> {
+    let span = (explanation.window.counted_from.as_second(), tick);
+    let mut replay = Replay::watching(Arc::clone(catalog), span);
+    for file in &args.recording {
+        replay.file(file)?;
+    }
+    let (pack, known) = replay.into_series();
+    let mut sums = Sums::new(catalog);
+    sums.add(&pack, &known);
+    sums.tell(explanation, &known);
+    Ok(())
 }
 
 async fn ask_server(server: &str, args: &ExplainArgs) -> anyhow::Result<Explanation> {

@@ -36,7 +36,7 @@ pub fn main(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         PlanFormat::Json => serde_json::to_string_pretty(&plan)?,
     };
     writeln!(std::io::stdout().lock(), "{}", text.trim_end())?;
-    Ok(ExitCode::from(status(&plan, args.fail_on)))
+    Ok(ExitCode::from(status(&plan, &args.fail_on)))
 }
 
 fn usage(args: &PlanArgs) -> Option<&'static str> {
@@ -95,19 +95,105 @@ fn files(path: &Path) -> anyhow::Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-fn status(plan: &Plan, fail_on: FailOn) -> u8 {
+fn status(plan: &Plan, fail_on: &[FailOn]) -> u8 {
     let (pages, tickets) = (plan.pages, plan.tickets);
-    let is_worse = match fail_on {
+    let mut moved = plan.slos.iter().flat_map(|slo| &slo.pages.moved);
+    let comes_later = moved.any(|page| page.fires_later_s > 0);
+    let is_worse = |what: &FailOn| match what {
         FailOn::PagesAdded => pages.added > 0,
         FailOn::PagesRemoved => pages.removed > 0,
+        FailOn::PagesMissed => pages.missed > 0,
+        FailOn::PagesLater => comes_later,
+        FailOn::PagesMoved => pages.moved > 0,
         FailOn::Any => pages.differs() || tickets.differs(),
         FailOn::Never => false,
     };
     if plan.is_refused() {
         PROBLEMS
-    } else if is_worse {
+    } else if fail_on.iter().any(is_worse) {
         WORSE
     } else {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::result::Sum;
+
+    /// A plan with these sums, and a page that fires so much later.
+    fn plan(pages: Sum, fires_later_s: i64) -> Plan {
+        let episode = json!({
+            "rule": "fast", "fired_at": "2024-01-01T00:00:00Z", "resolved_at": null, "minutes": 1.0, "bad": 1, "spent": 0.1,
+            "false": false,
+        });
+        let moved = json!({"old": episode, "new": episode, "fires_later_s": fires_later_s, "resolves_later_s": null});
+        let nothing =
+            json!({"added": [], "removed": [], "moved": [], "kept": 0, "sum": Sum::default()});
+        let mut of_pages = nothing.clone();
+        of_pages["moved"] = json!([moved]);
+        let budget = json!({"old": null, "new": null});
+        serde_json::from_value(json!({
+            "past": "a recording", "from": "2024-01-01T00:00:00Z", "to": "2024-01-02T00:00:00Z", "significant": "0.02",
+            "pages": pages, "tickets": Sum::default(), "unchanged": 0, "old_problems": [], "new_problems": [], "notes": [],
+            "slos": [{
+                "id": "a", "service": "a", "fate": "changed", "changes": [], "pages": of_pages, "tickets": nothing,
+                "budget_then": budget, "budget_now": budget,
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_fails_is_what_is_named() {
+        use FailOn::{Any, Never, PagesAdded, PagesLater, PagesMissed, PagesMoved, PagesRemoved};
+        let none = Sum::default();
+        let moved = Sum { moved: 1, ..none };
+        let removed = Sum { removed: 1, ..none };
+        let missed = Sum {
+            missed: 1,
+            ..removed
+        };
+        let added = Sum { added: 1, ..none };
+        for (case, sum, later, named) in [
+            ("nothing differs", none, 0, &[][..]),
+            (
+                "a page comes later",
+                moved,
+                10,
+                &[PagesLater, PagesMoved, Any],
+            ),
+            ("a page comes earlier", moved, -10, &[PagesMoved, Any]),
+            ("a false page goes", removed, 0, &[PagesRemoved, Any]),
+            (
+                "a true page goes",
+                missed,
+                0,
+                &[PagesRemoved, PagesMissed, Any],
+            ),
+            ("a page comes", added, 0, &[PagesAdded, Any]),
+        ] {
+            let plan = plan(sum, later);
+            for what in [
+                PagesAdded,
+                PagesRemoved,
+                PagesMissed,
+                PagesLater,
+                PagesMoved,
+                Any,
+                Never,
+            ] {
+                let expected = if named.contains(&what) { WORSE } else { 0 };
+                assert_eq!(status(&plan, &[what]), expected, "{case}: {what:?}");
+                assert_eq!(
+                    status(&plan, &[Never, what]),
+                    expected,
+                    "{case}: {what:?} of two"
+                );
+            }
+        }
     }
 }
