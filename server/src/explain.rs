@@ -20,6 +20,7 @@ use self::result::{Budget, Correction, Counts, Rule, Share, Slices, Window};
 pub(crate) use self::stored::explain_stored;
 use crate::live::Live;
 use crate::plan::instant;
+use crate::replay::allowances;
 use crate::web::describe;
 
 /// Everything that can be said from the counts of an objective; series are told apart elsewhere. None if the objective's history is
@@ -49,6 +50,7 @@ fn explain(objective: &Objective, live: &Live, at: Timestamp) -> Option<Explanat
         budget: budget_of(objective, &evaluation),
         slices: slices(objective, &evaluation, &window),
         corrections: corrections(objective, &window),
+        error_budget_policy: allowances(objective, &evaluation.budget),
         rules: rules(objective, &evaluation),
         measured_since: evaluation.measured_since,
         last_event: evaluation.last_event,

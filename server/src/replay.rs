@@ -3,6 +3,7 @@
 //! A line arrives at the latest event time in it, or at the clock if that is later. Before it is
 //! taken, every 10-second tick up to then is evaluated without it; the end of input is one last tick.
 
+mod allowance;
 mod report;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use slo_specs::{AlertState, Catalog, Condition, Evaluation, Objective};
 
+pub(crate) use self::allowance::{AllowanceReport, allowances};
 pub(crate) use self::report::{
     AlertReport, Incomplete, Report, SloReport, Windows, slo_report, uncorrected_left,
     unweighted_at, windows,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Budgeting, Correction, Indicator, Ratio, ReadAs, Rule, Segment, Segmentation, Selector, Signal,
-    Window, segment_keys,
+    Allowance, Budgeting, Correction, Indicator, Ratio, ReadAs, Rule, Segment, Segmentation,
+    Selector, Signal, Window, segment_keys,
 };
 
 /// Everything that is promised.
@@ -42,6 +42,8 @@ pub struct Objective {
     pub budgeting: Budgeting,
     /// What alerts, most severe first.
     pub rules: Vec<Rule>,
+    /// What its error budget policy allows, the lowest mark first.
+    pub allowances: Vec<Allowance>,
     /// Where to look when it burns.
     pub runbook: Option<String>,
     /// Attribute keys by which it is also judged apart; several joined by `+` are told apart together.

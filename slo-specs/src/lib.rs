@@ -59,8 +59,8 @@ pub use load::{Loaded, SourceFile, closest, load};
 pub use noun::Noun;
 pub use problem::{Level, Problem};
 pub use rule::{
-    Bound, Burn, BurnSeen, Condition, Confidence, Ending, Reading, Rule, RuleState, Seen, Severity,
-    allowed,
+    Allowance, Bound, Burn, BurnSeen, Condition, Confidence, Ending, Reading, Rule, RuleState,
+    Seen, Severity, allowed,
 };
 pub use scenario::{Scenario, ScenarioError};
 pub use schema::schema;

@@ -1,5 +1,6 @@
 //! Rules: what alerts, and how loud.
 
+mod allowance;
 mod condition;
 mod confidence;
 mod reading;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use allowance::{Allowance, allowed};
 pub use condition::{Burn, Condition};
 pub use confidence::Confidence;
 pub(crate) use reading::Moment;
@@ -33,22 +35,6 @@ pub struct Rule {
     pub ending: Ending,
     /// What the error budget policy still allows while it fires, such as `only fixes`.
     pub note: Option<String>,
-}
-
-/// What an error budget policy allows at a tick: of the rules that say so and hold, the one with the lowest
-/// mark of budget left.
-pub fn allowed<'o>(rules: &'o [Rule], readings: &[Reading]) -> Option<&'o str> {
-    let mark = |rule: &Rule| match rule.condition {
-        Condition::BudgetLeft { below, .. } => below.map_or(0.0, crate::Ratio::as_f64),
-        _ => 1.0,
-    };
-    let holding = rules
-        .iter()
-        .zip(readings)
-        .filter(|(_, reading)| reading.breached);
-    let saying = holding.filter_map(|(rule, _)| Some((mark(rule), rule.note.as_deref()?)));
-    let lowest = saying.min_by(|(one, _), (other, _)| one.total_cmp(other));
-    lowest.map(|(_, allows)| allows)
 }
 
 /// Who hears that an alert is over.

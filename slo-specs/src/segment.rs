@@ -103,6 +103,7 @@ impl Catalog {
                 && objective.segmentation.alerts == SegmentAlerts::Segments
             {
                 objective.rules.clear();
+                objective.allowances.clear();
             }
         }
         let mut all = Vec::new();
@@ -182,6 +183,7 @@ fn segment(
     };
     if objective.segmentation.alerts == SegmentAlerts::Total {
         segment.rules.clear();
+        segment.allowances.clear();
     }
     segment
 }

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slo_specs::Tally;
 
+use crate::replay::AllowanceReport;
+
 /// One objective at one tick.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Explanation {
@@ -32,6 +34,9 @@ pub(crate) struct Explanation {
     pub(crate) slices: Option<Slices>,
     /// Those that leave out something of the window.
     pub(crate) corrections: Vec<Correction>,
+    /// What is allowed at which budget, the lowest mark first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) error_budget_policy: Vec<AllowanceReport>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) measured_since: Option<Timestamp>,
     pub(crate) last_event: Option<Timestamp>,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::result::{BurnWindow, Counts, Explanation, Rule, Series};
+use crate::replay::AllowanceReport;
 
 impl Explanation {
     /// From the counts to the result, a step a line.
@@ -27,6 +28,7 @@ impl Explanation {
             Some(working) => format!("  budget left: {} = {working}", self.budget.formula),
             None => "  budget left: no events, so nothing is known".to_owned(),
         });
+        lines.extend(self.error_budget_policy.iter().map(allowance));
         lines.extend(self.rules.iter().flat_map(rule));
         self.push_series(&mut lines);
         for (from, to) in &self.incomplete {
@@ -76,6 +78,18 @@ impl Explanation {
         };
         lines.extend(self.series.iter().chain(&self.rest).map(line));
     }
+}
+
+/// `error budget policy: below 0.25 left: only fixes (the product owners); holds`
+fn allowance(one: &AllowanceReport) -> String {
+    let owner = one.owner.as_ref().map(|owner| format!(" ({owner})"));
+    format!(
+        "  error budget policy: below {} left: {}{}{}",
+        one.below,
+        one.allows,
+        owner.unwrap_or_default(),
+        if one.holds { "; holds" } else { "" }
+    )
 }
 
 fn rule(rule: &Rule) -> Vec<String> {

@@ -147,6 +147,7 @@ fn objective() -> Objective {
             total: selector(Signal::Traces),
         },
         rules: vec![rule()],
+        allowances: Vec::new(),
         runbook: Some("https://runbooks.example/checkout".to_owned()),
         segments: Vec::new(),
         segmentation: slo_specs::Segmentation::default(),

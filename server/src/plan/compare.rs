@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use slo_specs::{Burn, Catalog, Correction, Ending, Objective, Rule, Verdict, window_name};
+use slo_specs::{
+    Allowance, Burn, Catalog, Correction, Ending, Objective, Rule, Verdict, window_name,
+};
 
 use super::result::{Change, Fate};
 use crate::web::describe;
@@ -192,6 +194,7 @@ impl Difference {
             ),
             ("budgeting", budgeting(old), budgeting(new)),
             ("corrections", corrections(old), corrections(new)),
+            ("error budget policy", allowances(old), allowances(new)),
             ("segments", old.segments.join(", "), new.segments.join(", ")),
         ]
         .into_iter()
@@ -233,6 +236,21 @@ fn budgeting(objective: &Objective) -> String {
 fn corrections(objective: &Objective) -> String {
     let names = objective.corrections.iter().map(|one| one.name.as_str());
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// `below 0.25 of the budget: only fixes (the product owners); …`
+fn allowances(objective: &Objective) -> String {
+    let words = |one: &Allowance| {
+        let mark = one.below.map_or("0".to_owned(), |below| below.to_string());
+        let owner = one.owner.as_ref().map(|owner| format!(" ({owner})"));
+        format!(
+            "below {mark} of the budget: {}{}",
+            one.allows,
+            owner.unwrap_or_default()
+        )
+    };
+    let all: Vec<String> = objective.allowances.iter().map(words).collect();
+    all.join("; ")
 }
 
 fn rule_changes(old: &[Rule], new: &[Rule]) -> Vec<Change> {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use slo_specs::{Correction, ErrorBudget, Evaluation, Objective, Window, allowed, window_name};
 
+use super::allowance::{AllowanceReport, allowances};
 use crate::live::{Live, Quantiles};
 
 /// Windows that every SLO is reported over, beside its own.
@@ -70,6 +71,9 @@ pub(crate) struct SloReport {
     /// What the error budget policy allows now, where it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) allows: Option<String>,
+    /// All that it says, the lowest mark first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) error_budget_policy: Vec<AllowanceReport>,
     /// Error ratio by window; null without events.
     pub(crate) windows: Windows,
     /// Of a calendar window, the period that is counted.
@@ -288,7 +292,8 @@ pub(crate) fn slo_report(
         units: objective.budgeting.units(),
         uncertain: evaluation.window.uncertain,
         budget_remaining: evaluation.budget.remaining(),
-        allows: allowed(&objective.rules, &evaluation.readings).map(str::to_owned),
+        allows: allowed(objective, &evaluation.budget).map(|now| now.allows.clone()),
+        error_budget_policy: allowances(objective, &evaluation.budget),
         raw: evaluation
             .uncorrected
             .filter(|_| !corrections.is_empty())

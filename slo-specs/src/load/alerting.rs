@@ -34,7 +34,13 @@ const POLICY_SPEC: Known = Known {
     ],
 };
 const BURN_POLICY_SPEC: Known = Known {
-    fields: &["description", "source", "rules", "notificationTargets"],
+    fields: &[
+        "description",
+        "source",
+        "owner",
+        "rules",
+        "notificationTargets",
+    ],
 };
 const RULE: Known = Known {
     fields: &[
@@ -46,6 +52,7 @@ const RULE: Known = Known {
         "short",
         "hold",
         "allows",
+        "notify",
         "minimumBadEvents",
         "confidence",
         "budgetLeft",
@@ -75,6 +82,10 @@ pub(super) struct RuleDraft {
     pub(super) hold: Duration,
     pub(super) ending: Ending,
     pub(super) note: Option<String>,
+    /// Whether it alerts; else it only shows what is allowed.
+    pub(super) notifies: bool,
+    /// Who decides what is allowed.
+    pub(super) owner: Option<String>,
 }
 
 /// Several rules, and who hears of them.
@@ -139,6 +150,8 @@ impl RuleDraft {
             hold,
             ending: Ending::Told,
             note: None,
+            notifies: true,
+            owner: None,
         })
     }
 
@@ -148,9 +161,14 @@ impl RuleDraft {
         let name = fields
             .require("name", "give it a name, such as `name: page-fast`")
             .and_then(|node| report.text(node, "name"));
-        let severity = severity(&fields);
-        let hold = hold(&fields, "hold");
         let note = fields.text("allows");
+        let notifies = notifies(&fields, note.is_some());
+        let severity = if notifies {
+            severity(&fields)
+        } else {
+            Some(Severity::Ticket)
+        };
+        let hold = hold(&fields, "hold");
         // What the condition lacks is told of even if the severity is wrong.
         let condition = Draft::read(
             &fields,
@@ -178,6 +196,8 @@ impl RuleDraft {
             hold,
             ending: Ending::Told,
             note,
+            notifies,
+            owner: None,
         })
     }
 }
@@ -234,12 +254,56 @@ impl Policy {
         if items.is_empty() {
             report.error(node.at, format!("{what} has no rules"));
         }
-        let rules: Vec<RuleDraft> = items
+        let mut rules: Vec<RuleDraft> = items
             .iter()
             .filter_map(|item| RuleDraft::read(report, item))
             .collect();
+        decided_by(&fields, &mut rules);
         let receivers = receivers(&fields, library);
+        if !receivers.is_empty() && rules.iter().all(|rule| !rule.notifies) {
+            let help = "remove them, or a rule's `notify: false`";
+            let message = format!("{what} notifies nobody, and has notificationTargets");
+            report.error_with(fields.place("notificationTargets"), message, help);
+        }
         (!rules.is_empty()).then_some(Self { rules, receivers })
+    }
+}
+
+/// Whether a rule alerts: one that says what is allowed need not.
+fn notifies(fields: &Fields<'_>, allows: bool) -> bool {
+    let report = fields.report;
+    let notify = fields.get("notify");
+    let notifies = notify.and_then(|node| report.bool(node, "notify"));
+    if notifies != Some(false) {
+        return true;
+    }
+    if !allows {
+        let help = "say what is allowed, such as `allows: only fixes`, or remove it";
+        let message = "`notify: false` without `allows`: nobody would see the rule";
+        report.error_with(fields.place("notify"), message, help);
+    }
+    for name in ["severity", "hold", "minimumBadEvents"] {
+        if fields.has(name) {
+            let message = format!("`{name}` does not go with `notify: false`");
+            let help = "remove it: a mark that only shows alerts nobody";
+            report.error_with(fields.place(name), message, help);
+        }
+    }
+    false
+}
+
+/// Reads who decides what the rules allow.
+fn decided_by(fields: &Fields<'_>, rules: &mut [RuleDraft]) {
+    let owner = fields.text("owner");
+    if owner.is_some() && rules.iter().all(|rule| rule.note.is_none()) {
+        let help = "say what is allowed, such as `allows: only fixes` of a rule of `budgetLeft`";
+        let message = "`owner` is who decides what is allowed, and no rule says `allows`";
+        fields
+            .report
+            .error_with(fields.place("owner"), message, help);
+    }
+    for rule in rules {
+        rule.owner.clone_from(&owner);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::alerting::{self, POLICY_ANNOTATIONS, Policy, RuleDraft};
 use super::can_fire;
 use super::composite::composite;
-use super::condition::Frame;
+use super::condition::{Draft, Frame};
 use super::library::Library;
 use super::meta::Meta;
 use super::objective::{Goal, goals};
@@ -13,7 +13,7 @@ use super::report::{Fields, Known, Report};
 use super::sli::Sli;
 use super::window;
 use super::yaml::{Node, Position, Value};
-use crate::{Indicator, Objective, Op, Ratio, ReadAs, Rule, Source};
+use crate::{Allowance, Condition, Indicator, Objective, Op, Ratio, ReadAs, Rule, Source};
 
 /// Annotations of ours on an SLO.
 pub(super) const ANNOTATIONS: &[&str] = &[
@@ -60,6 +60,9 @@ struct Attached {
     asked_for: bool,
 }
 
+/// What alerts, and what is allowed meanwhile.
+type Alerting = (Vec<Rule>, Vec<Allowance>);
+
 /// Reads the SLO's objectives. They hold only if no error was told of meanwhile.
 pub(super) fn read(
     report: Report<'_>,
@@ -83,7 +86,7 @@ pub(super) fn read(
     let (service, windows, mut attached) = (service?, windows?, attached?);
     ask(&mut attached, minimum_bad, confidence);
     let window = windows.first()?;
-    let objective = |goal: Goal, indicator: Indicator, rules: Vec<Rule>| {
+    let objective = |(rules, allowances): Alerting, goal: Goal, indicator: Indicator| {
         Some(Objective {
             title: title(meta, &goal),
             description: description.clone(),
@@ -91,6 +94,7 @@ pub(super) fn read(
             window: window.clone(),
             budgeting: goal.budgeting?,
             rules,
+            allowances,
             runbook: runbook.clone(),
             segments: segments.clone(),
             segmentation,
@@ -109,20 +113,17 @@ pub(super) fn read(
             id: goal.id,
         })
     };
-    let rules = |goal: &Goal| rules(report, goal, window.nominal(), &attached);
+    let alerting = |goal: &Goal| alerting(report, goal, window.nominal(), &attached);
     // Where parts make a whole, the whole alerts: nobody is paged twice.
-    let whole = composite.map(|(goal, indicator)| {
-        let rules = rules(&goal);
-        objective(goal, indicator, rules)
-    });
+    let whole = composite.map(|(goal, indicator)| objective(alerting(&goal), goal, indicator));
     let parts = goals.into_iter().map(|goal| {
         let indicator = with_bound(goal.sli.as_ref()?, &goal)?;
-        let rules = if whole.is_some() {
-            Vec::new()
+        let alerting = if whole.is_some() {
+            Alerting::default()
         } else {
-            rules(&goal)
+            alerting(&goal)
         };
-        objective(goal, indicator, rules)
+        objective(alerting, goal, indicator)
     });
     let objectives = parts.chain(whole.clone()).flatten();
     let objectives = objectives.flat_map(|objective| window::over_each(objective, &windows));
@@ -283,6 +284,12 @@ fn policy(report: Report<'_>, node: &Node, library: &Library) -> Option<Policy> 
     }
 }
 
+/// What alerts of one objective, and what is allowed meanwhile.
+fn alerting(report: Report<'_>, goal: &Goal, window: Duration, attached: &[Attached]) -> Alerting {
+    let rules = rules(report, goal, window, attached);
+    (rules, allowances(attached))
+}
+
 /// The rules of one objective: thresholds follow from its target and window.
 fn rules(report: Report<'_>, goal: &Goal, window: Duration, attached: &[Attached]) -> Vec<Rule> {
     let rule = |Attached {
@@ -314,5 +321,21 @@ fn rules(report: Report<'_>, goal: &Goal, window: Duration, attached: &[Attached
         }
         rule
     };
-    attached.iter().map(rule).collect()
+    let alerting = attached.iter().filter(|attached| attached.draft.notifies);
+    alerting.map(rule).collect()
+}
+
+/// What the attached policies allow, the lowest mark first; of equal ones the first.
+fn allowances(attached: &[Attached]) -> Vec<Allowance> {
+    let allowance = |Attached { draft, .. }: &Attached| match &draft.condition {
+        Draft::Whole(Condition::BudgetLeft { below, .. }) => Some(Allowance {
+            below: *below,
+            allows: draft.note.clone()?,
+            owner: draft.owner.clone(),
+        }),
+        _ => None,
+    };
+    let mut all: Vec<Allowance> = attached.iter().filter_map(allowance).collect();
+    all.sort_by_key(Allowance::mark);
+    all
 }

@@ -58,6 +58,8 @@ impl Switches {
                 hold: Duration::ZERO,
                 ending: Ending::Told,
                 note: None,
+                notifies: true,
+                owner: None,
             });
         }
         if let (false, Some(at)) = (self.no_data, lasting_at) {

@@ -67,6 +67,7 @@ pub(super) fn over_each(objective: Objective, windows: &[Window]) -> Vec<Objecti
         title: format!("{}, {}", objective.title, window.title_words()),
         window: window.clone(),
         rules: Vec::new(),
+        allowances: Vec::new(),
         ..objective.clone()
     });
     let further: Vec<Objective> = further.collect();

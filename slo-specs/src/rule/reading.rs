@@ -200,16 +200,9 @@ impl<'a> Moment<'a> {
 
     fn left(&self, below: Option<Ratio>, minimum_bad: u64) -> Reading {
         let budget = self.budget();
-        let share = spendable(below);
-        let mark = BurnRate::fraction(share.0, share.1);
-        // The share that is spent is the burn rate of the whole window.
         let spent = BurnRate::of(budget.tally, budget.target);
-        let breached = spent.is_some()
-            && match below {
-                Some(_) => spent > mark,
-                None => spent >= mark,
-            };
-        let clear = spent.is_some() && spent <= relieved(share);
+        let breached = is_below(&budget, below);
+        let clear = spent.is_some() && spent <= relieved(spendable(below));
         let seen = Seen::BudgetLeft {
             window: budget.tally,
             left: budget.remaining(),
@@ -361,6 +354,19 @@ impl Reading {
             _ => None,
         }
     }
+}
+
+/// Whether less than a share of the budget is left; of `None`, nothing. Without events nothing is known.
+pub(super) fn is_below(budget: &ErrorBudget, below: Option<Ratio>) -> bool {
+    let (numerator, denominator) = spendable(below);
+    let mark = BurnRate::fraction(numerator, denominator);
+    // The share that is spent is the burn rate of the whole window.
+    let spent = BurnRate::of(budget.tally, budget.target);
+    spent.is_some()
+        && match below {
+            Some(_) => spent > mark,
+            None => spent >= mark,
+        }
 }
 
 /// The share of the budget that may be spent before less than `below` is left.

@@ -97,6 +97,8 @@ pub(super) struct BurnPolicy {
     description: Option<String>,
     /// Where the figures are from.
     source: Option<String>,
+    /// Who decides what the rules allow.
+    owner: Option<String>,
     #[schemars(length(min = 1))]
     rules: Vec<Rule>,
     notification_targets: Option<Vec<AttachedTarget>>,
@@ -109,11 +111,14 @@ pub(super) struct BurnPolicy {
 pub(super) struct Rule {
     /// Unique within an SLO.
     name: String,
-    severity: BurnSeverity,
+    /// Of every rule but one with `notify: false`.
+    severity: Option<BurnSeverity>,
     /// How long the condition must last before the alert fires.
     hold: Option<Window>,
-    /// What the error budget policy still allows while it fires, such as `only fixes`.
+    /// What the error budget policy still allows while so little is left, such as `only fixes`.
     allows: Option<String>,
+    /// False: what it allows is shown, and nobody is told. True unless said.
+    notify: Option<bool>,
     /// Share of the SLO window's budget that may be spent within the long window.
     budget_share: Option<f64>,
     /// The threshold itself, whatever the SLO's window.
