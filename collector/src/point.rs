@@ -19,6 +19,8 @@ pub struct Point {
     pub stream: StreamId,
     /// The series that takes what it adds.
     pub series: SeriesId,
+    /// Of a point that is read in another way: the stream of the point as it was sent.
+    pub(crate) beside: Option<StreamId>,
     pub(crate) start_nanos: u64,
     pub(crate) time_nanos: u64,
     /// The earliest and latest time that what it adds may be counted at.

@@ -109,7 +109,7 @@ impl Streams {
     ) -> (Classes, Problems) {
         let mut work = Work::new(increments);
         for point in points {
-            let origin = self.origin;
+            let origin = self.origin_of(point);
             if let Some(state) = self.state(point) {
                 let outcome = state.advance(point, origin);
                 work.take(point, outcome);
@@ -118,6 +118,18 @@ impl Streams {
             }
         }
         (work.classes, work.problems)
+    }
+
+    /// What is known about the time before a point. A reading that is new where the points themselves are not was not
+    /// asked for until now: its first point is a base, whenever the total began.
+    fn origin_of(&self, point: &Point) -> Origin {
+        let seen = |id: &StreamId| self.states.contains_key(id);
+        match &point.beside {
+            Some(beside) if seen(beside) && !seen(&point.stream) => Origin::Live {
+                observing_since_nanos: u64::MAX,
+            },
+            _ => self.origin,
+        }
     }
 
     /// From here on changes can be [rolled back](Streams::rollback); an earlier checkpoint is

@@ -196,10 +196,17 @@ impl Fold<'_> {
         let signal = reading.other.map(Signal::Read);
         let signal = signal.unwrap_or_else(|| self.metric.data.signal());
         let (stream, position) = (self.stream_id(reading.other), self.point_position(signal));
+        let beside = reading.other.map(|_| self.stream_id(None));
+        // A gauge has no start, whatever it says.
+        let start_nanos = match reading.other {
+            Some(Reading::Amount) => 0,
+            _ => sent.start_nanos,
+        };
         self.points.push(Point {
             stream,
             series: SeriesId(position as u64),
-            start_nanos: sent.start_nanos,
+            beside,
+            start_nanos,
             time_nanos: sent.time_nanos,
             window: (self.clock.earliest, self.clock.now),
             value,

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::given::{NOW, SECOND, failed, metrics, span, text, traces};
-use crate::points::at;
+use crate::points::{LIVE, at};
 
 fn measure(readings: &[Reading]) -> Measure {
     let readings = readings
@@ -215,6 +215,38 @@ fn amounts_are_as_many_as_the_points_say() {
     let counts = absorbed.entries.iter().filter(|one| Some(one.series) == id);
     let counts: Vec<_> = counts.map(|entry| entry.measured.count()).collect();
     assert_eq!(counts, [4, 7]);
+}
+
+#[test]
+fn amounts_of_points_with_a_start_are_no_totals_since_then() {
+    let of = ints(&[(-30, 4), (-20, 0), (-10, 7)]);
+    let decoded = decoded(sum(&of, false), &measure(&[Reading::Amount]));
+    let absorbed = absorbed(&decoded);
+    let id = of_reading(&decoded, Reading::Amount);
+    let counts = absorbed.entries.iter().filter(|one| Some(one.series) == id);
+    let counts: Vec<_> = counts.map(|entry| entry.measured.count()).collect();
+    assert_eq!(counts, [4, 7]);
+    assert!(absorbed.problems.is_empty(), "{:?}", absorbed.problems);
+}
+
+#[test]
+fn a_reading_that_is_asked_for_later_begins_with_a_base() {
+    let asked = measure(&[Reading::Growth]);
+    let later = decoded(
+        sum(&ints(&[(-30, 500), (-20, 500), (-10, 503)]), true),
+        &asked,
+    );
+    let mut streams = Streams::new(LIVE);
+    streams.absorb(&decoded(sum(&ints(&[(-40, 500)]), true), &measure(&[])).points);
+    let grown = taken(&later, &streams.absorb(&later.points), Reading::Growth);
+    assert_eq!(grown, [(-20, 1, 0), (-10, 1, 3)]);
+    // A sender that began when it was asked for already counts from its beginning.
+    let at_once = taken(
+        &later,
+        &Streams::new(LIVE).absorb(&later.points),
+        Reading::Growth,
+    );
+    assert_eq!(at_once.iter().map(|slice| slice.2).sum::<u64>(), 503);
 }
 
 #[test]
