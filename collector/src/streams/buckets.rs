@@ -13,6 +13,14 @@ impl Buckets {
         self.counts.iter().map(|(_, count)| count).sum()
     }
 
+    /// How many buckets and bounds a slice of it has at most.
+    pub(super) fn width(&self) -> usize {
+        match &self.layout {
+            Layout::Explicit(bounds) => bounds.len() + 1,
+            Layout::Exponential { .. } => self.counts.len(),
+        }
+    }
+
     /// What was added since `before`, by the finest buckets that both can be brought to. `None` if
     /// any count fell.
     pub(crate) fn grown_since(&self, before: &Buckets) -> Option<Buckets> {

@@ -14,6 +14,8 @@ pub(crate) struct Spread {
     /// Both counted, in tens of seconds.
     first: u32,
     last: u32,
+    /// Of so many slices in a row only the last one counts, for all of them.
+    step: u32,
     /// The time in nanoseconds: `(from, to]`.
     from: u64,
     to: u64,
@@ -30,31 +32,43 @@ impl Spread {
         Spread {
             first: Slice::containing(from + 1).raw(),
             last: Slice::containing(to).raw(),
+            step: 1,
             from,
             to,
             owed: Vec::new(),
         }
     }
 
-    /// The slices, from the earliest on.
-    pub(crate) fn slices(&self) -> impl ExactSizeIterator<Item = Slice> + use<> {
-        (self.first..self.last.saturating_add(1)).map(Slice::from_raw)
+    /// The same time in so many slices at most, evenly.
+    pub(crate) fn in_at_most(self, slices: usize) -> Spread {
+        let most = u32::try_from(slices.max(1)).unwrap_or(u32::MAX);
+        let step = (self.last - self.first + 1).div_ceil(most);
+        Spread { step, ..self }
     }
 
-    /// How much of the time lies in a slice, in nanoseconds.
+    /// The slices, from the earliest on.
+    pub(crate) fn slices(&self) -> impl ExactSizeIterator<Item = Slice> + use<> {
+        let (first, last, step) = (self.first, self.last, self.step);
+        let steps = (last - first) / step + 1;
+        (0..steps).map(move |at| Slice::from_raw((first + at * step + step - 1).min(last)))
+    }
+
+    /// How much of the time a slice counts for, in nanoseconds.
     fn weight(&self, slice: Slice) -> u64 {
-        let end = slice.end_nanos();
-        end.min(self.to) - self.from.max(end.saturating_sub(SLICE_NANOS))
+        let begin = self.first + (slice.raw() - self.first) / self.step * self.step;
+        let begin = u64::from(begin.saturating_sub(1)) * SLICE_NANOS;
+        slice.end_nanos().min(self.to) - self.from.max(begin)
     }
 
     /// Shares `count` units among the slices in proportion to their time, by largest remainder.
     /// Remainders are carried from one call to the next, so that many small counts spread as evenly
     /// as one large one.
     pub(crate) fn share(&mut self, count: u64) -> Vec<u64> {
-        if self.first == self.last {
+        let slices = self.slices().len();
+        if slices == 1 {
             return vec![count];
         }
-        self.owed.resize(self.slices().len(), 0);
+        self.owed.resize(slices, 0);
         let whole = i128::from(self.to - self.from);
         for (at, slice) in self.slices().enumerate() {
             self.owed[at] += i128::from(count) * i128::from(self.weight(slice));
@@ -126,6 +140,32 @@ mod tests {
     }
 
     #[test]
+    fn a_long_time_can_count_in_fewer_slices() {
+        let long = || Spread::new(3 * SECOND, 95 * SECOND, EVER);
+        for (most, ends, weights) in [
+            (
+                100,
+                vec![10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
+                vec![7, 10, 10, 10, 10, 10, 10, 10, 10, 5],
+            ),
+            (4, vec![30, 60, 90, 100], vec![27, 30, 30, 5]),
+            (1, vec![100], vec![92]),
+            (0, vec![100], vec![92]),
+        ] {
+            let mut spread = long().in_at_most(most);
+            let slices: Vec<Slice> = spread.slices().collect();
+            let found = slices
+                .iter()
+                .map(|slice| (slice.end_seconds(), spread.weight(*slice) / SECOND));
+            assert_eq!(
+                found.collect::<Vec<_>>(),
+                ends.into_iter().zip(weights).collect::<Vec<_>>()
+            );
+            assert_eq!(spread.share(92).iter().sum::<u64>(), 92);
+        }
+    }
+
+    #[test]
     fn many_small_counts_spread_evenly() {
         let mut spread = Spread::new(0, 60 * SECOND, EVER);
         let mut sums = [0; 6];
@@ -139,8 +179,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_unit_is_lost(from in 0_u64..100, length in 1_u64..100, counts: Vec<u64>) {
-            let mut spread = Spread::new(from * SECOND / 7, (from + length) * SECOND, EVER);
+        fn no_unit_is_lost(from in 0_u64..100, length in 1_u64..100, most in 1_usize..20, counts: Vec<u64>) {
+            let spread = Spread::new(from * SECOND / 7, (from + length) * SECOND, EVER);
+            let mut spread = spread.in_at_most(most);
+            prop_assert!(spread.slices().len() <= most);
             for count in counts {
                 let shares = spread.share(count);
                 prop_assert_eq!(shares.iter().map(|share| u128::from(*share)).sum::<u128>(), u128::from(count));

@@ -24,6 +24,10 @@ use crate::slice::Slice;
 /// below 2⁶⁴ that sums stay in range.
 const MAX_ADDED: u64 = 1 << 46;
 
+/// Slices times buckets that one point may count in: 16 buckets of a day, or 160 of half an hour, by ten seconds. What
+/// has more counts in fewer slices of the same time, so that a small request cannot fill the store.
+const MAX_CELLS: usize = 1 << 15;
+
 /// What points add up to: of one request, or of all that are committed together, as their streams are many and their
 /// series few.
 #[derive(Debug, Default)]
@@ -121,7 +125,11 @@ impl<'i> Work<'i> {
     }
 
     /// Adds an amount to its slices, all or nothing: nothing if a count would not fit.
-    fn add(&mut self, point: &Point, amount: &Amount<'_>, mut spread: Spread) -> bool {
+    fn add(&mut self, point: &Point, amount: &Amount<'_>, spread: Spread) -> bool {
+        let mut spread = match amount {
+            Amount::Buckets(buckets) => spread.in_at_most(MAX_CELLS / buckets.width().max(1)),
+            Amount::Count(_) | Amount::Level(_) => spread,
+        };
         let sums = &mut self.increments.sums;
         let most = amount.count().max(SHARE_UNITS);
         let fits = |slice: Slice| {

@@ -3,7 +3,9 @@
 use collector::{Kind, Streams, Within};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use opentelemetry_proto::tonic::metrics::v1::{Gauge, NumberDataPoint};
+use opentelemetry_proto::tonic::metrics::v1::{
+    Gauge, Histogram, HistogramDataPoint, NumberDataPoint,
+};
 
 use crate::given::{decoded, metrics};
 use crate::points::{CUMULATIVE, DELTA, LIVE, at, by_slice, exponential, histogram, total};
@@ -53,6 +55,33 @@ fn a_declared_threshold_inside_a_bucket_is_an_interval() {
             hi: 12,
             exact: false
         })
+    );
+}
+
+#[test]
+fn a_point_of_many_buckets_and_a_long_time_counts_in_few_slices() {
+    let bounds: Vec<f64> = (1..4_096).map(f64::from).collect();
+    let point = HistogramDataPoint {
+        start_time_unix_nano: at(-7_000),
+        time_unix_nano: at(0),
+        count: 4_096 * 1_000,
+        bucket_counts: vec![1_000; 4_096],
+        explicit_bounds: bounds,
+        ..HistogramDataPoint::default()
+    };
+    let data = Data::Histogram(Histogram {
+        data_points: vec![point],
+        aggregation_temporality: DELTA,
+    });
+    let points = decoded(Kind::Metrics, &metrics("latency", "ms", data)).points;
+    let absorbed = Streams::new(LIVE).absorb(&points);
+    let ends: Vec<i64> = by_slice(&absorbed).iter().map(|slice| slice.0).collect();
+    assert_eq!(ends, [-6120, -5240, -4360, -3480, -2600, -1720, -840, 0]);
+    let sum = total(&absorbed);
+    assert_eq!(sum.count(), 4_096 * 1_000);
+    assert_eq!(
+        sum.within(100.0, true).map(|held| (held.lo, held.exact)),
+        Some((100_000, true))
     );
 }
 
