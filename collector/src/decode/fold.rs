@@ -361,7 +361,7 @@ impl Resource {
     }
 }
 
-/// Takes a name from an attribute; an empty one is no name.
+/// Takes a name from an attribute; an empty one is no name. No name has a NUL, which PostgreSQL takes in no text.
 fn named(name: &mut String, value: &Any<'_>, most: usize) {
     let text = match value {
         Any::Text(text) => Cow::Borrowed(&**text),
@@ -369,7 +369,10 @@ fn named(name: &mut String, value: &Any<'_>, most: usize) {
     };
     if !text.is_empty() {
         name.clear();
-        name.push_str(kept(&text, most));
+        name.extend(kept(&text, most).chars().map(|c| match c {
+            '\0' => char::REPLACEMENT_CHARACTER,
+            c => c,
+        }));
     }
 }
 

@@ -79,6 +79,18 @@ fn every_span_is_in_one_class() {
     }
 }
 
+/// A database may take no text with one.
+#[test]
+fn a_service_has_no_nul_in_its_name() {
+    let decoded = decoded(Kind::Traces, &traces("a\0b", vec![span("")]));
+    let services: Vec<_> = decoded
+        .new_series
+        .iter()
+        .map(|(_, key)| &*key.service)
+        .collect();
+    assert_eq!(services, ["a\u{fffd}b"]);
+}
+
 #[test]
 fn a_span_counts_in_the_slice_of_its_end() {
     let at = |end: u64| {
