@@ -111,12 +111,14 @@ impl Folder {
         self.store.fold(&note).await
     }
 
-    /// A fold that failed may be stored all the same: then its slices must not be added again.
+    /// A fold that failed may be stored all the same: then its slices must not be added again. One without any
+    /// is stored again: all else it holds takes the place of what was there.
     async fn settle(&mut self) -> Result<(), StoreError> {
         if self.in_doubt {
             // The first write waits for what an earlier connection may still be doing.
             self.store.ping_write().await?;
-            if self.store.folded().await? == self.backlog.upto {
+            let added = !self.backlog.slices.is_empty() || !self.backlog.exemplars.is_empty();
+            if added && self.store.folded().await? == self.backlog.upto {
                 self.folded(self.backlog.upto);
             }
             self.in_doubt = false;

@@ -210,6 +210,29 @@ async fn store(folder: &tempfile::TempDir) -> Store {
     Store::open(&location).await.unwrap()
 }
 
+/// A tick without traffic, at which nothing but that somebody was there is new.
+#[tokio::test]
+async fn a_fold_that_failed_at_a_quiet_tick_is_stored_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(store(&folder).await, &["checkout"], START_S).await;
+    let upticks = slo_specs::Fingerprint(u64::from_le_bytes(*b"upticks!"));
+    bench
+        .commit("checkout", Slice::ending_at(START_S + 10), 5, 1)
+        .await;
+    bench.folder.fold(START_S + 10, None).await.unwrap();
+    let later = START_S + HOUR_S + 10;
+    // What a fold does whose write fails.
+    let cut = locked(&bench.resumed.live).cut(START_S + HOUR_S);
+    bench.folder.backlog.add(cut);
+    bench.folder.in_doubt = true;
+    bench.folder.fold(later, None).await.unwrap();
+    bench.now = later;
+    let bench = bench.restart().await;
+    let mut live = locked(&bench.resumed.live);
+    let up = live.timeline_mut(upticks).unwrap();
+    assert_eq!(up.tally(later, Duration::from_hours(2)).total, 3);
+}
+
 #[tokio::test]
 async fn restarts_and_folds_at_any_point_keep_every_count() {
     let folder = tempfile::tempdir().unwrap();
