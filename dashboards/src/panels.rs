@@ -12,6 +12,7 @@ pub(crate) mod ladder;
 pub(crate) mod latency;
 pub(crate) mod numbers;
 pub(crate) mod objectives;
+pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod services;
 pub(crate) mod specs;

@@ -21,8 +21,9 @@ pub use debug::{
 pub use executive::{ExecutiveView, Served, ServiceRow, WentWell};
 pub use ingest::{Ingest, Sender, Signal};
 pub use objective::{
-    Alert, AlertPhase, Budget, BurnMarks, Correction, Definition, Failure, Indicator, Look, Mark,
-    Objective, Outlook, Period, Rule, RulePhase, Sees, Segment, SloView, SlosView, Window,
+    Alert, AlertPhase, Allowance, Budget, BurnMarks, Correction, Definition, Failure, Indicator,
+    Look, Mark, Objective, Outlook, Period, Rule, RulePhase, Sees, Segment, SloView, SlosView,
+    Window,
 };
 pub use oncall::{Banner, OncallView};
 pub use shell::{OpenPage, Page, Shell, Theme};

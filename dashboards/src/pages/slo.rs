@@ -7,7 +7,7 @@ use crate::markup::Markup;
 use crate::panels::requests::Requests;
 use crate::panels::{
     Part, alerts, budget, corrections, definition, endpoints, frame, ladder, latency, objectives,
-    requests, words,
+    policy, requests, words,
 };
 use crate::view::{AlertPhase, Page, SloView};
 use crate::{Text, links};
@@ -36,6 +36,7 @@ struct Parts {
     endpoints: Option<Part>,
     alerts: Part,
     segments: Option<Part>,
+    policy: Option<Part>,
     corrections: Option<Part>,
     days: Part,
     definition: Part,
@@ -88,6 +89,7 @@ fn parts(view: &SloView) -> Parts {
             .map(|endpoints| endpoints::panel(endpoints, range, now, "c8", uncorrected, trouble)),
         alerts: alerts::panel(&view.alerts, now, alerts_class, "Alerts"),
         segments: objectives::segments(&view.segments, now, focus == Some("segments")),
+        policy: policy::panel(view),
         corrections: corrections::panel(view),
         days: budget::days(view),
         definition: definition::panel(view),
@@ -137,6 +139,7 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
         endpoints,
         alerts,
         segments,
+        policy,
         corrections,
         days,
         definition,
@@ -149,6 +152,7 @@ pub fn slo_fragments(view: &SloView) -> Vec<Fragment> {
             .chain(latency)
             .chain(endpoints)
             .chain(segments)
+            .chain(policy)
             .chain(corrections),
     )
 }

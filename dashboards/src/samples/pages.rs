@@ -7,9 +7,9 @@ use super::objectives::{alerts, all, definition, looks, rules};
 use super::{HOSTILE, State, ago, now};
 use crate::Text;
 use crate::view::{
-    Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, LatencyGrid, Objective,
-    OncallView, OpenPage, Outlook, Range, Segment, Sender, Served, ServiceLatency, ServiceRow,
-    Shell, Signal, SloView, SlosView, SlowVerdict, Status, Trace, TraceWhy, WentWell,
+    Allowance, Banner, Correction, Counts, DebugView, ExecutiveView, Failure, Ingest, LatencyGrid,
+    Objective, OncallView, OpenPage, Outlook, Range, Segment, Sender, Served, ServiceLatency,
+    ServiceRow, Shell, Signal, SloView, SlosView, SlowVerdict, Status, Trace, TraceWhy, WentWell,
 };
 
 pub(super) fn shell(state: State, url: &str) -> Shell {
@@ -212,6 +212,8 @@ pub fn slo(state: State) -> SloView {
         whole: "checkout".to_owned(),
         name: Text::new("cloud.region = eu-west"),
     });
+    let lowest = policy(state).into_iter().rfind(|one| one.holds);
+    objective.allows = lowest.map(|one| one.allows);
     if state == State::Healthy {
         objective.outlook = Outlook::NotAtThisRate;
     }
@@ -247,6 +249,7 @@ pub fn slo(state: State) -> SloView {
             Vec::new()
         },
         alerted_by: None,
+        policy: policy(state),
         corrections: corrections(state),
         uncorrected: (state == State::Missed).then_some(-0.81),
         definition: definition(state),
@@ -265,6 +268,27 @@ fn slo_latency(state: State) -> Option<LatencyGrid> {
         threshold.verdict = SlowVerdict::BadSlice(0.99);
     }
     Some(grid)
+}
+
+/// Three marks, agreed before they were reached.
+fn policy(state: State) -> Vec<Allowance> {
+    let marks = match state {
+        State::Missed => [(0.5, true), (0.25, true), (0.0, true)],
+        State::Paging | State::Hostile => [(0.5, true), (0.25, false), (0.0, false)],
+        _ => return Vec::new(),
+    };
+    let says = [
+        "releases with a second reviewer",
+        "releases that make it more reliable",
+        "only fixes",
+    ];
+    let allowance = |((below, holds), allows): ((f64, bool), &str)| Allowance {
+        below,
+        allows: Text::new(&named(state, allows)),
+        owner: (below < 0.5).then(|| Text::new(&named(state, "Head of payments"))),
+        holds,
+    };
+    marks.into_iter().zip(says).map(allowance).collect()
 }
 
 /// Three regions of an objective.

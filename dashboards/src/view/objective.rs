@@ -114,6 +114,19 @@ pub struct Correction {
     pub until: Option<Timestamp>,
 }
 
+/// What is allowed while less than a share of the budget is left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Allowance {
+    /// The share; 0 is a budget that is spent.
+    pub below: f64,
+    /// What is, such as `only fixes`.
+    pub allows: Text,
+    /// Who decides, if the policy says so.
+    pub owner: Option<Text>,
+    /// Less is left now.
+    pub holds: bool,
+}
+
 /// When the budget is empty if things go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
@@ -329,6 +342,8 @@ pub struct SloView {
     pub segments: Vec<Objective>,
     /// Without rules of its own: title of the objective of the same SLO whose rules alert.
     pub alerted_by: Option<Text>,
+    /// What its error budget policy says.
+    pub policy: Vec<Allowance>,
     /// Times that do not count, the latest first.
     pub corrections: Vec<Correction>,
     /// Budget that would be left without them; `None` without any.

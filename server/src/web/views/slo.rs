@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use dashboards::Text;
-use dashboards::view::{Definition, Endpoint, LatencyGrid, Range, SloView, SlosView, Steps};
+use dashboards::view::{
+    Allowance, Definition, Endpoint, LatencyGrid, Range, SloView, SlosView, Steps,
+};
 
 use slo_specs::{Indicator, Signal};
 
@@ -12,7 +14,7 @@ use super::objective::{alerts, all, days, failure, looks, objective, rules, seco
 use super::oncall::endpoints;
 use super::{Source, between, shell, steps};
 use crate::live::Live;
-use crate::replay::uncorrected_left;
+use crate::replay::{AllowanceReport, uncorrected_left};
 use crate::snapshot::ObjectiveSnapshot;
 use crate::store::StoreError;
 use crate::web::allowed::Allowed;
@@ -87,6 +89,7 @@ pub(in crate::web) async fn slo(
         alerted_by: alerted_by(source, one),
         uncorrected: uncorrected_left(&one.objective, &one.evaluation)
             .filter(|_| !corrections(one).is_empty()),
+        policy: policy(one),
         corrections: corrections(one),
         definition: definition(one),
     });
@@ -163,6 +166,18 @@ fn past(live: &Live, one: &ObjectiveSnapshot) -> Steps {
     let steps = (now_s - period.from_s + step_s - 1) / step_s;
     let grid = Grid::last(now_s, step_s, steps);
     grid.steps(|from, to| between(live, &one.objective, from.max(period.from_s), to))
+}
+
+/// What its error budget policy says, as the API has it.
+fn policy(one: &ObjectiveSnapshot) -> Vec<Allowance> {
+    let said = one.report.error_budget_policy.iter();
+    let view = |one: &AllowanceReport| Allowance {
+        below: one.below,
+        allows: Text::new(&one.allows),
+        owner: one.owner.as_deref().map(Text::new),
+        holds: one.holds,
+    };
+    said.map(view).collect()
 }
 
 fn definition(one: &ObjectiveSnapshot) -> Definition {
