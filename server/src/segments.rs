@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use collector::{AttributeValue, Known, SeriesId, SeriesKey};
+use collector::{Known, SeriesId, SeriesKey};
 use foldhash::{HashSet, HashSetExt as _};
-use serde_json::{Value, json};
-use slo_specs::{Catalog, Objective, Scalar, SeenSegments, SegmentValues, segment_keys};
+use serde_json::json;
+use slo_specs::{Catalog, Objective, SeenSegments, SegmentValues, segment_keys};
 
-use crate::sli::selects;
+use crate::sli::{attribute, selects};
 
 /// Under which counters the values are stored: the number says in which order they were seen.
 const PREFIX: &str = "segment ";
@@ -145,51 +145,22 @@ fn is_of(objective: &Objective, key: &SeriesKey) -> bool {
     selectors.any(|selector| selects(selector, key))
 }
 
-fn value(key: &SeriesKey, name: &str) -> Option<Scalar> {
-    Some(match key.attribute(name)? {
-        AttributeValue::Text(text) => Scalar::Text(text.to_owned()),
-        AttributeValue::Bool(flag) => Scalar::Bool(flag),
-        AttributeValue::Int(number) => {
-            #[expect(clippy::cast_precision_loss, reason = "beside the digits")]
-            let near = number as f64;
-            Scalar::Number(number.to_string(), near)
-        }
-        AttributeValue::Double(number) => Scalar::Number(number.to_string(), number),
-    })
+fn value(key: &SeriesKey, name: &str) -> Option<String> {
+    attribute(key, name).map(|value| value.text().into_owned())
 }
 
 impl Stored {
     /// One line of JSON.
     fn name(&self) -> String {
-        let value = |value: &Option<Scalar>| match value {
-            None => Value::Null,
-            Some(Scalar::Text(text)) => json!(text),
-            Some(Scalar::Bool(flag)) => json!(flag),
-            Some(Scalar::Number(digits, _)) => json!({"number": digits}),
-        };
-        let values: Vec<Value> = self.values.iter().map(value).collect();
-        json!([self.objective, self.by, values]).to_string()
+        json!([self.objective, self.by, self.values]).to_string()
     }
 
     fn of_name(name: &str) -> Option<Stored> {
-        let (objective, by, values): (String, String, Vec<Value>) =
-            serde_json::from_str(name).ok()?;
-        let scalar = |value: Value| match value {
-            Value::Null => Some(None),
-            Value::String(text) => Some(Some(Scalar::Text(text))),
-            Value::Bool(flag) => Some(Some(Scalar::Bool(flag))),
-            Value::Object(number) => {
-                let digits = number.get("number")?.as_str()?;
-                let near = digits.parse().ok()?;
-                Some(Some(Scalar::Number(digits.to_owned(), near)))
-            }
-            Value::Number(_) | Value::Array(_) => None,
-        };
-        let values: Option<SegmentValues> = values.into_iter().map(scalar).collect();
+        let (objective, by, values) = serde_json::from_str(name).ok()?;
         Some(Stored {
             objective,
             by,
-            values: values?,
+            values,
         })
     }
 }

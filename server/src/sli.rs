@@ -281,11 +281,16 @@ impl Subject for Series<'_> {
     }
 
     fn attribute(&self, key: &str) -> Option<AttributeRef<'_>> {
-        self.0.attribute(key).map(|value| match value {
-            AttributeValue::Text(text) => AttributeRef::Text(text),
-            AttributeValue::Bool(flag) => AttributeRef::Bool(flag),
-            AttributeValue::Int(number) => AttributeRef::Int(number),
-            AttributeValue::Double(number) => AttributeRef::Double(number),
-        })
+        attribute(self.0, key)
     }
+}
+
+/// A series' value of an attribute, as selectors take it.
+pub(crate) fn attribute<'k>(series: &'k SeriesKey, key: &str) -> Option<AttributeRef<'k>> {
+    series.attribute(key).map(|value| match value {
+        AttributeValue::Text(text) => AttributeRef::Text(text),
+        AttributeValue::Bool(flag) => AttributeRef::Bool(flag),
+        AttributeValue::Int(number) => AttributeRef::Int(number),
+        AttributeValue::Double(number) => AttributeRef::Double(number),
+    })
 }

@@ -50,8 +50,9 @@ pub struct Segment {
     pub values: Option<SegmentValues>,
 }
 
-/// A value for each key; `None` where the attribute is missing.
-pub type SegmentValues = Vec<Option<Scalar>>;
+/// A value for each key, as text: the number 500 and the text `500` are one segment. `None` where the attribute is
+/// missing.
+pub type SegmentValues = Vec<Option<String>>;
 
 /// The values that were seen, by objective and keys, in the order in which they were first seen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -216,19 +217,15 @@ impl Segment {
         };
         let pairs = segment_keys(&self.by).zip(values);
         let named = pairs.map(|(key, value)| match value {
-            Some(_) => format!("{key} = {}", word(value.as_ref())),
+            Some(value) => format!("{key} = {value}"),
             None => format!("no {key}"),
         });
         named.collect::<Vec<_>>().join(", ")
     }
 }
 
-fn word(value: Option<&Scalar>) -> String {
-    match value {
-        Some(Scalar::Text(text) | Scalar::Number(text, _)) => text.clone(),
-        Some(Scalar::Bool(flag)) => flag.to_string(),
-        None => "none".to_owned(),
-    }
+fn word(value: Option<&String>) -> String {
+    value.map_or_else(|| "none".to_owned(), String::clone)
 }
 
 /// An indicator that counts only what has these values.
@@ -237,7 +234,7 @@ fn narrowed(indicator: &Indicator, by: &str, values: &SegmentValues) -> Indicato
     for selector in narrow.selectors_mut() {
         for (key, value) in segment_keys(by).zip(values) {
             let test = match value {
-                Some(value) => Test::In(vec![value.clone()]),
+                Some(value) => Test::In(vec![Scalar::Text(value.clone())]),
                 None => Test::Exists(false),
             };
             let key = key.to_owned();

@@ -124,6 +124,14 @@ fn values_of_any_kind_are_stored_and_found_again() {
             "checkout",
             &[("a", Attribute::Int(503)), ("b", Attribute::Bool(true))],
         ),
+        // The same as text: a segment of its own would count the first one's events, too.
+        series(
+            "checkout",
+            &[
+                ("a", Attribute::Text("503".into())),
+                ("b", Attribute::Text("true".into())),
+            ],
+        ),
         series(
             "checkout",
             &[

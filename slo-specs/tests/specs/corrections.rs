@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use slo_specs::{
-    Correction, CorrectionKind, Loaded, Scalar, SeenSegments, SourceFile, excluded, load,
-};
+use slo_specs::{Correction, CorrectionKind, Loaded, SeenSegments, SourceFile, excluded, load};
 
 use crate::given;
 
@@ -506,7 +504,7 @@ fn a_correction_of_segments_is_about_those_only() {
     let mut seen = SeenSegments::default();
     for objective in &loaded.catalog.objectives {
         for value in [Some("eu"), Some("us"), None] {
-            let value = value.map(|text| Scalar::Text(text.to_owned()));
+            let value = value.map(str::to_owned);
             assert!(seen.note(objective, "region", vec![value]));
         }
     }

@@ -1,6 +1,6 @@
 //! Segments of an objective: their names.
 
-use slo_specs::{Catalog, Scalar, SeenSegments};
+use slo_specs::{Catalog, SeenSegments};
 
 use crate::given::read;
 
@@ -34,7 +34,7 @@ fn a_segment_keeps_its_id_when_another_of_its_name_is_seen() {
     let mut catalog = read(SLO).catalog;
     catalog.objectives[0].segments = vec!["region".into(), "tier".into()];
     let objective = catalog.objectives[0].clone();
-    for values in [Some(Scalar::Text("gold".into())), None] {
+    for values in [Some("gold".to_owned()), None] {
         let mut seen = SeenSegments::default();
         assert!(seen.note(&objective, "tier", vec![values.clone()]));
         let first = ids(&catalog, &seen);
@@ -51,7 +51,7 @@ fn a_title_names_the_keys_beside_the_values() {
     catalog.objectives[0].segments = vec!["region".into(), "tier+version".into()];
     catalog.objectives[0].segmentation.limit = 2;
     let objective = catalog.objectives[0].clone();
-    let text = |text: &str| Some(Scalar::Text(text.into()));
+    let text = |text: &str| Some(text.to_owned());
     let mut seen = SeenSegments::default();
     for values in [text("eu"), None, text("us")] {
         assert!(seen.note(&objective, "region", vec![values]));
