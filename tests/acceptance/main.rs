@@ -16,6 +16,7 @@ mod paging;
 mod plan;
 mod refusals;
 mod replay;
+mod rules;
 mod sdks;
 mod storage;
 mod telemetry;

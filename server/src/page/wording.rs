@@ -81,7 +81,7 @@ fn failing(cause: &Cause, tally: Tally) -> Option<String> {
 pub(super) fn text(input: &NoticeInput<'_>) -> String {
     let mut sentences = Vec::new();
     match &input.event.cause {
-        Some(cause) => sentences.extend(readings(cause)),
+        Some(cause) => sentences.extend(readings(input, cause)),
         None => sentences.push(format!("{}.", input.event.transition.reason)),
     }
     if let Some(resolved) = input.resolved() {
@@ -97,12 +97,16 @@ pub(super) fn text(input: &NoticeInput<'_>) -> String {
     sentences.join(" ")
 }
 
-/// What the rule saw: of two windows the counts and the rates, of anything else its own words.
-fn readings(cause: &Cause) -> Vec<String> {
+/// What the rule saw: of two windows the counts and the rates, of anything else its own words; and of what is over, why.
+fn readings(input: &NoticeInput<'_>, cause: &Cause) -> Vec<String> {
     let Cause { rule, reading, .. } = cause;
+    let fired = input.event.fired();
     let mut sentences = Vec::new();
     if let (Condition::Burn(burn), Seen::Burn(seen)) = (&rule.condition, &reading.seen) {
         sentences.extend(burned(cause, burn, seen));
+    } else if !fired {
+        let reason = text::capitalised(&input.event.transition.reason);
+        sentences.push(format!("{reason}."));
     } else {
         let said = reading.says(&rule.condition);
         sentences.push(format!("{}.", text::capitalised(&said)));
@@ -110,7 +114,7 @@ fn readings(cause: &Cause) -> Vec<String> {
             sentences.push(format!("Fires when {}.", rule.condition.when()));
         }
     }
-    if let Some(note) = &rule.note {
+    if let Some(note) = rule.note.as_ref().filter(|_| fired) {
         sentences.push(format!("What the error budget policy says now: {note}."));
     }
     sentences
