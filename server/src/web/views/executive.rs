@@ -90,12 +90,13 @@ async fn asked(source: &Source<'_>, now_s: i64) -> Result<Asked, StoreError> {
 }
 
 impl Asked {
-    /// Days for a month; hours for three days while young; minutes for the first two hours.
+    /// Days for a month; while young hours for at most three days, minutes for the first two hours. Little more than
+    /// what was measured: most of it would be empty.
     fn grid(&self, now_s: i64) -> Grid {
         match self.since_s.map(|since| now_s - since) {
             None => Grid::last(now_s, 60, 60),
             Some(age @ ..7_200) => Grid::last(now_s, 60, (age / 60 + 1).max(30)),
-            Some(7_200..259_200) => Grid::last(now_s, 3_600, 72),
+            Some(age @ 7_200..259_200) => Grid::last(now_s, 3_600, (age / 3_600 + 1).max(12)),
             Some(_) => Grid::last(now_s, DAY_S, 30),
         }
     }
