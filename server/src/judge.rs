@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, Change, Evaluation, Fingerprint, Objective, Reading, Rule, Severity, Transition,
-    evaluate, evaluate_heard,
+    AlertState, Change, Evaluation, Fingerprint, Objective, Reading, Rule, Severity, Timeline,
+    Transition, evaluate, evaluate_heard,
 };
 
 use crate::live::Live;
@@ -201,17 +201,17 @@ impl Judge {
     /// before it was missed. Events after the tick do not count.
     pub(crate) fn propose_past(
         &self,
-        live: &Live,
+        timeline: &Timeline,
         objective: &Arc<Objective>,
         now: Timestamp,
-    ) -> Option<Step> {
-        let evaluation = evaluate(objective, live.account(objective)?, now);
+    ) -> Step {
+        let evaluation = evaluate(objective, timeline, now);
         let mut incident = self.next_incident.max(1);
-        Some(Step {
+        Step {
             at: now,
             changes: self.changes(objective, &evaluation, &[], &mut incident),
             evaluations: vec![(Arc::clone(objective), evaluation)],
-        })
+        }
     }
 
     /// What a tick changes of one objective's alerts; counts up `incident` for each that fires.

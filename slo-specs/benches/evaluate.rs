@@ -1,4 +1,4 @@
-//! One tick of 100 objectives over 35 days of traffic.
+//! One tick of 100 and of 10 000 objectives over 35 days of traffic.
 
 use std::hint::black_box;
 
@@ -81,6 +81,24 @@ fn bench(criterion: &mut Criterion) {
         bencher.iter(|| {
             for timeline in &timelines {
                 black_box(evaluate(black_box(&objective), timeline, instant));
+            }
+        });
+    });
+    criterion.bench_function("judge one objective at a day of past minutes", |bencher| {
+        let opened = timelines.first().map(Timeline::opened).unwrap_or_default();
+        bencher.iter(|| {
+            for minute in 0..1_440 {
+                let past = Timestamp::from_second(now - 2 * DAY + minute * 60).unwrap_or_default();
+                black_box(evaluate(black_box(&objective), &opened, past));
+            }
+        });
+    });
+    // As many timelines do not fit in memory here: a hundred take turns, which no cache holds either.
+    let objectives = load(&files).catalog.objectives;
+    criterion.bench_function("evaluate 10 000 objectives, one tick", |bencher| {
+        bencher.iter(|| {
+            for (objective, timeline) in objectives.iter().zip(timelines.iter().cycle()) {
+                black_box(evaluate(black_box(objective), timeline, instant));
             }
         });
     });

@@ -314,6 +314,15 @@ impl Timeline {
         }
     }
 
+    /// A copy of which nothing is packed: it takes several times the memory, and a window that begins within an
+    /// hour does not unpack it. For whoever asks for many windows of one timeline.
+    #[must_use]
+    pub fn opened(&self) -> Self {
+        let mut copy = self.clone();
+        copy.hours.values_mut().for_each(Hour::unpack);
+        copy
+    }
+
     /// Bytes of memory that the tallies take, roughly.
     pub fn memory_bytes(&self) -> usize {
         self.hours.values().map(Hour::memory_bytes).sum()

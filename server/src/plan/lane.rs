@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use slo_specs::{
-    AlertState, BurnRate, Evaluation, Objective, Ratio, Rule, Severity, evaluate, may_breach,
+    AlertState, BurnRate, Evaluation, Objective, Ratio, Rule, Severity, Timeline, evaluate,
+    may_breach,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +63,8 @@ impl Course {
         objective: &Arc<Objective>,
         longest: usize,
     ) -> Option<Lane> {
-        let Some(timeline) = live.account(objective) else {
+        // Every tick asks for a dozen windows of it.
+        let Some(timeline) = live.account(objective).map(Timeline::opened) else {
             return Some(Lane::default());
         };
         let mut judge = Judge::default();
@@ -83,7 +85,7 @@ impl Course {
                 let last = self.ticks.get(end - 1).copied().unwrap_or(tick);
                 if !may_breach(
                     objective,
-                    timeline,
+                    &timeline,
                     super::instant(tick),
                     super::instant(last),
                 ) {
@@ -96,22 +98,21 @@ impl Course {
                     continue;
                 }
             }
-            if let Some(step) = judge.propose_past(live, objective, super::instant(tick)) {
-                for change in &step.changes {
-                    self.note(&mut lane, live, objective, change, tick);
-                }
-                judge.accept(&step);
+            let step = judge.propose_past(&timeline, objective, super::instant(tick));
+            for change in &step.changes {
+                self.note(&mut lane, &timeline, objective, change, tick);
             }
+            judge.accept(&step);
             next += 1;
         }
-        self.close(&mut lane, live, objective);
+        self.close(&mut lane, &timeline, objective);
         Some(lane)
     }
 
     fn note(
         &self,
         lane: &mut Lane,
-        live: &Live,
+        timeline: &Timeline,
         objective: &Objective,
         change: &StateChange,
         tick: i64,
@@ -137,18 +138,15 @@ impl Course {
         let open = open.find(|(_, open)| open.rule == *rule && open.resolved_at.is_none());
         if let Some((_, episode)) = open {
             episode.resolved_at = Some(super::instant(tick));
-            self.weigh(episode, live, objective, tick);
+            self.weigh(episode, timeline, objective, tick);
         }
     }
 
     /// What is still open, and the standings at both ends.
-    fn close(&self, lane: &mut Lane, live: &Live, objective: &Objective) {
-        let Some(timeline) = live.account(objective) else {
-            return;
-        };
+    fn close(&self, lane: &mut Lane, timeline: &Timeline, objective: &Objective) {
         for (_, episode) in &mut lane.episodes {
             if episode.resolved_at.is_none() {
-                self.weigh(episode, live, objective, self.grid.to);
+                self.weigh(episode, timeline, objective, self.grid.to);
             }
         }
         let from = super::instant(self.grid.from);
@@ -167,10 +165,7 @@ impl Course {
     }
 
     /// Minutes, and what was spent from one long window before it fired until `end`.
-    fn weigh(&self, episode: &mut Episode, live: &Live, objective: &Objective, end: i64) {
-        let Some(timeline) = live.account(objective) else {
-            return;
-        };
+    fn weigh(&self, episode: &mut Episode, timeline: &Timeline, objective: &Objective, end: i64) {
         let fired = episode.fired_at.as_second();
         let rule = objective
             .rules

@@ -129,6 +129,11 @@ impl Hour {
         }
     }
 
+    /// Makes it quick to read, and large.
+    pub(super) fn unpack(&mut self) {
+        self.slots = Slots::Open(self.open());
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         match &self.slots {
             Slots::Open(slots) => chunk::encode(slots),

@@ -120,9 +120,11 @@ proptest! {
         for ((tier, hour_end), bytes) in &stored {
             restored.restore(*tier, *hour_end, bytes).unwrap();
         }
+        let opened = restored.opened();
         for window in windows() {
             let expected = naive.tally(now, window);
             prop_assert_eq!(timeline.tally(now, seconds(window)), expected, "{} s", window);
+            prop_assert_eq!(opened.tally(now, seconds(window)), expected, "{} s opened", window);
             prop_assert_eq!(restored.tally(now, seconds(window)), expected, "{} s restored", window);
         }
         prop_assert_eq!(timeline.measured_since(), restored.measured_since());
