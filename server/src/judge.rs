@@ -47,6 +47,8 @@ pub(crate) struct Alert {
 pub(crate) struct Judge {
     alerts: BTreeMap<AlertKey, Alert>,
     next_incident: u64,
+    /// Above every number that was proposed: those that were not accepted may be stored all the same.
+    unproposed: u64,
     /// Incidents that receivers heard of although they could not be stored: they keep their numbers.
     promised: BTreeMap<AlertKey, u64>,
     /// The last tick whose verdict was accepted; ticks after it are still to be judged.
@@ -111,6 +113,7 @@ impl Judge {
         Judge {
             alerts,
             next_incident,
+            unproposed: 0,
             promised: BTreeMap::new(),
             judged_until: unjudged_from.and_then(|from| Timestamp::from_second(from - TICK_S).ok()),
             ticked: Some(Timestamp::MIN),
@@ -120,16 +123,16 @@ impl Judge {
     }
 
     /// Takes stored alerts in place of what it remembers: a transition failed, and it is not known
-    /// whether it was stored. What is still to be judged stays.
+    /// whether it was stored. What is still to be judged stays, and so do the numbers that were taken or
+    /// promised: the store knows nothing of them yet.
     pub(crate) fn reread(&mut self, stored: Judge) {
         self.alerts = stored.alerts;
-        let promised = self.promised.values().max().map_or(0, |last| last + 1);
-        self.next_incident = stored.next_incident.max(promised);
+        self.next_incident = stored.next_incident.max(self.next_incident);
     }
 
     /// A number for an incident that is decided elsewhere.
     pub(crate) fn take_incident(&mut self) -> u64 {
-        let incident = self.next_incident.max(1);
+        let incident = self.next_incident.max(self.unproposed).max(1);
         self.next_incident = incident + 1;
         incident
     }
@@ -193,6 +196,7 @@ impl Judge {
             step.changes.extend(changes);
             step.evaluations.push((objective, evaluation));
         }
+        self.unproposed = self.unproposed.max(incident);
         self.resolve_removed(&catalog, now, &mut step.changes);
         step
     }

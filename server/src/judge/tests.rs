@@ -84,15 +84,39 @@ fn what_was_not_accepted_is_proposed_again_with_the_same_incident() {
     let first = judge.propose(&mut live, at(START_S));
     let again = judge.propose(&mut live, at(START_S + 10));
     assert_eq!(fired(&first), fired(&again));
-    let incidents = |step: &Step| -> Vec<u64> {
-        let event = |change: &StateChange| Some(change.event.as_ref()?.transition.incident);
-        step.changes.iter().filter_map(event).collect()
-    };
-    assert_eq!(incidents(&first), [41, 42, 43, 44]);
-    assert_eq!(incidents(&again), [41, 42, 43, 44]);
+    assert_eq!(opened(&first), [41, 42, 43, 44]);
+    assert_eq!(opened(&again), [41, 42, 43, 44]);
     judge.accept(&again);
     let quiet = judge.propose(&mut live, at(START_S + 20));
     assert_eq!(fired(&quiet), [], "a firing alert fires once");
+}
+
+/// The incidents that a step opens.
+fn opened(step: &Step) -> Vec<u64> {
+    let fires = step.changes.iter().filter_map(|change| {
+        let event = change.event.as_ref().filter(|event| event.fired())?;
+        Some(event.transition.incident)
+    });
+    fires.collect()
+}
+
+#[test]
+fn a_number_that_was_taken_is_never_proposed_again() {
+    let (mut live, known) = live();
+    count(&mut live, &known, START_S, SpanStatus::Error, 100);
+    let mut judge = Judge::resume(BTreeMap::new(), 41, None);
+    let taken = judge.take_incident();
+    assert_eq!(taken, 41);
+    // The store knows nothing of it: it could not commit.
+    judge.reread(Judge::resume(BTreeMap::new(), 41, None));
+    let step = judge.propose(&mut live, at(START_S));
+    assert_eq!(opened(&step), [42, 43, 44, 45]);
+    // Whether these are stored is not known.
+    let next = judge.take_incident();
+    assert!(next > 45, "{next} may be stored already, for another alert");
+    // The store is ahead if it did store them.
+    judge.reread(Judge::resume(BTreeMap::new(), 60, None));
+    assert_eq!(judge.take_incident(), 60);
 }
 
 #[test]
