@@ -41,26 +41,39 @@ pub(super) fn judge_again(
     from: Timestamp,
     now: Timestamp,
 ) -> Vec<LateBreach> {
-    let breaches = slo_specs::judge_again(objective, timeline, from, now).into_iter();
-    let outside = breaches.filter_map(|breach| outside(objective, timeline, from, breach));
-    outside.collect()
-}
-
-/// The latest breach that is not within maintenance, from this one back.
-fn outside(
-    objective: &Objective,
-    timeline: &Timeline,
-    from: Timestamp,
-    mut breach: LateBreach,
-) -> Option<LateBreach> {
-    for _ in 0..MOST_STRETCHES {
-        let Some((_, (start_s, _))) = objective.held_by(breach.reading.at.as_second()) else {
-            return Some(breach);
-        };
+    let mut outside: Vec<LateBreach> = Vec::new();
+    let (mut held, mut until) = (Vec::new(), now);
+    // To find one takes as long as to judge: most rules breach in the same.
+    let mut stretch = None;
+    // The latest breaches of all rules go back around one stretch after the other together.
+    for _ in 0..=MOST_STRETCHES {
+        held.clear();
+        let mut latest_start = None;
+        for breach in slo_specs::judge_again(objective, timeline, from, until) {
+            if outside.iter().any(|known| known.rule == breach.rule) {
+                continue;
+            }
+            let at = breach.reading.at.as_second();
+            let within = |(start, end): &(i64, i64)| at > *start && at <= *end;
+            stretch = stretch
+                .filter(within)
+                .or_else(|| objective.held_by(at).map(|(_, stretch)| stretch));
+            match stretch {
+                None => outside.push(breach),
+                Some((start_s, _)) => {
+                    latest_start = latest_start.max(Some(start_s));
+                    held.push(breach);
+                }
+            }
+        }
         // The tick at its start is not part of it, and is the last that is looked at.
-        let until = Timestamp::from_second(start_s + TICK_S).ok()?;
-        let earlier = slo_specs::judge_again(objective, timeline, from, until);
-        breach = earlier.into_iter().find(|one| one.rule == breach.rule)?;
+        let earlier =
+            latest_start.and_then(|start_s| Timestamp::from_second(start_s + TICK_S).ok());
+        let Some(earlier) = earlier else {
+            return outside;
+        };
+        until = earlier;
     }
-    Some(breach)
+    outside.append(&mut held);
+    outside
 }
