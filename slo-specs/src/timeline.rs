@@ -115,8 +115,16 @@ impl Timeline {
     }
 
     /// As [`add`](Self::add), of events that are known no finer than that: their hour is kept no finer
-    /// either, so that nobody takes a sum for one of its parts.
+    /// either, so that nobody takes a sum for one of its parts. A past that is added in order is packed on
+    /// the way.
     pub fn add_coarse(&mut self, tier: Tier, slice_end: i64, tally: Tally) {
+        let hour_end = ceil(slice_end, HOUR_S);
+        if tier > Tier::Ten
+            && !self.hours.contains_key(&hour_end)
+            && let Some((_, before)) = self.hours.range_mut(..hour_end).next_back()
+        {
+            before.pack();
+        }
         self.add(slice_end, tally);
         self.coarsen(slice_end, tier);
     }

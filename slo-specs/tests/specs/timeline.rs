@@ -6,6 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use slo_specs::{ChunkError, Counted, Tally, Tier, Timeline};
 
+use crate::given::BEGIN;
+
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 /// A whole hour.
@@ -301,4 +303,24 @@ fn bytes_of_a_later_version_are_refused() {
         Err(ChunkError::Damaged)
     );
     assert_eq!(timeline.restore(Tier::Hour, START, &[1, 0, 1]), Ok(()));
+}
+
+/// A thousand new objectives are counted over 400 days at once.
+#[test]
+fn a_past_that_is_counted_again_is_small_all_the_time() {
+    let mut timeline = Timeline::new();
+    let day = 86_400;
+    for end in (3_600..=365 * day).step_by(3_600) {
+        timeline.add_coarse(Tier::Hour, BEGIN + end, Tally::new(1_000, 1));
+    }
+    for end in (60..=35 * day).step_by(60) {
+        timeline.add_coarse(Tier::Minute, BEGIN + 365 * day + end, Tally::new(20, 0));
+    }
+    let bytes = timeline.memory_bytes();
+    assert!(bytes < 1_000_000, "{bytes} bytes");
+    let all = timeline.between(BEGIN, BEGIN + 400 * day);
+    assert_eq!(
+        all,
+        Tally::new(365 * 24 * 1_000 + 35 * 1_440 * 20, 365 * 24)
+    );
 }
