@@ -41,6 +41,8 @@ pub(crate) struct Folder {
     folded: i64,
     /// Indicators whose history could not be read yet.
     without_history: Vec<Fingerprint>,
+    /// None of them has an event before that, in Unix seconds.
+    history_begin: i64,
     /// Indicators whose tallies are stored and marked as whole.
     whole: BTreeSet<Fingerprint>,
     /// A fold failed: it is not known whether it was stored.
@@ -62,6 +64,7 @@ impl Folder {
             backlog: Cut::default(),
             folded: 0,
             without_history: Vec::new(),
+            history_begin: i64::MIN,
             whole: BTreeSet::new(),
             in_doubt: false,
             retention,
@@ -157,12 +160,21 @@ impl Folder {
 
     /// Judges another catalog from now on. Indicators without tallies are counted over the same
     /// history: what is stored, and what is not folded yet. Nothing else folds meanwhile.
-    pub(crate) async fn change_catalog(
+    ///
+    /// Those of them that are new count only series that were unknown at `unseen`: they have no events before
+    /// what could still come then.
+    pub(crate) async fn take_catalog(
         &mut self,
         catalog: Arc<Catalog>,
+        unseen: i64,
         now: i64,
     ) -> Result<(), StoreError> {
         self.settle().await?;
+        let begin = unseen.saturating_sub(self.max_late_s + HOUR_S);
+        self.history_begin = match self.without_history[..] {
+            [] => begin,
+            _ => begin.min(self.history_begin),
+        };
         let (added, kept) = {
             let mut live = locked(&self.live);
             self.backlog.add(live.cut(now));
@@ -203,8 +215,9 @@ impl Folder {
                 live.record_latencies(Some(&self.without_history), end, 10, &gathered.pack);
             }
         }
-        recount(&self.store, &self.live, &self.without_history, now).await?;
-        load_latencies(&self.store, &self.live, &self.without_history, now).await?;
+        let (live, indicators, begin) = (&self.live, &self.without_history, self.history_begin);
+        recount(&self.store, live, indicators, begin, now).await?;
+        load_latencies(&self.store, live, indicators, begin, now).await?;
         self.without_history.clear();
         locked(&self.live).history_counted();
         Ok(())

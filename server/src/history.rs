@@ -15,18 +15,20 @@ const STEP_S: i64 = 6 * 3600;
 const AHEAD_S: i64 = 3600;
 
 /// Counts the stored slices for indicators that have no tallies: a new or changed objective is
-/// judged over the same history.
+/// judged over the same history. They have no events before `begin`.
 pub(crate) async fn recount(
     store: &Store,
     live: &Mutex<Live>,
     indicators: &[Fingerprint],
+    begin: i64,
     now: i64,
 ) -> Result<(), StoreError> {
-    if indicators.is_empty() {
+    // What is derived from others is not counted from slices.
+    if !locked(live).counts_any(indicators) {
         return Ok(());
     }
     for (tier, from, upto) in spans(store, now, i64::MIN, i64::MIN).await? {
-        each_slice(store, tier, None, (from, upto), |end, pack| {
+        each_slice(store, tier, None, (from.max(begin), upto), |end, pack| {
             locked(live).recount(indicators, timeline_tier(tier), end, pack);
         })
         .await?;
@@ -34,17 +36,22 @@ pub(crate) async fn recount(
     Ok(())
 }
 
-/// Loads the latencies of indicators: as fine as they are kept, as far as any window reaches.
+/// Loads the latencies of indicators: as fine as they are kept, as far as any window reaches. They have no
+/// events before `begin`.
 pub(crate) async fn load_latencies(
     store: &Store,
     live: &Mutex<Live>,
     indicators: &[Fingerprint],
+    begin: i64,
     now: i64,
 ) -> Result<(), StoreError> {
+    if !locked(live).counts_any(indicators) {
+        return Ok(());
+    }
     let oldest = now - locked(live).longest_window_s();
     let minutes_from = now - MINUTES_S;
     for (tier, from, upto) in spans(store, now, oldest, minutes_from).await? {
-        each_slice(store, tier, None, (from, upto), |end, pack| {
+        each_slice(store, tier, None, (from.max(begin), upto), |end, pack| {
             locked(live).record_latencies(Some(indicators), end, tier.seconds(), pack);
         })
         .await?;

@@ -342,6 +342,12 @@ impl Live {
         slices
     }
 
+    /// Whether any of these is an indicator whose events are counted, not derived from others.
+    pub(crate) fn counts_any(&self, indicators: &[Fingerprint]) -> bool {
+        let mut indicators = indicators.iter();
+        indicators.any(|one| self.timelines.contains_key(one))
+    }
+
     /// Counts a stored slice again, for indicators that were not judged before.
     pub(crate) fn recount(&mut self, only: &[Fingerprint], tier: Tier, end: i64, pack: &Pack) {
         for (series, measured) in &pack.series {

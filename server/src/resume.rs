@@ -22,6 +22,8 @@ pub(crate) const UNJUDGED_FROM: &str = "unjudged_from_s";
 /// The state to go on with.
 #[derive(Debug)]
 pub(crate) struct Resumed {
+    /// Series that are stored are not known, as their rows are damaged.
+    pub(crate) lost_series: bool,
     pub(crate) live: Arc<Mutex<Live>>,
     pub(crate) known: Arc<Known>,
     pub(crate) streams: Streams,
@@ -37,6 +39,8 @@ pub(crate) async fn resume(
 ) -> Result<Resumed, StoreError> {
     let known = Arc::new(Known::default());
     load_series(store, &known).await?;
+    let is_series = |row: &RowKey| matches!(row, RowKey::Series(_));
+    let lost_series = store.noted_damage().iter().any(is_series);
     let counters: BTreeMap<String, i64> = store.counters().await?.into_iter().collect();
     let mut streams = load_streams(store, &counters, now).await?;
     let mut live = Live::new(catalog, Arc::clone(&known));
@@ -51,8 +55,8 @@ pub(crate) async fn resume(
     let rows = store.tallies(&fingerprints(&indicators), 0).await?;
     let without_history = restore_tallies(store, &mut live, &indicators, rows)?;
     let live = Arc::new(Mutex::new(live));
-    recount(store, &live, &without_history, now).await?;
-    load_latencies(store, &live, &indicators, now).await?;
+    recount(store, &live, &without_history, i64::MIN, now).await?;
+    load_latencies(store, &live, &indicators, i64::MIN, now).await?;
     failpoint!("start.loaded");
     for row in store.journal_after(store.folded().await?).await? {
         if let Some(delta) = read_delta(store, &row)? {
@@ -66,6 +70,7 @@ pub(crate) async fn resume(
     store.quarantine(now).await?;
     store.mark_lost_commits(now).await?;
     Ok(Resumed {
+        lost_series,
         live,
         known,
         streams,

@@ -21,10 +21,23 @@ pub(crate) struct Segments {
     seen: SeenSegments,
     /// Series that were looked at.
     looked_at: HashSet<SeriesId>,
+    /// When that was, in Unix seconds; none if not all of them were stored just then.
+    looked: Option<i64>,
+    /// Series of the store are not known, as they are damaged: when they come again they are not new.
+    lost_series: bool,
     /// How many values were ever seen.
     count: i64,
     /// Stored values of all catalogs.
     stored: Vec<(i64, Stored)>,
+}
+
+/// Values that are found and not stored yet.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaved {
+    /// The counters that remember them.
+    pub(crate) counters: Vec<(String, i64)>,
+    /// When no series that is stored had any of them, in Unix seconds.
+    pub(crate) unseen: i64,
 }
 
 /// A stored value.
@@ -48,6 +61,8 @@ impl Segments {
             written: Arc::default(),
             seen: SeenSegments::default(),
             looked_at: HashSet::new(),
+            looked: None,
+            lost_series: false,
             count: stored.last().map_or(0, |(order, _)| order + 1),
             stored,
         };
@@ -70,12 +85,30 @@ impl Segments {
         self.written = written;
         self.seen = SeenSegments::default();
         self.looked_at.clear();
+        self.looked = None;
         for (_, stored) in &self.stored {
             let objective = self.written.objective(&stored.objective);
             if let Some(objective) = objective.filter(|one| one.segments.contains(&stored.by)) {
                 self.seen.note(objective, &stored.by, stored.values.clone());
             }
         }
+    }
+
+    /// Whether some of the store's series are not known: then series that are stored may look new.
+    pub(crate) fn note_lost_series(&mut self, lost: bool) {
+        self.lost_series |= lost;
+    }
+
+    /// As [`look`](Self::look), at a tick; what is found waits in `unsaved`.
+    pub(crate) fn look_at_tick(&mut self, known: &Known, now: i64, unsaved: &mut Unsaved) {
+        let before = self.looked.replace(now).filter(|_| !self.lost_series);
+        // A clock that was ahead then says nothing.
+        let unseen = before.map_or(i64::MIN, |before| before.min(now));
+        unsaved.unseen = match unsaved.counters[..] {
+            [] => unseen,
+            _ => unseen.min(unsaved.unseen),
+        };
+        unsaved.counters.extend(self.look(known));
     }
 
     /// Looks at the series that are new; returns the counters that remember the values found: the catalog

@@ -33,7 +33,7 @@ use crate::receive;
 use crate::reload::{Reloader, SpecProblems};
 use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
-use crate::segments::Segments;
+use crate::segments::{Segments, Unsaved};
 use crate::senders::Senders;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::storage::{self, StorageWatch};
@@ -123,11 +123,11 @@ impl Server {
         let sockets = Sockets::open(config.listen).await?;
         let store = Store::open(&config.location).await?;
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
-        let health = Health::new();
-        let now = clock.now();
-        let segments = Segments::resume(Arc::clone(&written), &store.counters().await?);
+        let (health, now) = (Health::new(), clock.now());
+        let mut segments = Segments::resume(Arc::clone(&written), &store.counters().await?);
         let catalog = segments.catalog();
         let resumed = load(&config.location, &store, &catalog, now.as_second()).await?;
+        segments.note_lost_series(resumed.lost_series);
         let (seen, key) = seen(&store, &config, &metrics).await?;
         let measure = catalog::measure(&catalog, &config.counting, key.as_ref());
         let measure = Arc::new(ArcSwap::from_pointee(measure));
@@ -233,7 +233,7 @@ impl Server {
             owed: Arc::clone(&owed),
             problems: Arc::clone(&wired.problems),
             segments,
-            unsaved_segments: Vec::new(),
+            unsaved_segments: Unsaved::default(),
             proposed,
             measure: Arc::clone(&wired.measure),
             overflow: Arc::clone(&wired.overflow),

@@ -22,7 +22,7 @@ use crate::probes::Health;
 use crate::reload::SpecProblems;
 use crate::replay::{Windows, slo_report, unweighted_at, windows};
 use crate::resume::{locked, stored_alerts};
-use crate::segments::Segments;
+use crate::segments::{Segments, Unsaved};
 use crate::senders::Senders;
 use crate::snapshot::{ObjectiveSnapshot, Snapshot, Snapshots};
 use crate::storage::StorageWatch;
@@ -51,7 +51,7 @@ pub(crate) struct Ticker {
     pub(crate) problems: SpecProblems,
     pub(crate) segments: Segments,
     /// Segments that are not stored yet.
-    pub(crate) unsaved_segments: Vec<(String, i64)>,
+    pub(crate) unsaved_segments: Unsaved,
     /// Catalogs as written that are to be judged from the next tick on.
     pub(crate) proposed: mpsc::Receiver<Arc<Catalog>>,
     pub(crate) measure: Arc<ArcSwap<Measure>>,
@@ -89,7 +89,8 @@ impl Ticker {
         let started = tokio::time::Instant::now();
         while let Ok(catalog) = self.proposed.try_recv() {
             self.segments.change_catalog(catalog);
-            self.change_catalog(self.segments.catalog(), now).await;
+            let catalog = self.segments.catalog();
+            self.change_catalog(catalog, i64::MIN, now).await;
         }
         self.tell_segments_apart(now).await;
         if let Err(error) = self.folder.count_history(now.as_second()).await {
@@ -135,14 +136,16 @@ impl Ticker {
     /// must not change with a restart.
     async fn tell_segments_apart(&mut self, now: Timestamp) {
         let known = Arc::clone(locked(&self.live).known());
-        self.unsaved_segments.extend(self.segments.look(&known));
-        if self.unsaved_segments.is_empty() {
+        let unsaved = &mut self.unsaved_segments;
+        self.segments.look_at_tick(&known, now.as_second(), unsaved);
+        if unsaved.counters.is_empty() {
             return;
         }
-        match self.folder.note(&self.unsaved_segments).await {
+        match self.folder.note(&unsaved.counters).await {
             Ok(()) => {
-                self.unsaved_segments.clear();
-                self.change_catalog(self.segments.catalog(), now).await;
+                let unseen = std::mem::take(unsaved).unseen;
+                let catalog = self.segments.catalog();
+                self.change_catalog(catalog, unseen, now).await;
             }
             Err(error) => {
                 tracing::error!(error = %error, "cannot remember new segments; trying again at the next tick");
@@ -150,8 +153,8 @@ impl Ticker {
         }
     }
 
-    /// Judges another catalog over the same history.
-    async fn change_catalog(&mut self, catalog: Arc<Catalog>, now: Timestamp) {
+    /// Judges another catalog over the same history; what is new in it was not known at `unseen`.
+    async fn change_catalog(&mut self, catalog: Arc<Catalog>, unseen: i64, now: Timestamp) {
         // First what is measured, so that what is counted from now on has the new dimensions.
         let measure = catalog::measure(
             &catalog,
@@ -161,7 +164,8 @@ impl Ticker {
         self.measure.store(Arc::new(measure));
         self.overflow.change_catalog(&catalog);
         failpoint!("reload.measured");
-        if let Err(error) = self.folder.change_catalog(catalog, now.as_second()).await {
+        let changing = self.folder.take_catalog(catalog, unseen, now.as_second());
+        if let Err(error) = changing.await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
         }
         failpoint!("reload.changed");

@@ -231,3 +231,60 @@ fn a_thousand_segments_and_one_add_up() {
     assert_eq!(total("checkout.rest"), 1_001);
     assert_eq!(total("checkout"), 1_001 * 1_002 / 2);
 }
+
+#[test]
+fn what_is_found_at_a_tick_was_unseen_at_the_one_before() {
+    let written = catalog("sloburn.dev/segments: region");
+    let mut segments = Segments::resume(Arc::clone(&written), &[]);
+    let mut unsaved = Unsaved::default();
+    let mut look = |segments: &mut Segments, names: &[&str], tick: i64, is_saved: bool| {
+        let keys: Vec<SeriesKey> = names.iter().map(|name| region(name)).collect();
+        let mut found = std::mem::take(&mut unsaved);
+        segments.look_at_tick(&known(&keys), tick, &mut found);
+        let (count, unseen) = (found.counters.len(), found.unseen);
+        if !is_saved {
+            unsaved = found;
+        }
+        (count, unseen)
+    };
+    for (names, tick, is_saved, expected, why) in [
+        (
+            &["a"][..],
+            100,
+            true,
+            (1, i64::MIN),
+            "it may have been stored at any time",
+        ),
+        (
+            &["a", "b"],
+            110,
+            false,
+            (1, 100),
+            "nothing had it at the last tick",
+        ),
+        (
+            &["a", "b"],
+            120,
+            false,
+            (1, 100),
+            "it could not be saved, and waits",
+        ),
+        (
+            &["a", "b", "c"],
+            500,
+            true,
+            (2, 100),
+            "it waits with another; the clock steps ahead",
+        ),
+        (&["a", "b", "c", "d"], 130, true, (1, 130), "and back"),
+    ] {
+        let found = look(&mut segments, names, tick, is_saved);
+        assert_eq!(found, expected, "{why}");
+    }
+    segments.change_catalog(written);
+    let (_, unseen) = look(&mut segments, &["a"], 140, true);
+    assert_eq!(unseen, i64::MIN, "another catalog");
+    segments.note_lost_series(true);
+    let (_, unseen) = look(&mut segments, &["a", "b"], 150, true);
+    assert_eq!(unseen, i64::MIN, "a series that was damaged comes again");
+}

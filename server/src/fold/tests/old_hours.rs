@@ -152,3 +152,33 @@ async fn silence_counts_whatever_the_clock_did() {
         assert_eq!(found, (minutes, minutes - 1), "ahead by {ahead_s} s");
     }
 }
+
+/// What was not seen before needs no look at what was stored before.
+#[tokio::test]
+async fn a_segment_is_counted_from_where_its_first_series_could_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = START_S + 10 * 86_400;
+    let mut bench = Bench::start(store(&folder).await, &["cart"], now).await;
+    // Such a row cannot be: it would have been seen.
+    let old = row(Tier::Hour, "checkout", START_S + HOUR_S, 1_000, 0);
+    bench.store.seal(&[old], START_S + HOUR_S).await.unwrap();
+    for (end, total) in [(now - 7_200, 5), (now, 7)] {
+        bench
+            .commit("checkout", Slice::ending_at(end), total, 0)
+            .await;
+        bench.folder.fold(now, None).await.unwrap();
+    }
+    bench
+        .commit("checkout", Slice::ending_at(now - 10), 9, 0)
+        .await;
+    for (case, unseen, expected) in [
+        ("new at this tick, late and unfolded", now - 10, 21),
+        ("at any time", i64::MIN, 1_021),
+    ] {
+        let (without, with) = (catalog(&["cart"]), catalog(&["cart", "checkout"]));
+        bench.folder.change_catalog(without, now).await.unwrap();
+        bench.folder.take_catalog(with, unseen, now).await.unwrap();
+        let found = bench.tally("checkout", Duration::from_hours(30 * 24));
+        assert_eq!(found, (expected, 0), "{case}");
+    }
+}
