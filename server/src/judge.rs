@@ -143,6 +143,12 @@ impl Judge {
         self.next_incident = self.next_incident.max(incident + 1);
     }
 
+    /// What was promised is stored, or over: what fires from now on is another incident. Returns the number,
+    /// which nothing else gets.
+    pub(crate) fn withdraw(&mut self, key: &AlertKey) -> Option<u64> {
+        self.promised.remove(key)
+    }
+
     /// The first tick that is still to be judged, or judged again, in Unix seconds.
     pub(crate) fn unjudged_from(&self) -> Option<i64> {
         let missed = self.judged_until.map(|until| until.as_second() + TICK_S);

@@ -293,13 +293,18 @@ impl StorageWatch {
     }
 
     /// The transitions of a tick were stored: what was delivered without the store is in it now, or is over.
-    pub(crate) fn stored(&mut self, judge: &Judge, now: Timestamp) {
+    pub(crate) fn stored(&mut self, judge: &mut Judge, now: Timestamp) {
         self.state.failed = 0;
         for (key, page) in std::mem::take(&mut self.state.unstored) {
-            if judge.state(&key.objective, &key.rule).is_firing() {
-                continue;
+            // What fires after this is another incident, and has a page of its own.
+            judge.withdraw(&key);
+            let goes_on = match judge.state(&key.objective, &key.rule) {
+                AlertState::Firing { incident, .. } => i64::try_from(incident) == Ok(page.incident),
+                AlertState::Inactive { .. } | AlertState::Pending { .. } => false,
+            };
+            if !goes_on {
+                self.over(&page, now);
             }
-            self.over(&page, now);
         }
     }
 
@@ -398,3 +403,6 @@ fn told(row: &Quarantined) -> String {
         row.place
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,7 @@ impl Ticker {
         match self.make_durable(&changes, &owed).await {
             Ok(()) => {
                 self.judge.accept(&step);
-                self.storage.stored(&self.judge, now);
+                self.storage.stored(&mut self.judge, now);
             }
             Err(error) => {
                 self.alerts_in_doubt = true;

@@ -120,6 +120,28 @@ fn a_number_that_was_taken_is_never_proposed_again() {
 }
 
 #[test]
+fn a_promise_that_is_withdrawn_is_over_and_its_number_is_not_given_again() {
+    let key = AlertKey {
+        objective: "checkout".to_owned(),
+        rule: "page-fast".to_owned(),
+    };
+    let (mut live, known) = under_maintenance();
+    let mut judge = Judge::default();
+    tick(&mut judge, &mut live, START_S + 60);
+    judge.promise(key.clone(), 7);
+    count(&mut live, &known, START_S + 670, SpanStatus::Error, 100);
+    let promised = judge.propose(&mut live, at(START_S + 670));
+    assert!(opened(&promised).contains(&7), "{promised:?}");
+    assert_eq!(judge.withdraw(&key), Some(7));
+    assert_eq!(judge.withdraw(&key), None);
+    let anew = judge.propose(&mut live, at(START_S + 670));
+    assert!(
+        !opened(&anew).is_empty() && opened(&anew).iter().all(|&incident| incident > 7),
+        "{anew:?}"
+    );
+}
+
+#[test]
 fn a_firing_alert_survives_silence_and_resolves_by_good_events() {
     let (mut live, known) = live();
     count(&mut live, &known, START_S, SpanStatus::Error, 100);
