@@ -190,7 +190,7 @@ pub struct Trim {
     pub tally_hour_before_s: i64,
     /// Incidents that are resolved.
     pub incident_before_s: i64,
-    /// Pages delivered or abandoned, with their attempts.
+    /// Pages delivered or abandoned, with their attempts, of incidents that were resolved before.
     pub outbox_before_s: i64,
     /// Damaged rows, by when they were found.
     pub quarantine_before_s: i64,

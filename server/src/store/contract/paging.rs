@@ -177,6 +177,58 @@ pub(super) async fn a_resolve_goes_where_its_fire_went(store: &Store) {
     assert_eq!(of_backup[0].fallback_of.as_deref(), Some("oncall"));
 }
 
+/// The change by which an alert fires, or resolves, as its history tells it.
+fn told(version: i64, history: History) -> AlertChange {
+    AlertChange {
+        history: Some(history),
+        ..change("checkout", version, 1)
+    }
+}
+
+fn fired_at(fired_s: i64) -> History {
+    History::Fired {
+        severity: "page".to_owned(),
+        fired_s,
+        reason: "burn rate 20 over 1h and 5m".to_owned(),
+        late: false,
+    }
+}
+
+fn resolved_at(resolved_s: i64) -> History {
+    History::Resolved {
+        resolved_s,
+        reason: "burn rate 0.5 over 5m".to_owned(),
+    }
+}
+
+pub(super) async fn a_fire_is_kept_as_long_as_its_incident_is_open(store: &Store) {
+    let fire = page(1, Kind::Fire, &["oncall"]);
+    let fired = told(0, fired_at(1));
+    store.transition(&[fired], &[fire]).await.unwrap();
+    attempt(store, "oncall", Next::Accepted).await;
+    let trim = |outbox_before_s| {
+        let trim = Trim {
+            outbox_before_s,
+            ..Trim::default()
+        };
+        async move { store.trim(&trim).await.unwrap() }
+    };
+    assert_eq!(
+        trim(5_000_000).await,
+        0,
+        "the resolve must find its receivers"
+    );
+
+    let resolve = page(1, Kind::Resolve, &[]);
+    let resolved = told(1, resolved_at(5_000_000));
+    store.transition(&[resolved], &[resolve]).await.unwrap();
+    assert_eq!(owed(store, "oncall").await, [(1, Kind::Resolve)]);
+    attempt(store, "oncall", Next::Accepted).await;
+    assert_eq!(trim(5_000_000).await, 0, "it is not over for so long");
+    assert_eq!(trim(5_000_001).await, 2);
+    assert_eq!(store.deliveries(None, 10).await.unwrap(), []);
+}
+
 pub(super) async fn an_abandoned_fire_takes_its_resolve_along(store: &Store) {
     let pages = [
         page(1, Kind::Fire, &["oncall"]),

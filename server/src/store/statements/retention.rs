@@ -25,8 +25,11 @@ const BATCHES: &str = "delete from request_batch where seq in \
      (select seq from request_batch where $1 = 0 and received_s < $2 order by received_s limit $3)";
 const INCIDENTS: &str = "delete from incident where incident in \
      (select incident from incident where $1 = 0 and resolved_s < $2 limit $3)";
+// A resolve goes where its fire went: the fire is kept until the incident has been over for as long.
 const OUTBOX: &str = "delete from outbox where id in \
-     (select id from outbox where $1 = 0 and done_ms < $2 * 1000 limit $3)";
+     (select id from outbox where $1 = 0 and done_ms < $2 * 1000 and not exists ( \
+         select 1 from incident where incident.incident = outbox.incident \
+         and (resolved_s is null or resolved_s >= $2)) limit $3)";
 const QUARANTINE: &str = "delete from quarantine where id in \
      (select id from quarantine where $1 = 0 and found_s < $2 limit $3)";
 
