@@ -27,9 +27,9 @@ use std::time::Duration;
 pub use damage::{Quarantined, RowKey};
 pub use error::{OpenError, StoreError};
 pub use rows::{
-    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, ExemplarRow,
-    Fold, Group, History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow, Owed, Prints,
-    SliceRow, SpanState, SpecChangeRow, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, End,
+    ExemplarRow, Fold, Group, History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow,
+    Owed, Prints, SliceRow, SpanState, SpecChangeRow, TallyRow, Tier, Trim,
 };
 
 /// A PostgreSQL server that does not answer must not hold a caller longer. Each statement has 5 s there; a
@@ -439,14 +439,16 @@ impl Store {
         on_engine!(self, outbox::unaccepted(receiver, limit))
     }
 
-    /// Owes a fire, and its resolve if there is one, to `fallback` too.
+    /// Owes a fire, and its resolve if there is one, to `fallback` too. If the incident is over and its end was
+    /// told to nobody, `end` writes the resolve, for a receiver that must have one.
     pub async fn escalate(
         &self,
         outbox: i64,
         fallback: &str,
+        end: Option<End>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        kept!(self, outbox::escalate(outbox, fallback, now_ms))
+        kept!(self, outbox::escalate(outbox, fallback, end, now_ms))
     }
 
     /// Number of pages that `receiver` is owed.

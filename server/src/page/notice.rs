@@ -242,6 +242,16 @@ impl Notice {
         }
     }
 
+    /// The end of an incident, as its fire (JSON) is to be followed by it.
+    pub(crate) fn end(fire: &str, resolved_s: i64, reason: &str) -> Option<String> {
+        let fire: Notice = serde_json::from_str(fire).ok()?;
+        let ended = Notice {
+            reason: reason.to_owned(),
+            ..fire.resolved_without_the_store(Timestamp::from_second(resolved_s).ok()?)
+        };
+        Some(ended.to_json())
+    }
+
     /// As the outbox keeps it and a webhook gets it.
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a notice is plain JSON")
@@ -372,6 +382,20 @@ mod tests {
         assert_ne!(key, dedup_key("checkout", "page-fast", 2));
         assert_ne!(key, dedup_key("checkoutpage", "-fast", 1));
         assert_ne!(key, dedup_key("checkout", "page-slow", 1));
+    }
+
+    #[test]
+    fn an_end_is_written_from_the_fire() {
+        let fire = fired();
+        let json = Notice::end(&fire.to_json(), 1_773_112_620, "burn rate 0.5 over 5 min").unwrap();
+        let end: Notice = serde_json::from_str(&json).unwrap();
+        assert_eq!(end.event, NoticeEvent::Resolve);
+        assert_eq!(end.resolved, "2026-03-10T03:17:00Z".parse().ok());
+        assert_eq!(end.reason, "burn rate 0.5 over 5 min");
+        let told = resolved();
+        assert_eq!(end.dedup_key, told.dedup_key);
+        assert_eq!(end.webhook_id, told.webhook_id);
+        assert_eq!(Notice::end("{}", 1_773_112_620, ""), None);
     }
 
     #[test]

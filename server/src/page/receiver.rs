@@ -9,9 +9,13 @@ use serde::Deserialize;
 use slo_specs::Severity;
 
 use super::guard::Guard;
+use super::notice::Notice;
 use super::pagerduty::{self, PagerDuty};
 use super::webhook::Webhook;
+use crate::store::End;
 
+/// The kind of receivers that hold incidents.
+const PAGERDUTY: &str = "pagerduty";
 /// Characters of a receiver's name.
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=64;
 
@@ -43,8 +47,23 @@ pub(crate) struct Receiver {
     pub(super) name: String,
     pub(super) channel: Channel,
     pub(super) guard: Guard,
-    pub(super) fallback: Option<String>,
+    pub(super) fallback: Option<Fallback>,
     severities: BTreeSet<Severity>,
+}
+
+/// Who gets what a receiver does not accept.
+#[derive(Clone, Debug)]
+pub(super) struct Fallback {
+    pub(super) name: String,
+    /// As [`Receiver::holds_incidents`].
+    pub(super) holds_incidents: bool,
+}
+
+impl Fallback {
+    /// What writes the end of an incident that is over already, if it must hear of that.
+    pub(super) fn end(&self) -> Option<End> {
+        self.holds_incidents.then_some(Notice::end as End)
+    }
 }
 
 /// How it is spoken to.
@@ -75,7 +94,7 @@ impl Receiver {
         for (index, document) in documents.iter().enumerate() {
             let mut found = Vec::new();
             check_names(index, documents, &mut found);
-            receivers.extend(resolve_one(document, environment, &mut found));
+            receivers.extend(resolve_one(document, documents, environment, &mut found));
             problems.extend(found.into_iter().map(|(field, problem)| {
                 let name = &document.name;
                 (index, format!("receiver `{name}`: `{field}` {problem}"))
@@ -140,6 +159,7 @@ fn check_names(index: usize, documents: &[ReceiverDocument], found: &mut Found) 
 
 fn resolve_one(
     document: &ReceiverDocument,
+    documents: &[ReceiverDocument],
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Found,
 ) -> Option<Receiver> {
@@ -153,7 +173,7 @@ fn resolve_one(
     let secret = check(found, "secret", secret(document, environment));
     let channel = match document.kind.as_str() {
         "webhook" => Webhook::new(url?, secret?.expose_secret()).map(Channel::Webhook),
-        "pagerduty" => PagerDuty::new(url?, secret?.expose_secret()).map(Channel::PagerDuty),
+        PAGERDUTY => PagerDuty::new(url?, secret?.expose_secret()).map(Channel::PagerDuty),
         other => {
             let problem = format!("is `{other}`; it must be `webhook` or `pagerduty`");
             found.push(("kind", problem));
@@ -164,8 +184,19 @@ fn resolve_one(
         name: document.name.clone(),
         channel: check(found, "secret", channel.map_err(str::to_owned))?,
         guard,
-        fallback: document.fallback.clone(),
+        fallback: fallback(document, documents),
         severities,
+    })
+}
+
+/// One that is not configured is told where names are checked.
+fn fallback(document: &ReceiverDocument, documents: &[ReceiverDocument]) -> Option<Fallback> {
+    let name = document.fallback.as_ref()?;
+    let of_name = |other: &&ReceiverDocument| other.name == *name;
+    let configured = documents.iter().find(of_name)?;
+    Some(Fallback {
+        name: name.clone(),
+        holds_incidents: configured.kind == PAGERDUTY,
     })
 }
 
@@ -285,6 +316,22 @@ mod tests {
         for hidden in ["4711", ROUTING_KEY, WEBHOOK_SECRET, "hooks.example"] {
             assert!(!shown.contains(hidden), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_fallback_that_holds_incidents_open_is_told_of_their_end() {
+        let ends = |toml: &str| -> Vec<bool> {
+            let receivers = resolve(toml).unwrap();
+            let fallbacks = receivers.iter().filter_map(|one| one.fallback.as_ref());
+            fallbacks.map(|one| one.end().is_some()).collect()
+        };
+        assert_eq!(ends(GOOD), [false], "a webhook");
+        let turned = GOOD.replace("fallback = \"chat\"", "");
+        assert_eq!(
+            ends(&format!("{turned}fallback = \"oncall\"")),
+            [true],
+            "a pager"
+        );
     }
 
     #[test]

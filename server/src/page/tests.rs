@@ -19,13 +19,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::receiver::Fallback;
 use super::testing::{WEBHOOK_SECRET, environment, fired, resolved};
 use super::watch::Watch;
 use super::worker::Worker;
 use super::{Receiver, ReceiverDocument, Workers, delivery};
 use crate::clock::SystemClock;
 use crate::metrics::Metrics;
-use crate::store::{Kind, Location, OutboxRow, Store};
+use crate::store::{AlertChange, History, Kind, Location, OutboxRow, Store};
 
 #[tokio::test]
 async fn a_page_is_delivered_signed_and_written_down() {
@@ -137,12 +138,7 @@ async fn a_page_not_accepted_for_a_minute_goes_to_the_fallback_too() {
     let house = House::new().await;
     let inbox = Inbox::start().await;
     let backup = house.worker("backup", &inbox.url, "");
-    let watch = Watch {
-        receiver: "oncall".to_owned(),
-        fallback: "backup".to_owned(),
-        store: house.store.clone(),
-        owed: Arc::new(Notify::new()),
-    };
+    let watch = house.watch();
     house.owe(1, Kind::Fire, &["oncall"]).await;
 
     let next = watch.round(at(59)).await.unwrap();
@@ -153,6 +149,50 @@ async fn a_page_not_accepted_for_a_minute_goes_to_the_fallback_too() {
     assert_eq!(watch.round(at(61)).await.unwrap(), None);
     backup.round(at(61)).await;
     assert_eq!(inbox.events(), ["fire"]);
+}
+
+#[tokio::test]
+async fn a_pager_that_hears_late_of_what_is_over_hears_of_its_end_too() {
+    let house = House::new().await;
+    let inbox = Inbox::start().await;
+    let told = |expected_version, history| AlertChange {
+        objective: "checkout-availability".to_owned(),
+        rule: "page-fast".to_owned(),
+        expected_version,
+        state: String::new(),
+        incident: 1,
+        history: Some(history),
+    };
+    let fire = told(
+        0,
+        History::Fired {
+            severity: "page".to_owned(),
+            fired_s: at(0).as_second(),
+            reason: String::new(),
+            late: false,
+        },
+    );
+    let resolve = told(
+        1,
+        History::Resolved {
+            resolved_s: at(30).as_second(),
+            reason: "burn rate 0.5 over 5m".to_owned(),
+        },
+    );
+    house.owe(1, Kind::Fire, &["oncall"]).await;
+    // Its policy has `alertWhenResolved: false`: no resolve is owed to a webhook.
+    for change in [fire, resolve] {
+        house.store.transition(&[change], &[]).await.unwrap();
+    }
+    let watch = house.watch();
+    watch.round(at(60)).await.unwrap();
+    let backup = house.worker("backup", &inbox.url, "");
+    backup.round(at(61)).await;
+    backup.round(at(62)).await;
+    assert_eq!(inbox.events(), ["fire", "resolve"]);
+    let got = inbox.got().pop().unwrap();
+    assert_eq!(got.body["resolved"], at(30).to_string());
+    assert_eq!(got.header("webhook-id"), resolved().webhook_id);
 }
 
 #[tokio::test]
@@ -324,6 +364,19 @@ impl House {
             documents.push(document(fallback, url, "", true));
         }
         self.worker_of(&resolve(&documents).remove(0))
+    }
+
+    /// Over a receiver whose fallback is a pager.
+    fn watch(&self) -> Watch {
+        Watch {
+            receiver: "oncall".to_owned(),
+            fallback: Fallback {
+                name: "backup".to_owned(),
+                holds_incidents: true,
+            },
+            store: self.store.clone(),
+            owed: Arc::new(Notify::new()),
+        }
     }
 
     fn worker_of(&self, receiver: &Receiver) -> Worker {

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::receiver::Fallback;
 use super::schedule;
 use super::worker::sleep_until;
 use crate::clock::SystemClock;
@@ -22,7 +23,7 @@ const STORE_RETRY_MS: i64 = 2_000;
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) receiver: String,
-    pub(super) fallback: String,
+    pub(super) fallback: Fallback,
     pub(super) store: Store,
     pub(super) owed: Arc<Notify>,
 }
@@ -70,10 +71,12 @@ impl Watch {
     }
 
     async fn escalate(&self, page: i64, now_ms: i64) -> Result<(), StoreError> {
-        self.store.escalate(page, &self.fallback, now_ms).await?;
+        let Fallback { name, .. } = &self.fallback;
+        let end = self.fallback.end();
+        self.store.escalate(page, name, end, now_ms).await?;
         tracing::error!(
             page.receiver = self.receiver,
-            page.fallback = self.fallback,
+            page.fallback = name,
             "a page was not accepted for a minute; its fallback receiver gets it too"
         );
         self.owed.notify_waiters();

@@ -178,7 +178,12 @@ impl Worker {
             return Ok(());
         };
         self.store
-            .escalate(page.id, fallback, now.as_millisecond())
+            .escalate(
+                page.id,
+                &fallback.name,
+                fallback.end(),
+                now.as_millisecond(),
+            )
             .await?;
         self.owed.notify_waiters();
         Ok(())

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::testing::Place;
 use super::{
-    AlertChange, AlertRow, Attempted, Demand, ExemplarRow, Fold, Group, History, JournalRow, Kind,
-    Next, OpenError, OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
+    AlertChange, AlertRow, Attempted, Demand, End, ExemplarRow, Fold, Group, History, JournalRow,
+    Kind, Next, OpenError, OutboxRow, SliceRow, Store, StoreError, TallyRow, Tier, Trim,
 };
 
 mod damage;
@@ -50,6 +50,7 @@ async fn contract(place: impl AsyncFn() -> Place) {
     paging::pages_of_one_incident_wait_for_each_other(&place().await.open().await).await;
     paging::a_page_is_owed_once(&place().await.open().await).await;
     paging::a_resolve_goes_where_its_fire_went(&place().await.open().await).await;
+    paging::what_is_over_is_escalated_with_its_end(&place().await.open().await).await;
     paging::a_fire_is_kept_as_long_as_its_incident_is_open(&place().await.open().await).await;
     paging::an_abandoned_fire_takes_its_resolve_along(&place().await.open().await).await;
     paging::an_interrupted_attempt_is_due_again_after_a_restart(&place().await).await;

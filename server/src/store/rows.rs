@@ -196,6 +196,10 @@ pub struct Trim {
     pub quarantine_before_s: i64,
 }
 
+/// Writes the notice of a resolve from that of its fire, when the incident was resolved (Unix seconds), and why;
+/// none if the fire's cannot be read.
+pub type End = fn(&str, i64, &str) -> Option<String>;
+
 /// The state of one alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertRow {

@@ -145,11 +145,11 @@ pub(super) async fn a_resolve_goes_where_its_fire_went(store: &Store) {
     assert_eq!(unaccepted.len(), 2);
     assert_eq!(unaccepted[0].1, 1_000);
     store
-        .escalate(unaccepted[0].0, "backup", 61_000)
+        .escalate(unaccepted[0].0, "backup", None, 61_000)
         .await
         .unwrap();
     store
-        .escalate(unaccepted[0].0, "backup", 62_000)
+        .escalate(unaccepted[0].0, "backup", None, 62_000)
         .await
         .unwrap();
     assert_eq!(
@@ -166,7 +166,7 @@ pub(super) async fn a_resolve_goes_where_its_fire_went(store: &Store) {
     attempt(store, "backup", Next::Accepted).await;
     assert_eq!(owed(store, "backup").await, [(1, Kind::Resolve)]);
     store
-        .escalate(unaccepted[1].0, "backup", 63_000)
+        .escalate(unaccepted[1].0, "backup", None, 63_000)
         .await
         .unwrap();
     attempt(store, "backup", Next::Accepted).await;
@@ -227,6 +227,60 @@ pub(super) async fn a_fire_is_kept_as_long_as_its_incident_is_open(store: &Store
     assert_eq!(trim(5_000_000).await, 0, "it is not over for so long");
     assert_eq!(trim(5_000_001).await, 2);
     assert_eq!(store.deliveries(None, 10).await.unwrap(), []);
+}
+
+pub(super) async fn what_is_over_is_escalated_with_its_end(store: &Store) {
+    let fires = [1, 2, 3].map(|incident| page(incident, Kind::Fire, &["oncall"]));
+    let fired = told(0, fired_at(1));
+    store.transition(&[fired], &fires).await.unwrap();
+    // The rule is quiet: only who holds incidents open is told, and nobody who does was owed the fire.
+    let quiet = OutboxRow {
+        only: Some(vec!["pager".to_owned()]),
+        ..page(1, Kind::Resolve, &[])
+    };
+    let resolved = told(1, resolved_at(31));
+    store.transition(&[resolved], &[quiet]).await.unwrap();
+    assert_eq!(store.pending("pager").await.unwrap(), 0);
+    assert_eq!(store.pending("oncall").await.unwrap(), 3);
+
+    let end: End = |fire, at_s, reason| Some(format!("{fire} ended at {at_s}: {reason}"));
+    let told_of = [
+        ("chat", None, vec![Kind::Fire], "it needs no end"),
+        (
+            "pager",
+            Some(end),
+            vec![Kind::Fire, Kind::Resolve],
+            "it would stay open for ever",
+        ),
+    ];
+    let waiting = store.unaccepted("oncall", 10).await.unwrap();
+    for (receiver, end, kinds, why) in told_of {
+        for (outbox, _) in &waiting {
+            store
+                .escalate(*outbox, receiver, end, 61_000)
+                .await
+                .unwrap();
+        }
+        let pages = store
+            .deliveries(Some(1), 10)
+            .await
+            .unwrap()
+            .into_iter()
+            .rev();
+        let pages: Vec<_> = pages.filter(|page| page.receiver == receiver).collect();
+        let found: Vec<_> = pages.iter().map(|page| page.kind).collect();
+        assert_eq!(found, kinds, "{receiver}: {why}");
+        let open = [(2, Kind::Fire), (3, Kind::Fire)];
+        assert_eq!(
+            &owed(store, receiver).await[1..],
+            open,
+            "{receiver}: not over"
+        );
+    }
+    let of_pager = &store.deliveries(Some(1), 10).await.unwrap()[0];
+    assert_eq!(of_pager.fallback_of.as_deref(), Some("oncall"));
+    let ended = "{\"incident\":1} ended at 31: burn rate 0.5 over 5m";
+    assert_eq!(of_pager.notice, ended);
 }
 
 pub(super) async fn an_abandoned_fire_takes_its_resolve_along(store: &Store) {

@@ -4,7 +4,9 @@ use sqlx::QueryBuilder;
 
 use super::{Connection, Db, Engine, ROWS, Writing, text};
 use crate::store::error::StoreError;
-use crate::store::rows::{AttemptRow, Attempted, Backlog, Delivery, Kind, Next, OutboxRow, Owed};
+use crate::store::rows::{
+    AttemptRow, Attempted, Backlog, Delivery, End, Kind, Next, OutboxRow, Owed,
+};
 
 /// Adds what a transition owes. A resolve follows its fire, wherever that went.
 pub(super) async fn owe(connection: &mut Connection, page: &OutboxRow) -> Result<(), sqlx::Error> {
@@ -212,11 +214,13 @@ pub(crate) async fn unaccepted(
     .await?)
 }
 
-/// Owes a fire, and its resolve if there is one, to the fallback receiver too.
+/// Owes a fire, and its resolve if there is one, to the fallback receiver too. What is over is escalated as well:
+/// nobody has seen that it ever was.
 pub(crate) async fn escalate(
     engine: &Engine,
     outbox: i64,
     fallback: &str,
+    end: Option<End>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let mut writing = Writing::begin(engine).await?;
@@ -234,12 +238,49 @@ pub(crate) async fn escalate(
     .bind(outbox)
     .execute(&mut writing.connection)
     .await?;
+    if let Some(end) = end {
+        owe_end(&mut writing.connection, outbox, fallback, end, now_ms).await?;
+    }
     sqlx::query::<Db>("update outbox set escalated = $1 where id = $2")
         .bind(fallback)
         .bind(outbox)
         .execute(&mut writing.connection)
         .await?;
     writing.commit().await
+}
+
+/// If the incident is over, owes the fallback that too, whether or not another receiver was told.
+async fn owe_end(
+    connection: &mut Connection,
+    outbox: i64,
+    fallback: &str,
+    end: End,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let over: Option<(String, i64, String)> = sqlx::query_as::<Db, _>(
+        "select fire.notice, resolved_s, coalesce(resolved_reason, '') \
+         from outbox fire join incident on incident.incident = fire.incident \
+         where fire.id = $1 and resolved_s is not null",
+    )
+    .bind(outbox)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(notice) = over.and_then(|(fire, at_s, reason)| end(&fire, at_s, &reason)) else {
+        return Ok(());
+    };
+    sqlx::query::<Db>(
+        "insert into outbox \
+         (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, fallback_of) \
+         select $1, incident, objective, rule, 'resolve', $2, $3, $3, receiver from outbox where id = $4 \
+         on conflict (incident, rule, kind, receiver) do nothing",
+    )
+    .bind(fallback)
+    .bind(text(&notice))
+    .bind(now_ms)
+    .bind(outbox)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn pending(engine: &Engine, receiver: &str) -> Result<i64, StoreError> {
