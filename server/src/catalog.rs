@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use collector::{FingerprintKey, Limits, Measure, Reading, Subject, Threshold};
-use slo_specs::{Catalog, Loaded, ReadAs, SourceFile};
+use slo_specs::{Catalog, Level, Loaded, Problem, ReadAs, Scenario, SourceFile};
 
 use crate::builtin;
 
@@ -136,14 +136,32 @@ fn read_file(path: &Path) -> Result<SourceFile, ReadError> {
 
 /// Reads and resolves a folder of specs.
 pub(crate) fn load(folder: &Path) -> Result<Loaded, ReadError> {
-    Ok(slo_specs::load(&read(&[folder.to_owned()])?))
+    Ok(resolve(&read(&[folder.to_owned()])?, false))
 }
 
-/// Resolves files that were read, with the objective that exists without one if `ingest_slo`.
+/// Resolves files, from the disk or from a request, with the objective that exists without one if `ingest_slo`.
+/// Scenarios may stand among them; they are for `sloburn check`.
 pub(crate) fn resolve(files: &[SourceFile], ingest_slo: bool) -> Loaded {
-    let mut all = files.to_vec();
-    all.extend(ingest_slo.then(builtin::file));
-    slo_specs::load(&all)
+    let specs = files.iter().filter(|file| !Scenario::is_one(&file.text));
+    let (mut fit, too_large): (Vec<SourceFile>, Vec<SourceFile>) = specs
+        .cloned()
+        .partition(|file| file.text.len() as u64 <= FILE_BYTES);
+    fit.extend(ingest_slo.then(builtin::file));
+    let mut loaded = slo_specs::load(&fit);
+    loaded.problems.extend(too_large.into_iter().map(|file| {
+        Problem {
+            line: 1,
+            column: 1,
+            severity: Level::Error,
+            message: ReadError::TooLarge {
+                path: file.path.clone(),
+            }
+            .to_string(),
+            help: None,
+            file: file.path,
+        }
+    }));
+    loaded
 }
 
 /// What the collector has to measure so that the catalog can be judged.
@@ -187,4 +205,34 @@ fn reading((metric, read_as): (String, ReadAs)) -> Option<(String, Reading)> {
         ReadAs::Amount => Reading::Amount,
     };
     Some((metric, reading))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: String) -> SourceFile {
+        SourceFile {
+            path: path.to_owned(),
+            text,
+        }
+    }
+
+    #[test]
+    fn scenarios_may_stand_among_specs() {
+        let scenario = include_str!("../../slo-specs/scenarios/low-traffic-does-not-page.yaml");
+        let files = [file("a.yaml", scenario.to_owned()), builtin::file()];
+        let loaded = resolve(&files, false);
+        assert_eq!(loaded.problems, []);
+        assert_eq!(loaded.catalog.objectives.len(), 1);
+    }
+
+    #[test]
+    fn a_file_from_a_request_is_as_large_as_one_from_the_disk() {
+        let comment = format!("# {}\n", "x".repeat(1 << 20));
+        let loaded = resolve(&[file("a.yaml", comment)], true);
+        let said: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        let words = "a.yaml:1:1: `a.yaml` is larger than 1 MiB; a spec file holds a few objectives, split it";
+        assert_eq!(said, [words]);
+    }
 }

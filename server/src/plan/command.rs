@@ -65,8 +65,8 @@ fn plan(args: &PlanArgs) -> anyhow::Result<Plan> {
         return serve::runtime()?.block_on(ask_server(server, args, old.as_deref(), &new));
     }
     let ask = Ask {
-        old: slo_specs::load(&old.unwrap_or_default()),
-        new: slo_specs::load(&new),
+        old: catalog::resolve(&old.unwrap_or_default(), false),
+        new: catalog::resolve(&new, false),
         span,
         significant: args.significant,
     };
