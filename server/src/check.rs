@@ -47,7 +47,7 @@ pub fn main(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = slo_specs::load(&files);
     let strict = args.strict.then(|| slo_specs::strict(&files));
     let mut problems = merged(&loaded.problems, strict.unwrap_or_default());
-    let seen = Seen::of(&args.seen, loaded.catalog.dimensions())?;
+    let seen = Seen::of(&args.seen, &loaded.catalog)?;
     let own = problems.iter().filter(|problem| problem.is_error()).count();
     problems.extend(lint::lints(&loaded.catalog, seen.as_ref()));
     if let Some(path) = &args.config {

@@ -27,7 +27,7 @@ const ROUTES: usize = 5;
 
 /// Prints the catalog; exit status 1 if there is nothing to promise.
 pub fn main(args: &InitArgs) -> anyhow::Result<ExitCode> {
-    let Some(seen) = Seen::of(&args.seen, Vec::new())? else {
+    let Some(seen) = Seen::of(&args.seen, &slo_specs::Catalog::default())? else {
         anyhow::bail!(
             "say where telemetry was seen: `--server URL`, `--recording FILE…`, `--data DIR` or `--database-url URL`"
         );

@@ -3,7 +3,7 @@
 
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -14,8 +14,10 @@ use collector::{
     Encoding, Entry, Known, Limits, Measure, Measured, Origin, SeriesId, SeriesKey, Signal,
     SpanKind, SparseHistogram, Streams,
 };
+use slo_specs::Catalog;
 
 pub(crate) use self::told::Told;
+use crate::catalog;
 use crate::cli::SeenArgs;
 use crate::clock::SystemClock;
 use crate::history::{each_slice, spans};
@@ -52,8 +54,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// What the options name; nothing if they name nothing. Series are told apart by `dimensions` (sorted) and by route.
-    pub(crate) fn of(args: &SeenArgs, dimensions: Vec<String>) -> anyhow::Result<Option<Seen>> {
+    /// What the options name; nothing if they name nothing. A recording is measured as the catalog asks, and by route.
+    pub(crate) fn of(args: &SeenArgs, specs: &Catalog) -> anyhow::Result<Option<Seen>> {
         if let Some(server) = &args.server {
             return Ok(Some(serve::runtime()?.block_on(Seen::of_server(server))?));
         }
@@ -77,7 +79,7 @@ impl Seen {
             return Ok(None);
         }
         let names = args.recording.iter().map(|file| file.display().to_string());
-        let mut reading = Reading::new(dimensions);
+        let mut reading = Reading::new(specs);
         reading.seen.place = names.collect::<Vec<_>>().join(", ");
         for file in &args.recording {
             reading.file(file)?;
@@ -172,30 +174,30 @@ pub(crate) fn request_kind(key: &SeriesKey) -> Option<&'static str> {
 /// A recording on its way in.
 struct Reading {
     seen: Seen,
+    /// Those that were read: exporters send again what they got no answer for.
+    lines: HashSet<[u8; 16]>,
     known: Known,
     streams: Streams,
     measure: Measure,
 }
 
 impl Reading {
-    fn new(mut dimensions: Vec<String>) -> Reading {
-        dimensions.push(ROUTE.to_owned());
-        dimensions.sort();
-        dimensions.dedup();
+    fn new(specs: &Catalog) -> Reading {
         // The times are what they are: nothing is late.
         let limits = Limits {
             max_late: Duration::MAX,
             ..Limits::default()
         };
+        let mut measure = catalog::measure(specs, &limits, None);
+        measure.dimensions.push(ROUTE.to_owned());
+        measure.dimensions.sort();
+        measure.dimensions.dedup();
         Reading {
             seen: Seen::default(),
+            lines: HashSet::default(),
             known: Known::default(),
             streams: Streams::new(Origin::Replay),
-            measure: Measure {
-                dimensions,
-                limits,
-                ..Measure::default()
-            },
+            measure,
         }
     }
 
@@ -232,6 +234,9 @@ impl Reading {
         let Some(kind) = kind else {
             return Ok(());
         };
+        if !self.lines.insert(collector::request_hash(kind, line)) {
+            return Ok(());
+        }
         let decoded = collector::decode(
             kind,
             Encoding::Json,
@@ -263,6 +268,8 @@ impl Reading {
 pub(crate) mod testing {
     use serde_json::json;
 
+    use slo_specs::Catalog;
+
     use super::{Reading, Seen};
 
     /// Spans of a service that all take as long: kind (2 server, 3 client, 5 consumer), route, how many, how many of them failed.
@@ -277,7 +284,12 @@ pub(crate) mod testing {
 
     /// What was seen when each came once at each of the seconds.
     pub(crate) fn seen(all: &[Spans], seconds: &[u64]) -> Seen {
-        let mut reading = Reading::new(Vec::new());
+        seen_for(&Catalog::default(), all, seconds)
+    }
+
+    /// The same, measured as specs ask.
+    pub(crate) fn seen_for(specs: &Catalog, all: &[Spans], seconds: &[u64]) -> Seen {
+        let mut reading = Reading::new(specs);
         reading.seen.place = "recording.jsonl".to_owned();
         for (second, spans) in seconds
             .iter()

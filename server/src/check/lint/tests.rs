@@ -1,7 +1,7 @@
 use slo_specs::{SourceFile, load};
 
 use super::*;
-use crate::seen::testing::{Spans, seen};
+use crate::seen::testing::{Spans, seen, seen_for};
 
 const SPEC: &str = "
 apiVersion: openslo/v1
@@ -46,6 +46,47 @@ fn said(spec: &str, seen: Option<&Seen>) -> Vec<(String, String)> {
         .into_iter()
         .map(|lint| (lint.message, lint.help.unwrap_or_default()))
         .collect()
+}
+
+#[test]
+fn a_selector_of_root_spans_is_looked_for_as_such() {
+    let spec = SPEC.replace("signal: traces,", "signal: traces, root: true,");
+    let catalog = load(&[SourceFile {
+        path: "a.yaml".into(),
+        text: spec.clone(),
+    }])
+    .catalog;
+    let spans = Spans {
+        service: "shop",
+        kind: 2,
+        route: "/cart",
+        count: 10,
+        failed: 0,
+        milliseconds: 20,
+    };
+    let seconds: Vec<u64> = (0..3_600).step_by(10).collect();
+    assert_eq!(
+        said(&spec, Some(&seen_for(&catalog, &[spans], &seconds))),
+        []
+    );
+}
+
+#[test]
+fn a_request_that_was_sent_again_is_seen_once() {
+    let once = traffic(10, 600);
+    let spans = || Spans {
+        service: "shop",
+        kind: 2,
+        route: "/cart",
+        count: 10,
+        failed: 0,
+        milliseconds: 20,
+    };
+    let seconds: Vec<u64> = (0..3_600).step_by(600).collect();
+    let twice = seen(&[spans(), spans()], &seconds);
+    let events = |seen: &Seen| seen.series().map(|(_, events)| events).sum::<u64>();
+    assert_eq!(events(&twice), events(&once));
+    assert_eq!(events(&once), 60);
 }
 
 #[test]
