@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use slo_specs::{
-    Allowance, Burn, Catalog, Correction, Ending, Objective, Rule, Verdict, window_name,
+    Allowance, Burn, Catalog, Correction, Ending, Objective, Rule, Verdict, When, window_name,
 };
 
 use super::result::{Change, Fate};
@@ -233,9 +233,19 @@ fn budgeting(objective: &Objective) -> String {
     format!("{name} of {length}{verdict}, without events {empty}")
 }
 
+/// `release (maintenance, 2026-03-10T02:00:00Z to 2026-03-10T03:00:00Z); …`
 fn corrections(objective: &Objective) -> String {
-    let names = objective.corrections.iter().map(|one| one.name.as_str());
-    names.collect::<Vec<_>>().join(", ")
+    let words = |one: &Arc<Correction>| {
+        let when = match &one.when {
+            When::Once { start_s, end_s } => {
+                format!("{} to {}", super::instant(*start_s), super::instant(*end_s))
+            }
+            When::Recurring(_) => one.canonical(),
+        };
+        format!("{} ({}, {when})", one.name, one.kind.name())
+    };
+    let all: Vec<String> = objective.corrections.iter().map(words).collect();
+    all.join("; ")
 }
 
 /// `below 0.25 of the budget: only fixes (the product owners); …`

@@ -253,6 +253,27 @@ fn a_changed_selector_shows_its_seam() {
 }
 
 #[test]
+fn a_correction_that_moved_is_told_beside_what_else_changed() {
+    let with = |target: &str, from: &str| {
+        let correction = format!(
+            "---
+apiVersion: sloburn/v1
+kind: Correction
+metadata: {{ name: release }}
+spec: {{ description: d, author: a@b.example, type: exclusion, slos: [web], start: {from}, end: 2024-01-01T04:00:00Z }}
+"
+        );
+        loaded(&(slo("web", target, "1d", BAD) + &correction)).catalog
+    };
+    let old = with("0.9", "2024-01-01T01:00:00Z");
+    let new = with("0.95", "2024-01-01T02:00:00Z");
+    let told = told(&old, &new);
+    let words = "target: 0.9 → 0.95; corrections: release (exclusion, 2024-01-01T01:00:00Z to 2024-01-01T04:00:00Z) → \
+                 release (exclusion, 2024-01-01T02:00:00Z to 2024-01-01T04:00:00Z)";
+    assert_eq!(told[0].what, words);
+}
+
+#[test]
 fn errors_of_the_new_specs_refuse_and_those_of_the_old_are_told() {
     let broken = slo("a", "1.5", "30d", BAD);
     let sound = slo("a", "0.99", "30d", BAD);
