@@ -12,7 +12,8 @@ use collector::{
 };
 use foldhash::HashMap;
 use slo_specs::{
-    AttributeRef, Catalog, Fingerprint, Indicator, Part, ReadAs, Selector, Signal, Subject, Tally,
+    AttributeRef, Catalog, Fingerprint, Indicator, Objective, Part, ReadAs, Scalar, Selector,
+    Signal, Subject, Tally, Test,
 };
 
 /// How one series counts for one indicator.
@@ -285,6 +286,28 @@ impl Subject for Series<'_> {
     }
 }
 
+/// Whether an objective may count what a service sent.
+pub(crate) fn counts_service(objective: &Objective, service: &str) -> bool {
+    let leaves = objective.indicator.leaves().into_iter();
+    let mut selectors = leaves.flat_map(Indicator::selectors);
+    selectors
+        .any(|selector| services(selector).is_none_or(|names| names.contains(&service.to_owned())))
+}
+
+/// The services that a selector names; none if it may select of any.
+pub(crate) fn services(selector: &Selector) -> Option<Vec<String>> {
+    let mut tests = selector.matchers.iter();
+    let test = &tests.find(|matcher| matcher.key == "service.name")?.test;
+    let Test::In(names) = test else {
+        return None;
+    };
+    let name = |name: &Scalar| match name {
+        Scalar::Text(name) => Some(name.clone()),
+        Scalar::Number(..) | Scalar::Bool(_) => None,
+    };
+    names.iter().map(name).collect()
+}
+
 /// A series' value of an attribute, as selectors take it.
 pub(crate) fn attribute<'k>(series: &'k SeriesKey, key: &str) -> Option<AttributeRef<'k>> {
     series.attribute(key).map(|value| match value {
@@ -293,4 +316,51 @@ pub(crate) fn attribute<'k>(series: &'k SeriesKey, key: &str) -> Option<Attribut
         AttributeValue::Int(number) => AttributeRef::Int(number),
         AttributeValue::Double(number) => AttributeRef::Double(number),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use slo_specs::SourceFile;
+
+    use super::*;
+
+    /// A journey is of one service and counts what others send.
+    #[test]
+    fn an_objective_counts_the_services_that_its_selectors_name() {
+        let source =
+            |spec: &str| format!("{{ metricSource: {{ type: otlp, spec: {{ {spec} }} }} }}");
+        for (total, of) in [
+            (
+                "signal: traces, match: { service.name: { in: [cart, search] } }",
+                [false, true, true],
+            ),
+            ("signal: traces, match: { region: eu }", [true, true, true]),
+        ] {
+            let text = format!(
+                "apiVersion: openslo/v1
+kind: SLO
+metadata: {{ name: shop }}
+spec:
+  service: shop
+  timeWindow: [{{ duration: 30d, isRolling: true }}]
+  budgetingMethod: Occurrences
+  indicator:
+    spec:
+      ratioMetric:
+        counter: true
+        bad: {}
+        total: {}
+  objectives: [{{ target: 0.99 }}]
+",
+                source("signal: traces, status: error, match: { service.name: cart }"),
+                source(total)
+            );
+            let path = "a.yaml".to_owned();
+            let loaded = slo_specs::load(&[SourceFile { path, text }]);
+            assert_eq!(loaded.problems, []);
+            let objective = &loaded.catalog.objectives[0];
+            let found = ["shop", "cart", "search"].map(|name| counts_service(objective, name));
+            assert_eq!(found, of, "{total}");
+        }
+    }
 }

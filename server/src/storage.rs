@@ -18,6 +18,7 @@ use crate::page::{Direct, Notice, Receiver, route};
 use crate::probes::Health;
 use crate::replay::Incomplete;
 use crate::serve::Wired;
+use crate::sli::counts_service;
 use crate::store::{AlertChange, History, Kind, OutboxRow, Quarantined, Store, StoreError};
 
 /// The objective under whose name the store's own alert is kept: no objective of a catalog has a colon.
@@ -173,7 +174,7 @@ impl StorageWatch {
             .iter()
             .filter(|row| row.from_s < row.to_s && row.to_s > oldest_s)
             .filter(|row| {
-                let of_another = |service: &String| *service != objective.service;
+                let of_another = |service: &String| !counts_service(objective, service);
                 !row.service.as_ref().is_some_and(of_another)
             })
             .map(|row| Incomplete {

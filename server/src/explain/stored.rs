@@ -11,6 +11,7 @@ use super::series::Sums;
 use super::{Explanation, explain};
 use crate::history::each_slice;
 use crate::plan::{PlanError, Stored, instant};
+use crate::sli::counts_service;
 use crate::store::{Store, StoreError, Tier};
 
 /// Explains an objective at a time (or at `now`, the last tick, unless given) from the store's tallies and slices.
@@ -55,7 +56,7 @@ pub(crate) async fn explain_stored(
         let is_of = row
             .service
             .as_ref()
-            .is_none_or(|service| *service == objective.service);
+            .is_none_or(|service| counts_service(objective, service));
         is_of && row.from_s < row.to_s && row.to_s > from && row.from_s < tick
     });
     let told = incomplete.map(|row| (instant(row.from_s), instant(row.to_s)));

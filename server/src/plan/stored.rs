@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use collector::Known;
-use slo_specs::{Catalog, Fingerprint, Scalar, Selector, Test};
+use slo_specs::{Catalog, Fingerprint, Selector};
 use tokio_util::sync::CancellationToken;
 
 use super::grid::Grid;
@@ -13,6 +13,7 @@ use super::{PlanError, WARM_UP_S};
 use crate::history::{each_slice, spans};
 use crate::live::Live;
 use crate::resume::{load_series, restore_tallies, timeline_tier};
+use crate::sli;
 use crate::store::{Store, StoreError, Tier};
 
 /// Seconds of an hour.
@@ -207,25 +208,12 @@ fn services_of(catalog: &Catalog, indicators: &[Fingerprint]) -> Option<Services
     if selectors.is_empty() {
         return None;
     }
-    let names: Option<Vec<Vec<String>>> = selectors.into_iter().map(services).collect();
+    let names: Option<Vec<Vec<String>>> = selectors.into_iter().map(sli::services).collect();
     let Some(names) = names else {
         return Some(Services::Any);
     };
     let names: BTreeSet<String> = names.into_iter().flatten().collect();
     Some(Services::Only(names.into_iter().collect()))
-}
-
-fn services(selector: &Selector) -> Option<Vec<String>> {
-    let mut tests = selector.matchers.iter();
-    let test = &tests.find(|matcher| matcher.key == "service.name")?.test;
-    let Test::In(names) = test else {
-        return None;
-    };
-    let name = |name: &Scalar| match name {
-        Scalar::Text(name) => Some(name.clone()),
-        Scalar::Number(..) | Scalar::Bool(_) => None,
-    };
-    names.iter().map(name).collect()
 }
 
 #[cfg(test)]
