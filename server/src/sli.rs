@@ -288,7 +288,7 @@ impl Subject for Series<'_> {
 
 /// Whether an objective may count what a service sent.
 pub(crate) fn counts_service(objective: &Objective, service: &str) -> bool {
-    let leaves = objective.indicator.leaves().into_iter();
+    let leaves = objective.indicator.leaves();
     let mut selectors = leaves.flat_map(Indicator::selectors);
     selectors
         .any(|selector| services(selector).is_none_or(|names| names.contains(&service.to_owned())))
