@@ -216,7 +216,8 @@ impl Outline {
             };
             let before = lane(old, difference.old.as_ref())?;
             let after = lane(new, difference.new.as_ref())?;
-            let slo = slo_plan(difference, before, after);
+            let slo = slo_plan(difference, before, after, &course.stop);
+            let slo = slo.ok_or(PlanError::Stopped)?;
             self.plan.pages = self.plan.pages.plus(slo.pages.sum);
             self.plan.tickets = self.plan.tickets.plus(slo.tickets.sum);
             self.plan.slos.push(slo);
@@ -225,22 +226,28 @@ impl Outline {
     }
 }
 
-fn slo_plan(difference: &Difference, old: Lane, new: Lane) -> SloPlan {
+/// None if it was stopped.
+fn slo_plan(
+    difference: &Difference,
+    old: Lane,
+    new: Lane,
+    stop: &CancellationToken,
+) -> Option<SloPlan> {
     let seam = (difference.counts_differ() && old.measured_since < new.measured_since
         || new.measured_since.is_none() && difference.counts_differ())
     .then_some(Seam {
         old_since: old.measured_since,
         new_since: new.measured_since,
     });
-    SloPlan {
+    Some(SloPlan {
         id: difference.id().to_owned(),
         old_id: difference.old_id(),
         service: difference.service().to_owned(),
         fate: difference.fate(),
         changes: difference.changes(),
         seam,
-        pages: pair::alerts(&old, &new, Severity::Page),
-        tickets: pair::alerts(&old, &new, Severity::Ticket),
+        pages: pair::alerts(&old, &new, Severity::Page, stop)?,
+        tickets: pair::alerts(&old, &new, Severity::Ticket, stop)?,
         budget_then: Pair {
             old: old.then,
             new: new.then,
@@ -249,7 +256,7 @@ fn slo_plan(difference: &Difference, old: Lane, new: Lane) -> SloPlan {
             old: old.now,
             new: new.now,
         },
-    }
+    })
 }
 
 fn problems(problems: &[Problem]) -> Vec<SpecProblem> {

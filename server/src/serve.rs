@@ -46,12 +46,14 @@ use crate::web;
 const QUEUE_REQUESTS: usize = 1024;
 /// Longest time that tasks have to end after the listeners are closed.
 const STOP_TIME: Duration = Duration::from_secs(10);
+/// Longest time that work on threads of its own has to end after all else.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs the subcommand until SIGINT or SIGTERM.
 pub fn main(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::resolve(args)?;
     let runtime = runtime()?;
-    let (telemetry, code) = runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let telemetry = Telemetry::start(&config.telemetry)?;
         let mut server = Server::start(config).await?;
         telemetry.export(server.metrics());
@@ -62,10 +64,15 @@ pub fn main(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         };
         server.stop().await;
         anyhow::Ok((telemetry, code))
-    })?;
-    // Off the runtime's threads, which it needs to send what is left.
-    telemetry.shutdown();
-    Ok(code)
+    });
+    let code = outcome.map(|(telemetry, code)| {
+        // Off the runtime's threads, which it needs to send what is left.
+        telemetry.shutdown();
+        code
+    });
+    // A plan that is being made holds nothing up.
+    runtime.shutdown_timeout(LAST_WAIT);
+    code
 }
 
 /// The runtime of every long-running subcommand; TLS is set up before anything connects.

@@ -8,7 +8,6 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tokio_util::sync::CancellationToken;
 
 use super::State;
 use crate::plan::{Asked, Plan, PlanError, plan_against_store};
@@ -46,8 +45,8 @@ pub(super) async fn plan(
     };
     let snapshot = state.snapshots.newest();
     let known = Arc::clone(locked(&state.live).known());
-    let stop = CancellationToken::new();
-    // Whoever goes away takes the work along.
+    // Whoever goes away takes the work along, and so does the server.
+    let stop = state.stop.child_token();
     let _guard = stop.clone().drop_guard();
     let planning = async {
         let in_force = Arc::clone(&snapshot.written);

@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde::Deserialize;
 use slo_specs::{Problem, SourceFile};
-use tokio_util::sync::CancellationToken;
 
 use super::ask::Ask;
 use super::pages::Web;
@@ -139,8 +138,8 @@ async fn tried(
         );
     };
     let known = Arc::clone(locked(&state.live).known());
-    let stop = CancellationToken::new();
-    // Whoever goes away takes the work along.
+    // Whoever goes away takes the work along, and so does the server.
+    let stop = state.stop.child_token();
     let _guard = stop.clone().drop_guard();
     let planning = plan_against_store(&state.store, Some(known), ask, source.snapshot.at, stop);
     let plan = match tokio::time::timeout(PATIENCE, planning).await {
