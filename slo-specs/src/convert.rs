@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::field::Field;
 use crate::load::yaml;
 use crate::problem::Level;
-use crate::{Problem, SourceFile};
+use crate::{Problem, SourceFile, load};
 
 /// Path of the file that has the policies of what was converted.
 const POLICIES: &str = "converted-policies.yaml";
@@ -45,10 +45,37 @@ impl Output {
     /// Adds an SLO whose name is told at `named`.
     fn add(&mut self, named: &Field<'_>, draft: &draft::Draft) {
         if self.names.insert(draft.name.clone()) {
-            self.documents.push(draft.yaml());
+            let policies = draft.policies.as_deref().unwrap_or_default();
+            self.take(named, draft.yaml(), policies);
         } else {
             let what = format!("is not converted: there is an SLO `{}` already", draft.name);
             named.wrong(&what, "name one of them otherwise");
+        }
+    }
+
+    /// Takes a document if it loads with the policies that it refers to.
+    fn take(&mut self, named: &Field<'_>, text: String, policies: &[String]) {
+        let policies = policies.iter().filter_map(|name| self.policies.get(name));
+        let texts = std::iter::once(&text).chain(policies);
+        let file = SourceFile {
+            path: POLICIES.to_owned(),
+            text: texts.map(String::as_str).collect::<Vec<_>>().join("---\n"),
+        };
+        let problems = load(&[file]).problems;
+        let errors: Vec<&Problem> = problems
+            .iter()
+            .filter(|problem| problem.is_error())
+            .collect();
+        for error in &errors {
+            let what = format!(
+                "is not converted: what it becomes does not load: {}",
+                error.message
+            );
+            let help = "correct what this came of, or write it by hand";
+            named.wrong(&what, error.help.as_deref().unwrap_or(help));
+        }
+        if errors.is_empty() {
+            self.documents.push(text);
         }
     }
 }
@@ -114,10 +141,25 @@ pub fn convert(files: &[SourceFile]) -> Converted {
             text: texts.join("---\n"),
         });
     }
+    converted.problems.extend(of_all(&converted.files));
     converted.problems.sort_by(|a, b| {
         (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
     });
     converted
+}
+
+/// What keeps the files from loading together.
+fn of_all(files: &[SourceFile]) -> Vec<Problem> {
+    let mut problems = load(files).problems;
+    problems.retain(Problem::is_error);
+    for problem in &mut problems {
+        problem.message = format!(
+            "what was converted does not load, there in line {}: {}",
+            problem.line, problem.message
+        );
+        (problem.line, problem.column) = (1, 1);
+    }
+    problems
 }
 
 fn one(root: &Field<'_>, output: &mut Output) {

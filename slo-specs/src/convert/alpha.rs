@@ -2,10 +2,10 @@
 
 use super::draft::{self, Draft, quoted};
 use super::query::{self, Found};
-use super::sloth::taken;
+use super::sloth::{taken, told};
 use super::{Output, only, promql};
-use crate::Ratio;
 use crate::field::Field;
+use crate::{Ratio, parse_window, window_name};
 
 /// Units of a window, and what v1 calls them.
 const UNITS: [(&str, &str); 7] = [
@@ -39,7 +39,7 @@ pub(super) fn service(root: &Field<'_>, output: &mut Output) {
         title.unwrap_or_default(),
         quoted(description.text().unwrap_or_default())
     );
-    output.documents.push(text);
+    output.take(&name, text, &[]);
 }
 
 /// An `SLO`; each of its objectives has its own ratio, so each becomes an SLO.
@@ -103,7 +103,7 @@ fn draft(root: &Field<'_>, objective: &Field<'_>, (indicator, groups): Found) ->
     let (metadata, spec) = (root.field("metadata"), root.field("spec"));
     let owned = |field: Field<'_>| field.owned();
     let title = owned(objective.field("displayName"));
-    let segments = ("sloburn.dev/segments".to_owned(), groups.join(","));
+    let segments = (draft::SEGMENTS.to_owned(), groups.join(","));
     Draft {
         name: String::new(),
         title: title.or(owned(metadata.field("displayName"))),
@@ -147,6 +147,13 @@ fn budgeting(method: &Field<'_>, objective: &Field<'_>) -> Option<(String, Strin
     }
     let text = method.text().unwrap_or("Occurrences");
     if text == "Occurrences" {
+        for name in ["timeSliceTarget", "timeSliceWindow"] {
+            let field = objective.field(name);
+            if field.says() {
+                let help = "write `budgetingMethod: Timeslices` if slices are meant";
+                field.note("is not converted: Occurrences have no slices", help);
+            }
+        }
         return Some((text.to_owned(), String::new()));
     }
     if text != "Timeslices" {
@@ -160,17 +167,23 @@ fn budgeting(method: &Field<'_>, objective: &Field<'_>) -> Option<(String, Strin
         objective.field("timeSliceTarget"),
         objective.field("timeSliceWindow"),
     );
-    let there = target.required("such as `timeSliceTarget: 0.95`")
-        & window.required("such as `timeSliceWindow: 1m`");
-    let shown = |field: &Field<'_>| field.text().unwrap_or_default().to_owned();
-    there.then(|| {
-        let slices = format!(
-            ", timeSliceTarget: {}, timeSliceWindow: {}",
-            shown(&target),
-            shown(&window)
-        );
-        (text.to_owned(), slices)
-    })
+    let (target, window) = (self::target(&target), slice(&window));
+    let (target, window) = (target?, window?);
+    let slices = format!(", timeSliceTarget: {target}, timeSliceWindow: {window}");
+    Some((text.to_owned(), slices))
+}
+
+fn slice(field: &Field<'_>) -> Option<String> {
+    if !field.required("such as `timeSliceWindow: 1m`") {
+        return None;
+    }
+    let text = field.text().unwrap_or_default();
+    let window = parse_window(text).ok();
+    if window.is_none() {
+        let what = format!("is `{text}`, which is no window of a slice");
+        field.wrong(&what, "write a number and m or h, such as `1m`");
+    }
+    window.map(window_name)
 }
 
 fn target(field: &Field<'_>) -> Option<Ratio> {
@@ -194,6 +207,18 @@ fn ratio(objective: &Field<'_>) -> Option<Found> {
         return None;
     }
     only(&ratio, &["good", "bad", "total", "incremental", "counter"]);
+    if ratio.field("good").says() && ratio.field("bad").says() {
+        ratio.exclusive(&["good", "bad"], true);
+        return None;
+    }
+    for name in ["incremental", "counter"] {
+        let field = ratio.field(name);
+        if field.says() && !field.is_true() {
+            let help = "count events by counters, and write `true`, or count spans";
+            field.wrong("is not converted: its queries do not count up", help);
+            return None;
+        }
+    }
     let part = if ratio.field("bad").says() {
         "bad"
     } else {
@@ -201,7 +226,8 @@ fn ratio(objective: &Field<'_>) -> Option<Found> {
     };
     let field = ratio.field(part);
     let (some, all) = (query(&field), query(&ratio.field("total")));
-    taken(&field.field("query"), query::ratio(part, &some?, &all?))
+    let field = field.field("query");
+    told(&field, taken(&field, query::ratio(part, &some?, &all?)))
 }
 
 fn query(source: &Field<'_>) -> Option<promql::Expr> {
@@ -243,8 +269,23 @@ fn window(field: &Field<'_>) -> Option<String> {
         unit.wrong("is not converted: it is no unit", "such as `unit: Day`");
         return None;
     };
-    let count = count.text().unwrap_or_default();
-    let calendar = window.field("calendar");
+    let number = count.text().and_then(|text| text.parse::<u32>().ok());
+    let Some(count) = number.filter(|number| *number > 0) else {
+        count.wrong(
+            "is not converted: it is no whole number above 0",
+            "such as `count: 30`",
+        );
+        return None;
+    };
+    let (calendar, rolling) = (window.field("calendar"), window.field("isRolling"));
+    if rolling.says() && rolling.is_true() == calendar.says() {
+        let help = "write `isRolling: true` and no calendar, or `false` and a calendar";
+        rolling.wrong(
+            "is not converted: a window rolls, or else has a calendar",
+            help,
+        );
+        return None;
+    }
     if calendar.says() {
         only(&calendar, &["startTime", "timeZone"]);
         let part = |name: &str| quoted(calendar.field(name).text().unwrap_or_default());

@@ -11,6 +11,10 @@ pub(super) const NAMES: &str = "\
 # OpenTelemetry Collector's prometheus receiver sends them. A service that sends OTLP itself has other names (no `_total`, a
 # unit of its own, dots): put those in, or better count its spans.
 ";
+/// The annotation that has a runbook's address.
+const RUNBOOK: &str = "sloburn.dev/runbook";
+/// The annotation that names what events are told apart by.
+pub(super) const SEGMENTS: &str = "sloburn.dev/segments";
 /// Longest name that other tools of OpenSLO take.
 const NAME: usize = 63;
 
@@ -186,8 +190,7 @@ pub(super) fn labels(
         } else {
             &mut *draft_labels
         };
-        into.retain(|(known, _)| *known != key);
-        into.push((key, text));
+        set(into, &key, text);
     }
 }
 
@@ -207,10 +210,33 @@ pub(super) fn annotations(field: &Field<'_>, into: &mut Vec<(String, String)>) {
             .next()
             .is_some_and(|name| name.starts_with("runbook"));
         let address = text.starts_with("https://") || text.starts_with("http://");
-        if is_runbook && address {
-            into.push(("sloburn.dev/runbook".to_owned(), text));
+        let first = !into.iter().any(|(known, _)| known == RUNBOOK);
+        let key = if is_runbook && address && first {
+            RUNBOOK
         } else {
-            into.push((key, text));
-        }
+            &key
+        };
+        put(&value, into, key, text);
     }
+}
+
+/// Sets an entry, and tells of another value that it takes the place of.
+pub(super) fn put(
+    field: &Field<'_>,
+    entries: &mut Vec<(String, String)>,
+    key: &str,
+    value: String,
+) {
+    let other = entries.iter().find(|(known, _)| known == key);
+    if let Some((_, other)) = other.filter(|(_, other)| *other != value) {
+        let what = format!("takes the place of another `{key}`, which is `{other}`");
+        field.note(&what, "name one of them otherwise");
+    }
+    set(entries, key, value);
+}
+
+/// Sets an entry, of which there is one by a key.
+pub(super) fn set(entries: &mut Vec<(String, String)>, key: &str, value: String) {
+    entries.retain(|(known, _)| known != key);
+    entries.push((key.to_owned(), value));
 }

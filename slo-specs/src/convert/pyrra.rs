@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::draft::{self, Draft};
 use super::query::{self, Indicator};
-use super::sloth::{taken, target};
+use super::sloth::{taken, target, told};
 use super::{Output, only, promql};
 use crate::field::Field;
 use crate::{BurnRate, Ratio, parse_window, window_name};
 
+type Entries = Vec<(String, String)>;
 type Alert = (&'static str, &'static str, u32, u64, u64, u64);
 
 /// Pyrra's four alerts: severity, burn rate, and hold, long and short window as parts of the SLO's window.
@@ -52,12 +53,7 @@ pub(super) fn objective(root: &Field<'_>, output: &mut Output) {
             );
         }
     }
-    let (mut labels, mut annotations) = (Vec::new(), Vec::new());
-    draft::labels(&metadata.field("labels"), &mut labels, &mut annotations);
-    draft::annotations(&metadata.field("annotations"), &mut annotations);
-    if let Some(namespace) = metadata.field("namespace").text() {
-        labels.push(("namespace".to_owned(), namespace.to_owned()));
-    }
+    let (labels, mut annotations) = described(&metadata);
     let target = target(&spec.field("target"));
     let window = window(&spec.field("window"));
     let policies = alerting(&spec, window, target, output);
@@ -81,6 +77,18 @@ pub(super) fn objective(root: &Field<'_>, output: &mut Output) {
         policies: Some(policies),
     };
     output.add(&name, &draft);
+}
+
+/// Labels, of which the namespace is one, and annotations.
+fn described(metadata: &Field<'_>) -> (Entries, Entries) {
+    let (mut labels, mut annotations) = (Vec::new(), Vec::new());
+    draft::labels(&metadata.field("labels"), &mut labels, &mut annotations);
+    draft::annotations(&metadata.field("annotations"), &mut annotations);
+    let namespace = metadata.field("namespace");
+    if let Some(text) = namespace.text() {
+        draft::put(&namespace, &mut labels, "namespace", text.to_owned());
+    }
+    (labels, annotations)
 }
 
 /// Pyrra names no service: the one job that is selected, or else the SLO's name.
@@ -110,20 +118,25 @@ fn window(field: &Field<'_>) -> Option<Duration> {
 }
 
 fn indicator(field: &Field<'_>, annotations: &mut Vec<(String, String)>) -> Option<Indicator> {
-    only(field, &["ratio", "latency", "latencyNative", "bool_gauge"]);
+    let kinds = ["ratio", "latency", "latencyNative", "bool_gauge"];
+    only(field, &kinds);
+    field.exclusive(&kinds, false);
+    if kinds.iter().filter(|kind| field.field(kind).says()).count() > 1 {
+        return None;
+    }
     let (ratio, latency) = (field.field("ratio"), field.field("latency"));
     let (native, gauge) = (field.field("latencyNative"), field.field("bool_gauge"));
     let (holder, indicator) = if ratio.says() {
         only(&ratio, &["errors", "total", "grouping"]);
         let (errors, total) = (metric(&ratio, "errors"), metric(&ratio, "total"));
         let read = query::of_selectors("bad", &errors?, &total?);
-        let read = taken(&ratio.field("errors").field("metric"), read);
+        let read = measured(&ratio.field("errors").field("metric"), read);
         (ratio, read)
     } else if latency.says() {
         only(&latency, &["success", "total", "grouping"]);
         let (success, total) = (metric(&latency, "success"), metric(&latency, "total"));
         let read = query::of_selectors("good", &success?, &total?);
-        let read = taken(&latency.field("success").field("metric"), read);
+        let read = measured(&latency.field("success").field("metric"), read);
         (latency, read)
     } else if native.says() {
         only(&native, &["latency", "total", "grouping"]);
@@ -151,9 +164,13 @@ fn indicator(field: &Field<'_>, annotations: &mut Vec<(String, String)>) -> Opti
         .map(|label| query::attribute(label.to_owned()))
         .collect();
     if !groups.is_empty() {
-        annotations.push(("sloburn.dev/segments".to_owned(), groups.join(",")));
+        draft::set(annotations, draft::SEGMENTS, groups.join(","));
     }
     indicator
+}
+
+fn measured(field: &Field<'_>, read: Result<Indicator, String>) -> Option<Indicator> {
+    told(field, taken(field, read).map(|read| (read, Vec::new()))).map(|(read, _)| read)
 }
 
 fn metric(holder: &Field<'_>, name: &str) -> Option<promql::Selector> {

@@ -1,5 +1,7 @@
 //! `PromQL` → what is counted: series of a metric, a ratio of two, or a share of a histogram.
 
+use std::collections::BTreeMap;
+
 use super::draft::quoted;
 use super::promql::{Expr, MatchOp, Matcher, Selector};
 use crate::Pattern;
@@ -20,10 +22,25 @@ pub(super) enum Indicator {
     Within { of: Source, bound: String },
 }
 
+impl Indicator {
+    /// Each `_count` that a ratio is of, and the histogram that it is taken for. Of a share of values it is known.
+    pub(super) fn histograms(&self) -> BTreeMap<&str, &str> {
+        let Self::Ratio { events, total, .. } = self else {
+            return BTreeMap::new();
+        };
+        [events, total]
+            .into_iter()
+            .filter_map(|of| Some((of.count.as_deref()?, of.metric.as_str())))
+            .collect()
+    }
+}
+
 /// An `otlp` source of metrics.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
     metric: String,
+    /// The metric as it was written, if it is a histogram's `_count`.
+    count: Option<String>,
     /// Attribute → operators as YAML.
     matches: Vec<(String, Vec<(&'static str, String)>)>,
 }
@@ -172,7 +189,7 @@ impl Source {
             let key = attribute(matcher.label.clone());
             let (name, operand) = operator(matcher)?;
             match matches.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, tests)) if tests.iter().any(|(known, _)| *known == name) => {
+                Some((_, tests)) if tests.iter().any(|(known, _)| kind(known) == kind(name)) => {
                     return Err(format!(
                         "label `{}` has two matchers of one kind",
                         matcher.label
@@ -182,8 +199,12 @@ impl Source {
                 None => matches.push((key, vec![(name, operand)])),
             }
         }
-        let metric = metric.strip_suffix("_count").unwrap_or(metric).to_owned();
-        Ok(Self { metric, matches })
+        let histogram = metric.strip_suffix("_count");
+        Ok(Self {
+            metric: histogram.unwrap_or(metric).to_owned(),
+            count: histogram.map(|_| metric.clone()),
+            matches,
+        })
     }
 
     /// The one service that it selects, if it does.
@@ -219,6 +240,11 @@ impl Source {
         let metric = quoted(&self.metric);
         format!("{{ type: otlp, spec: {{ signal: metrics, metric: {metric}{matches} }} }}")
     }
+}
+
+/// What an operator is beside others of one label, where a word is a list of one.
+fn kind(operator: &str) -> &str {
+    if operator == "equal" { "in" } else { operator }
 }
 
 /// Prometheus takes a missing label for an empty one, and its expressions for the whole value.

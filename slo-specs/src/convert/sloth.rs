@@ -120,7 +120,7 @@ fn one(slo: &Field<'_>, holder: &Field<'_>, names: &Names, output: &mut Output) 
         return None;
     }
     if !groups.is_empty() {
-        annotations.push(("sloburn.dev/segments".to_owned(), groups.join(",")));
+        draft::set(&mut annotations, draft::SEGMENTS, groups.join(","));
     }
     Some(Draft {
         name: draft::name(&field, &format!("{service}-{}", field.text()?)),
@@ -165,13 +165,15 @@ fn sli(sli: &Field<'_>, names: &Names) -> Option<Found> {
         return None;
     }
     let (events, raw) = (sli.field("events"), sli.field("raw"));
+    if raw.says() && events.says() {
+        sli.exclusive(&["events", "raw"], true);
+        return None;
+    }
     if raw.says() {
         only(&raw, &[names.error_ratio_query]);
         let field = raw.field(names.error_ratio_query);
-        return taken(
-            &field,
-            query(&field).and_then(|expr| query::quotient(&expr)),
-        );
+        let read = query(&field).and_then(|expr| query::quotient(&expr));
+        return told(&field, taken(&field, read));
     }
     only(&events, &[names.error_query, names.total_query]);
     let (error, total) = (
@@ -180,7 +182,23 @@ fn sli(sli: &Field<'_>, names: &Names) -> Option<Found> {
     );
     let all = taken(&total, query(&total));
     let some = taken(&error, query(&error));
-    taken(&error, query::ratio("bad", &some?, &all?))
+    told(&error, taken(&error, query::ratio("bad", &some?, &all?)))
+}
+
+/// What was found; told of where a `_count` was taken for that of a histogram, as a plain counter may be named so too.
+pub(super) fn told(field: &Field<'_>, found: Option<Found>) -> Option<Found> {
+    for (metric, histogram) in found
+        .iter()
+        .flat_map(|(indicator, _)| indicator.histograms())
+    {
+        let what =
+            format!("counts the values of the histogram `{histogram}`, as it names `{metric}`");
+        let help = format!(
+            "if `{metric}` is a plain counter, write `metric: {metric}` in the converted file"
+        );
+        field.note(&what, &help);
+    }
+    found
 }
 
 fn query(field: &Field<'_>) -> Result<promql::Expr, String> {
@@ -230,6 +248,7 @@ fn alerting(
         for name in ["labels", "annotations"] {
             for_alertmanager(&alert.field(name));
         }
+        alert.field("disable").boolean();
         *disabled = alert.field("disable").is_true();
     }
     match disabled {
