@@ -37,12 +37,15 @@ pub(super) async fn plan(
             );
         }
     };
-    let Ok(_turn) = state.planning.try_lock() else {
+    let Ok(turn) = Arc::clone(&state.planning).try_lock_owned() else {
         return refuse(
             StatusCode::SERVICE_UNAVAILABLE,
             "another plan is being made; ask again in a minute",
         );
     };
+    // Reading goes on when nobody waits for it any more, and so does the turn.
+    let turn = Arc::new(turn);
+    let reading = Arc::clone(&turn);
     let snapshot = state.snapshots.newest();
     let known = Arc::clone(locked(&state.live).known());
     // Whoever goes away takes the work along, and so does the server.
@@ -51,7 +54,11 @@ pub(super) async fn plan(
     let planning = async {
         let in_force = Arc::clone(&snapshot.written);
         // Ten thousand objectives take a moment to read: not on this thread.
-        let ask = tokio::task::spawn_blocking(move || asked.resolve(&in_force)).await;
+        let ask = tokio::task::spawn_blocking(move || {
+            let _turn = reading;
+            asked.resolve(&in_force)
+        });
+        let ask = ask.await;
         let ask = ask.unwrap_or_else(|_| Err("the specs could not be read".to_owned()));
         let ask = ask.map_err(|error| refuse(StatusCode::BAD_REQUEST, &error))?;
         let plan = plan_against_store(&state.store, Some(known), ask, snapshot.at, stop).await;

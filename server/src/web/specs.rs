@@ -115,14 +115,24 @@ async fn tried(
     files: Vec<SourceFile>,
 ) -> (Vec<Problem>, Result<String, String>) {
     let state = source.state;
+    // Before anything is read: what several changes take must not add up. Reading goes on when nobody waits for
+    // it any more, and so does the turn.
+    let Ok(turn) = Arc::clone(&state.planning).try_lock_owned() else {
+        let why = "Another plan is being made; ask again in a minute.";
+        return (Vec::new(), Err(why.to_owned()));
+    };
+    let turn = Arc::new(turn);
+    let reading = Arc::clone(&turn);
     let in_force = Arc::clone(&source.snapshot.written);
     // Ten thousand objectives take a moment to read: not on this thread.
     let files: Vec<SourceFile> = files
         .into_iter()
         .filter(|file| *file != crate::builtin::file())
         .collect();
-    let ask =
-        tokio::task::spawn_blocking(move || plan::Ask::change(&in_force, &files, Span::default()));
+    let ask = tokio::task::spawn_blocking(move || {
+        let _turn = reading;
+        plan::Ask::change(&in_force, &files, Span::default())
+    });
     let Ok(ask) = ask.await else {
         return (Vec::new(), Err("The specs could not be read.".to_owned()));
     };
@@ -131,12 +141,6 @@ async fn tried(
         let why = "The change has errors, so it would not come into force: they are marked below.";
         return (problems, Err(why.to_owned()));
     }
-    let Ok(_turn) = state.planning.try_lock() else {
-        return (
-            problems,
-            Err("Another plan is being made; ask again in a minute.".to_owned()),
-        );
-    };
     let known = Arc::clone(locked(&state.live).known());
     // Whoever goes away takes the work along, and so does the server.
     let stop = state.stop.child_token();

@@ -433,6 +433,15 @@ async fn specs_are_shown_and_a_pasted_change_is_only_looked_at() {
         assert_eq!(found.as_u16(), status, "{body}");
         assert!(page.replace("&#39;", "'").contains(said), "{body}: {page}");
     }
+    let turn = Arc::clone(&site.state.planning).lock_owned().await;
+    let (_, page) = site
+        .post("file=a.yaml&text=kind%3A+SLO", "same-origin")
+        .await;
+    assert!(
+        page.contains("Another plan is being made") && !page.contains("has no `apiVersion`"),
+        "what is pasted while another is looked at is not read: {page}"
+    );
+    drop(turn);
     assert_eq!(
         std::fs::read_to_string(folder.join("checkout.yaml")).unwrap(),
         SPEC
