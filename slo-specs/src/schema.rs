@@ -138,7 +138,7 @@ struct Slo {
     #[schemars(length(min = 1, max = 10))]
     time_window: Vec<TimeWindow>,
     budgeting_method: BudgetingMethod,
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 100))]
     objectives: Vec<Objective>,
     /// Left out: the policy `default`. Empty: no alerts.
     alert_policies: Option<Vec<AttachedPolicy>>,

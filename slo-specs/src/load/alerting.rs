@@ -73,6 +73,9 @@ pub(super) const INLINE: Known = Known {
     fields: &["apiVersion", "kind", "metadata", "spec"],
 };
 
+/// Most rules of one SLO, and so of one policy.
+pub(super) const MAX_RULES: usize = 100;
+
 /// A rule before it knows the target and the window of its SLO.
 #[derive(Clone, Debug)]
 pub(super) struct RuleDraft {
@@ -214,7 +217,7 @@ impl Policy {
         let fields = Fields::of(report, spec, &what, POLICY_SPEC)?;
         fields.text("description");
         let node = fields.require("conditions", "list at least one condition")?;
-        let items = report.list(node, "conditions");
+        let items = report.list_of_at_most(node, "conditions", MAX_RULES)?;
         let mut rules: Vec<RuleDraft> = items
             .iter()
             .filter_map(|item| condition(report, item, library))
@@ -250,7 +253,7 @@ impl Policy {
         fields.text("description");
         fields.text("source");
         let node = fields.require("rules", "list at least one rule")?;
-        let items = report.list(node, "rules");
+        let items = report.list_of_at_most(node, "rules", MAX_RULES)?;
         if items.is_empty() {
             report.error(node.at, format!("{what} has no rules"));
         }

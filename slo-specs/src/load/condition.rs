@@ -227,6 +227,14 @@ impl Draft {
         parts.into_iter().collect()
     }
 
+    /// How many single conditions it has.
+    pub(super) fn leaves(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::leaves).sum(),
+            Self::Burn(_) | Self::Whole(_) | Self::Silence(_) => 1,
+        }
+    }
+
     /// The condition for an SLO. Nothing is known of a part of a slice, so no window is shorter.
     pub(super) fn resolve(&self, frame: Frame) -> Condition {
         let all = |parts: &[Self]| parts.iter().map(|part| part.resolve(frame)).collect();

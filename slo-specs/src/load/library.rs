@@ -1,5 +1,6 @@
 //! Objects that others refer to by name.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alerting::{Policy, RuleDraft};
@@ -24,6 +25,8 @@ pub(super) struct Library {
     pub(super) slos: Shelf<()>,
     /// Ids of the objectives so far.
     pub(super) ids: BTreeSet<String>,
+    /// Conditions and receivers of the rules of all objectives so far.
+    pub(super) alerting: Cell<usize>,
 }
 
 /// Objects of one kind by name. What is declared but broken is known too, so that a reference to
@@ -46,6 +49,7 @@ impl Library {
             services: Shelf::new("Service"),
             slos: Shelf::new("SLO"),
             ids: BTreeSet::new(),
+            alerting: Cell::new(0),
             policies: Shelf {
                 built_in,
                 ..Shelf::new("alert policy")

@@ -28,6 +28,8 @@ const OBJECTIVE: Known = Known {
     ],
 };
 
+/// Most objectives of one SLO.
+const MAX_OBJECTIVES: usize = 100;
 /// Largest weight of a composite's part: a million.
 const HEAVIEST: u64 = 1_000_000 * WEIGHT_UNITS;
 
@@ -82,7 +84,12 @@ pub(super) fn goals(fields: &Fields<'_>, meta: &Meta, library: &Library) -> Vec<
     let method = Method::read(fields, meta);
     let help = "write `objectives: [{ target: 0.999 }]`";
     let node = fields.require("objectives", help);
-    let items = node.map_or(&[][..], |node| report.list(node, "objectives"));
+    let items = node.map_or(Some(&[][..]), |node| {
+        report.list_of_at_most(node, "objectives", MAX_OBJECTIVES)
+    });
+    let Some(items) = items else {
+        return Vec::new();
+    };
     if let Some(node) =
         node.filter(|node| matches!(&node.value, Value::List(items) if items.is_empty()))
     {

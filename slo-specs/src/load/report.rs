@@ -130,6 +130,22 @@ impl<'a> Report<'a> {
         &[]
     }
 
+    /// A list of at most so many. A longer one is told of, and none of it is read.
+    pub(super) fn list_of_at_most(
+        &self,
+        node: &'a Node,
+        name: &str,
+        most: usize,
+    ) -> Option<&'a [Node]> {
+        let items = self.list(node, name);
+        let Some(beyond) = items.get(most) else {
+            return Some(items);
+        };
+        let message = format!("`{name}` has more than {most} entries");
+        self.error_with(beyond.at, message, "split it");
+        None
+    }
+
     /// A window in OpenSLO's duration shorthand.
     pub(super) fn window(&self, node: &Node, name: &str) -> Option<Duration> {
         let text = self.text(node, name)?;

@@ -51,6 +51,9 @@ const POLICY_REF: Known = Known {
     fields: &["alertPolicyRef"],
 };
 
+/// Most conditions and receivers of the rules of all objectives: each objective has its own copy.
+const MAX_ALERTING: usize = 250_000;
+
 /// A rule of an attached policy, and where it was attached.
 struct Attached {
     draft: RuleDraft,
@@ -84,6 +87,9 @@ pub(super) fn read(
     let (runbook, segments) = (meta.runbook(report), meta.segments(report));
     let segmentation = meta.segmentation(report);
     let (service, windows, mut attached) = (service?, windows?, attached?);
+    if !fits(&fields, library, &attached, goals.len()) {
+        return None;
+    }
     ask(&mut attached, minimum_bad, confidence);
     let window = windows.first()?;
     let objective = |(rules, allowances): Alerting, goal: Goal, indicator: Indicator| {
@@ -128,6 +134,28 @@ pub(super) fn read(
     let objectives = parts.chain(whole.clone()).flatten();
     let objectives = objectives.flat_map(|objective| window::over_each(objective, &windows));
     Some(objectives.collect())
+}
+
+/// Whether the rules can be copied for so many objectives more.
+fn fits(fields: &Fields<'_>, library: &Library, attached: &[Attached], objectives: usize) -> bool {
+    let sizes = attached
+        .iter()
+        .map(|attached| attached.draft.condition.leaves() + attached.receivers.len());
+    let more = sizes.sum::<usize>().saturating_mul(objectives);
+    let all = library.alerting.get().saturating_add(more);
+    if all > MAX_ALERTING {
+        let message = format!(
+            "with {} the catalog's objectives have more than {MAX_ALERTING} conditions and notification targets",
+            fields.what
+        );
+        let help = "attach policies of fewer rules";
+        fields
+            .report
+            .error_with(fields.place("alertPolicies"), message, help);
+        return false;
+    }
+    library.alerting.set(all);
+    true
 }
 
 /// What the SLO asks of all its rules.
@@ -228,6 +256,12 @@ fn policies(fields: &Fields<'_>, library: &Library) -> Option<Vec<Attached>> {
     let mut sound = true;
     for item in report.list(node, "alertPolicies") {
         match policy(report, item, library) {
+            Some(policy) if attached.len() + policy.rules.len() > alerting::MAX_RULES => {
+                let most = alerting::MAX_RULES;
+                let message = format!("{} has more than {most} rules", fields.what);
+                report.error_with(item.at, message, "attach policies of fewer rules");
+                return None;
+            }
             Some(policy) => attach(&mut attached, &policy, item.at, true),
             None => sound = false,
         }

@@ -15,7 +15,7 @@ pub(super) struct AlertPolicy {
     /// False: the conditions alert nobody. True unless said.
     alert_when_breaching: Option<bool>,
     /// OpenSLO allows one; here each of several is a rule.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 100))]
     conditions: Vec<AttachedCondition>,
     notification_targets: Option<Vec<AttachedTarget>>,
 }
@@ -99,7 +99,7 @@ pub(super) struct BurnPolicy {
     source: Option<String>,
     /// Who decides what the rules allow.
     owner: Option<String>,
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 100))]
     rules: Vec<Rule>,
     notification_targets: Option<Vec<AttachedTarget>>,
 }

@@ -598,6 +598,95 @@ fn all_problems_of_all_files_are_told_of_in_order() {
     assert_eq!(places, expected);
 }
 
+/// A policy of so many rules, each of so many conditions.
+fn policy(name: &str, rules: usize, conditions: usize) -> String {
+    let parts = vec!["{ burnRate: 6, long: 1h }"; conditions].join(", ");
+    let rule = |rule| format!("  - {{ name: {name}-{rule}, severity: ticket, any: [{parts}] }}\n");
+    let rules: Vec<String> = (0..rules).map(rule).collect();
+    let rules = rules.concat();
+    format!(
+        "apiVersion: sloburn/v1\nkind: BurnPolicy\nmetadata: {{ name: {name} }}\nspec:\n  rules:\n{rules}"
+    )
+}
+
+/// An SLO of so many objectives with these policies.
+fn slo(name: &str, objectives: usize, policies: &str) -> String {
+    let objectives: Vec<String> = (1..=objectives)
+        .map(|one| format!("{{ displayName: o{one}, target: 0.99 }}"))
+        .collect();
+    let objectives = format!("[{}]\n  alertPolicies: [{policies}]", objectives.join(", "));
+    SLO.replace(
+        "metadata: { name: web }",
+        &format!("metadata: {{ name: {name} }}"),
+    )
+    .replace("[{ target: 0.999 }]", &objectives)
+}
+
+#[test]
+fn what_is_copied_for_every_objective_is_bounded() {
+    let many = |count: usize, objectives: usize| -> Vec<String> {
+        (0..count)
+            .map(|one| slo(&format!("s{one}"), objectives, "p"))
+            .collect()
+    };
+    let with = |policies: &[String], slos: &[String]| [policies, slos].concat().join("---\n");
+    for (case, text, objectives, expected) in [
+        (
+            "as many of each as one may have",
+            with(&[policy("p", 100, 1)], &[slo("web", 100, "p")]),
+            100,
+            None,
+        ),
+        (
+            "one objective more",
+            with(&[policy("p", 1, 1)], &[slo("web", 101, "p")]),
+            0,
+            Some("`objectives` has more than 100 entries"),
+        ),
+        (
+            "one rule more",
+            with(&[policy("p", 101, 1)], &[slo("web", 1, "p")]),
+            0,
+            Some("`rules` has more than 100 entries"),
+        ),
+        (
+            "one rule more, of two policies",
+            with(
+                &[policy("p", 100, 1), policy("q", 1, 1)],
+                &[slo("web", 1, "p, q")],
+            ),
+            0,
+            Some("SLO `web` has more than 100 rules"),
+        ),
+        (
+            "as many conditions as all may have",
+            with(&[policy("p", 100, 25)], &many(1, 100)),
+            100,
+            None,
+        ),
+        (
+            "an objective more than all may have",
+            with(
+                &[policy("p", 100, 25)],
+                &[many(1, 100), vec![slo("web", 1, "p")]].concat(),
+            ),
+            100,
+            Some(
+                "with SLO `web` the catalog's objectives have more than 250000 conditions and notification targets",
+            ),
+        ),
+    ] {
+        let loaded = given::read(text);
+        assert_eq!(loaded.catalog.objectives.len(), objectives, "{case}");
+        let found: Vec<&str> = loaded
+            .problems
+            .iter()
+            .map(|one| one.message.as_str())
+            .collect();
+        assert_eq!(found, Vec::from_iter(expected), "{case}");
+    }
+}
+
 #[test]
 fn bombs_are_refused_quickly() {
     let doubled = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\n";
