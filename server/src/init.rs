@@ -1,6 +1,6 @@
 //! `sloburn init`: a first catalog, proposed from the telemetry seen. The figures that led to it are in its comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,11 +17,15 @@ const WINDOW_S: u64 = 30 * 86_400;
 const TARGETS: [u64; 6] = [99_950, 99_900, 99_500, 99_000, 98_000, 95_000];
 /// A budget has room for at least so many bad events, or one more tells nothing.
 const LEAST_BUDGET: u128 = 10;
-/// Bounds that are proposed for a latency, in milliseconds.
+/// Bounds that are proposed for a latency, in milliseconds; beyond them whole minutes are.
 const BOUNDS_MS: [u64; 20] = [
     5, 10, 25, 50, 75, 100, 150, 200, 250, 300, 400, 500, 750, 1_000, 1_500, 2_500, 5_000, 10_000,
     30_000, 60_000,
 ];
+/// Longest name that other tools of OpenSLO take.
+const NAME: usize = 63;
+/// What an indicator's name ends in.
+const SLI: &str = "-sli";
 /// Routes named in comments.
 const ROUTES: usize = 5;
 
@@ -100,6 +104,7 @@ impl Asked {
         let in_window =
             u128::from(self.requests) * u128::from(WINDOW_S) / u128::from(seconds.max(1));
         let mut why = "what was kept, rounded down";
+        let mut lowest = "more than was kept: mend the service, or lower it";
         for target in TARGETS {
             let allowed = u128::from(100_000 - target);
             let kept = u128::from(self.failed) * 100_000 <= allowed * u128::from(self.requests);
@@ -109,10 +114,11 @@ impl Asked {
             }
             if kept {
                 why = "what this little traffic has a budget of ten failures for";
+                lowest = "the lowest proposed, and kept, but the traffic is too little for a budget of ten failures";
             }
         }
         let last = TARGETS.last().copied().unwrap_or_default();
-        (last, "more than was kept: mend the service, or lower it")
+        (last, lowest)
     }
 
     /// A quantile in microseconds; the duration that so many in a thousand do not exceed.
@@ -140,19 +146,53 @@ fn catalog(seen: &Seen, entries: &Entries) -> String {
         entries
             .keys()
             .map(|(service, _)| service)
-            .collect::<std::collections::BTreeSet<_>>()
+            .collect::<BTreeSet<_>>()
             .len()
     );
+    let mut names = Names::default();
     for ((service, kind), asked) in entries {
-        write!(text, "{}", availability(service, kind, asked, seconds)).unwrap_or_default();
+        let name = names.take(service, word(kind, "availability", "consumed"));
+        write!(
+            text,
+            "{}",
+            availability(service, kind, asked, seconds, &name)
+        )
+        .unwrap_or_default();
         if asked.durations.total() > 0 {
-            write!(text, "{}", latency(service, kind, asked)).unwrap_or_default();
+            let name = names.take(service, word(kind, "latency", "consumed-in-time"));
+            write!(text, "{}", latency(service, kind, asked, &name)).unwrap_or_default();
         }
     }
     text
 }
 
-fn availability(service: &str, kind: &str, asked: &Asked, seconds: u64) -> String {
+/// Names of the SLOs so far.
+#[derive(Debug, Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// A name that no other has. Of a long service the end is left out, so that what is promised is still in the name.
+    fn take(&mut self, service: &str, what: &str) -> String {
+        let service = slo_specs::label(service);
+        let name = |number: u32| {
+            let number = if number > 1 {
+                format!("-{number}")
+            } else {
+                String::new()
+            };
+            let end = format!("-{what}{number}");
+            let room = NAME.saturating_sub(end.len() + SLI.len());
+            let start: String = service.chars().take(room).collect();
+            format!("{}{end}", start.trim_end_matches('-'))
+        };
+        let free = (1..u32::MAX).map(name).find(|name| !self.0.contains(name));
+        let free = free.unwrap_or_default();
+        self.0.insert(free.clone());
+        free
+    }
+}
+
+fn availability(service: &str, kind: &str, asked: &Asked, seconds: u64, name: &str) -> String {
     let (target, why) = asked.target(seconds);
     let mut comments = format!(
         "# {} {kind} spans of {}, {} failed: {} succeeded. The target is {why}.\n",
@@ -188,21 +228,21 @@ fn availability(service: &str, kind: &str, asked: &Asked, seconds: u64) -> Strin
     document(
         &comments,
         service,
-        &word(kind, "availability", "consumed"),
+        name,
         "succeed",
         &sli,
         &format!("target: {}", decimal(target)),
     )
 }
 
-fn latency(service: &str, kind: &str, asked: &Asked) -> String {
+fn latency(service: &str, kind: &str, asked: &Asked, name: &str) -> String {
     let [p50, p90, p99] = [500, 900, 990].map(|q| asked.quantile_us(q));
-    let last = BOUNDS_MS.last().copied().unwrap_or_default();
+    let minutes = p99 / 60_000_000 + 1;
     let bound = BOUNDS_MS
         .iter()
         .copied()
         .find(|bound| bound * 1_000 > p99)
-        .unwrap_or(last);
+        .unwrap_or(minutes * 60_000);
     let comments = format!(
         "# Durations: p50 {}, p90 {}, p99 {}. The bound is the p99, rounded up.\n",
         milliseconds(p50),
@@ -217,15 +257,15 @@ fn latency(service: &str, kind: &str, asked: &Asked) -> String {
     document(
         &comments,
         service,
-        &word(kind, "latency", "consumed-in-time"),
+        name,
         &title,
         &sli,
         &format!("op: lte, value: {bound}, target: 0.99"),
     )
 }
 
-fn word(kind: &str, server: &str, consumer: &str) -> String {
-    if kind == "server" { server } else { consumer }.to_owned()
+fn word<'w>(kind: &str, server: &'w str, consumer: &'w str) -> &'w str {
+    if kind == "server" { server } else { consumer }
 }
 
 fn source(service: &str, kind: &str, more: &str) -> String {
@@ -238,18 +278,16 @@ fn source(service: &str, kind: &str, more: &str) -> String {
 fn document(
     comments: &str,
     service: &str,
-    what: &str,
+    name: &str,
     title: &str,
     sli: &str,
     objective: &str,
 ) -> String {
-    let name = slo_specs::label(&format!("{service}-{what}"));
-    let indicator = slo_specs::label(&format!("{service}-{what}-sli"));
     let runbook = slo_specs::label(service);
     format!(
         "---\n{comments}apiVersion: openslo/v1\nkind: SLO\nmetadata:\n  name: {name}\n  annotations:\n    # Write it, and say here where it is.\n    \
          sloburn.dev/runbook: https://runbooks.example/{runbook}\nspec:\n  description: {}\n  service: {}\n  timeWindow: [{{ duration: \
-         30d, isRolling: true }}]\n  budgetingMethod: Occurrences\n  indicator:\n    metadata: {{ name: {indicator} }}\n    spec:\n{sli}  \
+         30d, isRolling: true }}]\n  budgetingMethod: Occurrences\n  indicator:\n    metadata: {{ name: {name}{SLI} }}\n    spec:\n{sli}  \
          objectives: [{{ {objective} }}]\n",
         yaml_text(&format!("Requests of {service} {title}")),
         yaml_text(service),
