@@ -178,7 +178,7 @@ pub struct ConvertArgs {
     /// Files, or folders that are searched for `*.yaml` and `*.yml`.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Folder for the converted files, each under its own name; printed unless given.
+    /// Folder for the converted files, each under its path below the folder that was given; printed unless given.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
