@@ -268,17 +268,6 @@ impl Scale {
     }
 }
 
-/// Microseconds as a histogram takes them.
-pub(crate) fn whole_micros(micros: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates: the histogram clamps both ends"
-    )]
-    let whole = micros as u64;
-    whole
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "bins end below 2³³, which a double holds exactly"

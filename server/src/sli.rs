@@ -290,8 +290,9 @@ impl Subject for Series<'_> {
 pub(crate) fn counts_service(objective: &Objective, service: &str) -> bool {
     let leaves = objective.indicator.leaves();
     let mut selectors = leaves.flat_map(Indicator::selectors);
-    selectors
-        .any(|selector| services(selector).is_none_or(|names| names.contains(&service.to_owned())))
+    selectors.any(|selector| {
+        services(selector).is_none_or(|names| names.iter().any(|name| name == service))
+    })
 }
 
 /// The services that a selector names; none if it may select of any.

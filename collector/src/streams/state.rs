@@ -326,8 +326,8 @@ impl Levels {
     }
 }
 
-/// A double that is whole and not negative as a count; beyond 64 bits the largest, which no point
-/// may add.
+/// A double that is whole as a count or as a histogram's microseconds: 0 below zero, and beyond 64 bits the largest,
+/// which no point may add and every histogram clamps.
 pub(crate) fn whole_units(value: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::state::whole_units;
 use crate::histogram::SparseHistogram;
-use crate::measured::{Bound, Measured, Range, Scale, Steps, whole_micros};
+use crate::measured::{Bound, Measured, Range, Scale, Steps};
 use crate::point::{Buckets, Layout, Scheme};
 
 /// Buckets that are summed before they are measured. A point has at most half as many.
@@ -171,7 +172,7 @@ fn held(bounds: &[Bound], buckets: &[(f64, f64, u64)]) -> Vec<Range> {
 
 fn lowest_micros(scale: Scale, low: f64) -> u64 {
     let micros = scale.micros(low);
-    whole_micros(if is_whole(micros) {
+    whole_units(if is_whole(micros) {
         micros.round()
     } else {
         micros.floor()
@@ -180,7 +181,7 @@ fn lowest_micros(scale: Scale, low: f64) -> u64 {
 
 fn highest_micros(scale: Scale, high: f64) -> u64 {
     let micros = scale.micros(high);
-    whole_micros(if is_whole(micros) {
+    whole_units(if is_whole(micros) {
         micros.round()
     } else {
         micros.ceil()

@@ -15,7 +15,7 @@ use crate::classes::{Classes, Problems};
 use crate::delta::{Entry, place};
 use crate::histogram::SparseHistogram;
 use crate::measure::{Reading, SHARE_UNITS};
-use crate::measured::{Bound, Measured, Range, Scale, Steps, whole_micros};
+use crate::measured::{Bound, Measured, Range, Scale, Steps};
 use crate::point::{Buckets, Point, StreamId};
 use crate::series::SeriesId;
 use crate::slice::Slice;
@@ -217,7 +217,7 @@ impl Amount<'_> {
                 let ranges = values.map(Range::exact).collect();
                 let steps = Steps::new(Arc::clone(&reading.bounds), ranges);
                 let mut histogram = SparseHistogram::default();
-                histogram.record(whole_micros(reading.scale.micros(*value).floor()), 1);
+                histogram.record(whole_units(reading.scale.micros(*value).floor()), 1);
                 vec![Measured::of_values(1, reading.scale, steps, histogram)]
             }
             Amount::Buckets(_) => Vec::new(),
