@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::http;
 
-/// From the command to the driver's port.
+/// From the first command to a driver's port.
 const START: Duration = Duration::from_secs(30);
 
 /// Whether pages may run scripts.
@@ -42,16 +42,7 @@ impl Browser {
         let profile = tempfile::Builder::new()
             .prefix("sloburn-chromium-")
             .tempdir()?;
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("chromedriver did not start; `make setup` installs it")?;
-        let mut output = BufReader::new(driver.stdout.take().context("its output is not piped")?);
-        let port = tokio::time::timeout(START, port(&mut output)).await??;
+        let (port, driver, output) = tokio::time::timeout(START, driver()).await??;
         let endpoint = format!("http://127.0.0.1:{port}");
         http::client()?; // installs the TLS provider that the client below asks for
         let mut builder = ClientBuilder::rustls()?;
@@ -152,15 +143,30 @@ impl Browser {
     }
 }
 
-async fn port(output: &mut BufReader<ChildStdout>) -> Result<u16> {
-    let mut line = String::new();
-    while output.read_line(&mut line).await? > 0 {
-        if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
-            return Ok(port.trim().trim_end_matches('.').parse()?);
+/// A driver that listens, with its port and its output.
+async fn driver() -> Result<(u16, Child, BufReader<ChildStdout>)> {
+    loop {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver did not start; `make setup` installs it")?;
+        let mut output = BufReader::new(driver.stdout.take().context("its output is not piped")?);
+        let mut told = String::new();
+        while output.read_line(&mut told).await? > 0 {
+            if let Some((_, port)) = told.rsplit_once("started successfully on port ") {
+                let port = port.trim().trim_end_matches('.').parse()?;
+                return Ok((port, driver, output));
+            }
         }
-        line.clear();
+        // It asks for any free port of IPv6 and then wants the same one of IPv4, where another process may listen.
+        if !told.contains("IPv4 port not available") {
+            anyhow::bail!("chromedriver ended without naming its port: {told}");
+        }
     }
-    anyhow::bail!("chromedriver ended without naming its port")
 }
 
 fn capabilities(profile: &Path, width: u32, height: u32, scripts: Scripts) -> Value {
