@@ -9,7 +9,7 @@ mod load_metrics;
 
 use std::hint::black_box;
 
-use collector::{Encoding, Kind, Known, Origin, Streams, decode, request_hash};
+use collector::{Encoding, Kind, Known, Origin, RequestHasher, Streams, decode};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A set that knows all series of `bodies` already, as it does after the first seconds.
@@ -46,8 +46,9 @@ fn spans(criterion: &mut Criterion) {
         });
     }
     let body = load::protobuf(&request);
+    let hasher = RequestHasher::default();
     group.bench_function("hash of the protobuf", |bencher| {
-        bencher.iter(|| request_hash(Kind::Traces, black_box(&body)));
+        bencher.iter(|| hasher.hash(Kind::Traces, black_box(&body)));
     });
     group.finish();
 }

@@ -109,19 +109,6 @@ impl Answer {
     }
 }
 
-/// Identifies a request by the bytes of its decompressed body and its kind, so that a resent one is
-/// known.
-pub fn request_hash(kind: Kind, body: &[u8]) -> [u8; 16] {
-    let key: &[u8; 32] = match kind {
-        Kind::Traces => b"sloburn request hash v1: traces ",
-        Kind::Metrics => b"sloburn request hash v1: metrics",
-        Kind::Logs => b"sloburn request hash v1: logs   ",
-    };
-    let mut half = [0; 16];
-    half.copy_from_slice(&blake3::keyed_hash(key, body).as_bytes()[..16]);
-    half
-}
-
 fn trim(message: &mut String) {
     message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
 }

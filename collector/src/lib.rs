@@ -23,13 +23,13 @@ mod measure;
 mod measured;
 mod pack;
 mod point;
-
+mod request_hash;
 mod series;
 mod slice;
 mod streams;
 mod wire;
 
-pub use answer::{Answer, Code, Status, request_hash};
+pub use answer::{Answer, Code, Status};
 pub use classes::{Class, Classes, Ledger, Problems};
 pub use codec::{CodecError, CountOverflow};
 pub use counted::{FingerprintKey, SpanRecord, Spans, Summed, Verdict};
@@ -41,6 +41,7 @@ pub use measure::{Limits, Measure, Reading, SHARE_UNITS, Subject, Threshold};
 pub use measured::{Measured, Within};
 pub use pack::Pack;
 pub use point::{Point, StreamId};
+pub use request_hash::RequestHasher;
 pub use series::{
     AttributeValue, Known, OVERFLOW_NAME, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind,
     SpanStatus, UNKNOWN_SERVICE, Value,

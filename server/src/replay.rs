@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::{
-    Delta, Encoding, Entry, Kind, Known, Ledger, Limits, Measure, Origin, Pack, Streams,
+    Delta, Encoding, Entry, Kind, Known, Ledger, Limits, Measure, Origin, Pack, RequestHasher,
+    Streams,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -135,6 +136,7 @@ pub(crate) struct Replay {
     measure: Measure,
     judge: Judge,
     seen: HashSet<[u8; 16]>,
+    hasher: RequestHasher,
     /// Nanoseconds since the epoch; none before the first line.
     clock: Option<u64>,
     next_tick: i64,
@@ -172,6 +174,7 @@ impl Replay {
             measure,
             judge: Judge::default(),
             seen: HashSet::new(),
+            hasher: RequestHasher::default(),
             clock: None,
             next_tick: 0,
             applied: 0,
@@ -267,7 +270,7 @@ impl Replay {
         let Some(kind) = kind_of(line)? else {
             return Ok(());
         };
-        if !self.seen.insert(collector::request_hash(kind, line)) {
+        if !self.seen.insert(self.hasher.hash(kind, line)) {
             return Ok(());
         }
         // Only the times are wanted yet: nothing is late and nothing ahead of this clock.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector::{
-    Encoding, Entry, Known, Limits, Measure, Measured, Origin, SeriesId, SeriesKey, Signal,
-    SpanKind, SparseHistogram, Streams,
+    Encoding, Entry, Known, Limits, Measure, Measured, Origin, RequestHasher, SeriesId, SeriesKey,
+    Signal, SpanKind, SparseHistogram, Streams,
 };
 use slo_specs::Catalog;
 
@@ -176,6 +176,7 @@ struct Reading {
     seen: Seen,
     /// Those that were read: exporters send again what they got no answer for.
     lines: HashSet<[u8; 16]>,
+    hasher: RequestHasher,
     known: Known,
     streams: Streams,
     measure: Measure,
@@ -195,6 +196,7 @@ impl Reading {
         Reading {
             seen: Seen::default(),
             lines: HashSet::default(),
+            hasher: RequestHasher::default(),
             known: Known::default(),
             streams: Streams::new(Origin::Replay),
             measure,
@@ -234,7 +236,7 @@ impl Reading {
         let Some(kind) = kind else {
             return Ok(());
         };
-        if !self.lines.insert(collector::request_hash(kind, line)) {
+        if !self.lines.insert(self.hasher.hash(kind, line)) {
             return Ok(());
         }
         let decoded = collector::decode(

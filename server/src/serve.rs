@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use collector::FingerprintKey;
+use collector::{FingerprintKey, RequestHasher};
 use slo_specs::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -150,6 +150,7 @@ impl Server {
             overflow: Arc::clone(&overflow),
             ring: Ring::new(config.ring_bytes),
             metrics: metrics.clone(),
+            hasher: RequestHasher::new(&store.span_state().await?.secret),
             senders: senders.clone(),
             clock,
             limits: config.receive.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use collector::{Answer, Code, Encoding, Kind, RequestError, Status, request_hash};
+use collector::{Answer, Code, Encoding, Kind, RequestError, RequestHasher, Status};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
@@ -131,17 +131,30 @@ fn messages_are_cut() {
 }
 
 #[test]
-fn a_resent_request_has_the_same_hash() {
-    assert_eq!(
-        request_hash(Kind::Traces, b"body"),
-        request_hash(Kind::Traces, b"body")
-    );
-    assert_ne!(
-        request_hash(Kind::Traces, b"body"),
-        request_hash(Kind::Logs, b"body")
-    );
-    assert_ne!(
-        request_hash(Kind::Traces, b"body"),
-        request_hash(Kind::Traces, b"Body")
-    );
+fn a_resent_request_has_the_same_hash_and_no_other_has() {
+    let hasher = RequestHasher::new(b"secret");
+    let long = vec![7; 5000];
+    for body in [&b""[..], b"body", &long] {
+        let hash = hasher.hash(Kind::Traces, body);
+        let resent = RequestHasher::new(b"secret").hash(Kind::Traces, body);
+        let mut changed = body.to_vec();
+        match changed.last_mut() {
+            Some(last) => *last ^= 1,
+            None => changed.push(0),
+        }
+        let others = [
+            ("another kind", hasher.hash(Kind::Metrics, body)),
+            ("a third kind", hasher.hash(Kind::Logs, body)),
+            ("another bit", hasher.hash(Kind::Traces, &changed)),
+            (
+                "another secret",
+                RequestHasher::default().hash(Kind::Traces, body),
+            ),
+        ];
+        let bytes = body.len();
+        assert_eq!(resent, hash, "{bytes} bytes");
+        for (what, other) in others {
+            assert_ne!(other, hash, "{what}, {bytes} bytes");
+        }
+    }
 }

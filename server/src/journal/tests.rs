@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use collector::{Class, Decoded, Encoding, Kind, Known, Ledger, Measure, decode, request_hash};
+use collector::{Class, Decoded, Encoding, Kind, Known, Ledger, Measure, RequestHasher, decode};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -117,7 +117,7 @@ impl Bench {
 
     async fn send(&self, body: &[u8]) -> u64 {
         let submission = Submission {
-            hash: request_hash(Kind::Traces, body),
+            hash: RequestHasher::default().hash(Kind::Traces, body),
             kind: Kind::Traces,
             decoded: self.decoded(body),
             bytes: body.len(),
@@ -282,7 +282,7 @@ async fn what_is_refused_for_now_is_shed_and_stored_with_the_next_commit() {
     let (stopped, queue) = JournalHandle::new(1);
     drop(queue);
     let submission = Submission {
-        hash: request_hash(Kind::Traces, &refused),
+        hash: RequestHasher::default().hash(Kind::Traces, &refused),
         kind: Kind::Traces,
         decoded: bench.decoded(&refused),
         bytes: refused.len(),

@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use collector::{Answer, Decoded, Encoding, Kind, Known, Measure};
+use collector::{Answer, Decoded, Encoding, Kind, Known, Measure, RequestHasher};
 use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -57,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) ring: Ring,
     /// Where requests are counted.
     pub(crate) metrics: Metrics,
+    /// What tells resent requests.
+    pub(crate) hasher: RequestHasher,
     /// Whose clocks are off.
     pub(crate) senders: Senders,
     /// When a request came.
@@ -205,7 +207,7 @@ async fn unpanicked(
 }
 
 fn decode(parts: &Parts, received: &Received) -> Result<([u8; 16], Decoded), Refusal> {
-    let hash = collector::request_hash(received.kind, &received.payload);
+    let hash = parts.hasher.hash(received.kind, &received.payload);
     let now = u64::try_from(received.at.as_nanosecond()).unwrap_or(0);
     let measure = parts.measure.load();
     let mut decoded = collector::decode(

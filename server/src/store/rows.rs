@@ -68,7 +68,7 @@ pub type Prints = Option<Vec<u8>>;
 /// What the store knows about fingerprints of spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpanState {
-    /// What they are made with; never changes.
+    /// What they, and hashes of requests, are made with; never changes.
     pub secret: [u8; 16],
     /// Since when every counted span has one, Unix seconds; 0: spans are not told apart.
     pub since_s: i64,

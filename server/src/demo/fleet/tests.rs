@@ -211,6 +211,7 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
     let (journal, queue) = JournalHandle::new(64);
     let known = Arc::new(Known::default());
     let parts = receive::Parts {
+        hasher: collector::RequestHasher::default(),
         senders: crate::senders::Senders::default(),
         journal,
         measure: Arc::new(ArcSwap::from_pointee(Measure::default())),

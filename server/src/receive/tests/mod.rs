@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use collector::{Answer, Kind, Known, Measure};
+use collector::{Answer, Kind, Known, Measure, RequestHasher};
 use http::{HeaderMap, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -74,6 +74,7 @@ impl Served {
             overflow: Arc::new(Overflow::new(&Catalog::default(), known)),
             ring: ring.clone(),
             metrics: metrics.clone(),
+            hasher: RequestHasher::default(),
             senders: crate::senders::Senders::default(),
             clock: SystemClock,
             limits,

@@ -76,7 +76,7 @@ async fn every_compression_is_the_same_request() {
         assert_eq!(reply.status, StatusCode::OK, "{coding}");
         let seen = submitted.recv().await.unwrap();
         assert_eq!(seen.items, 1, "{coding}");
-        let hash = collector::request_hash(Kind::Traces, &span);
+        let hash = RequestHasher::default().hash(Kind::Traces, &span);
         assert_eq!(seen.hash, hash, "{coding}");
     }
 }

@@ -1,0 +1,64 @@
+//! What tells a resent request from a new one.
+
+use std::fmt;
+
+use twox_hash::XxHash3_128;
+
+use crate::decode::Kind;
+
+/// Bytes of the secret that XXH3 mixes into a body.
+const SECRET: usize = 192;
+
+/// Hashes requests by the bytes of their decompressed bodies and their kinds.
+///
+/// XXH3 with 128 bits: as good as random for bodies that were not made to collide, and who does not know the secret
+/// has no way to make them.
+#[derive(Clone)]
+pub struct RequestHasher {
+    traces: [u8; SECRET],
+    metrics: [u8; SECRET],
+    logs: [u8; SECRET],
+}
+
+impl RequestHasher {
+    /// A hasher made from a secret that never changes, as hashes are kept over restarts.
+    pub fn new(secret: &[u8]) -> RequestHasher {
+        let of_kind = |context: &str| {
+            let mut bytes = [0; SECRET];
+            let mut hasher = blake3::Hasher::new_derive_key(context);
+            hasher.update(secret).finalize_xof().fill(&mut bytes);
+            bytes
+        };
+        RequestHasher {
+            traces: of_kind("sloburn request hash v2: traces"),
+            metrics: of_kind("sloburn request hash v2: metrics"),
+            logs: of_kind("sloburn request hash v2: logs"),
+        }
+    }
+
+    /// The same for the same kind and bytes.
+    pub fn hash(&self, kind: Kind, body: &[u8]) -> [u8; 16] {
+        let secret = match kind {
+            Kind::Traces => &self.traces,
+            Kind::Metrics => &self.metrics,
+            Kind::Logs => &self.logs,
+        };
+        match XxHash3_128::oneshot_with_secret(secret, body) {
+            Ok(hash) => hash.to_le_bytes(),
+            Err(too_short) => unreachable!("{too_short}"),
+        }
+    }
+}
+
+/// Of no secret: for bytes that nobody made to collide.
+impl Default for RequestHasher {
+    fn default() -> RequestHasher {
+        RequestHasher::new(b"")
+    }
+}
+
+impl fmt::Debug for RequestHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestHasher(…)")
+    }
+}
