@@ -6,18 +6,20 @@ mod preface;
 mod watched;
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::{pending, poll};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use pool::Place;
+use pool::{Place, Usage};
 use preface::PrefaceDeadline;
 use watched::Watched;
 
@@ -168,10 +170,10 @@ impl Connection {
             .serve_connection(TokioIo::new(self.io), service);
         let mut served = pin!(served);
         let ended = tokio::select! {
-            ended = served.as_mut() => ended,
+            ended = unhurried(served.as_mut(), &self.place.usage) => ended,
             () = self.stop.cancelled() => {
                 served.as_mut().graceful_shutdown();
-                served.await
+                unhurried(served, &self.place.usage).await
             }
             () = self.place.leave.cancelled() => {
                 served.as_mut().graceful_shutdown();
@@ -182,6 +184,20 @@ impl Connection {
             tracing::debug!(error = %error, "a connection ended early");
         }
         drop(self.place);
+    }
+}
+
+/// Drives a connection with several requests under way only after everything else that is ready: a commit answers many
+/// of them at once, and their answers go out in one write.
+async fn unhurried<F: Future>(mut served: Pin<&mut F>, usage: &Usage) -> F::Output {
+    loop {
+        if let Poll::Ready(ended) = poll!(served.as_mut()) {
+            return ended;
+        }
+        pending!();
+        if usage.requests() > 1 {
+            yield_now().await;
+        }
     }
 }
 

@@ -232,6 +232,11 @@ impl Usage {
         self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Requests from head to answer.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     pub(super) fn body_is_awaited(&self) {
         self.awaited.fetch_add(1, Ordering::Relaxed);
     }
@@ -246,8 +251,7 @@ impl Usage {
 
     /// We owe it nothing, and it was of no use for a while.
     fn may_go(&self, now: Instant) -> bool {
-        let requests = self.requests.load(Ordering::Relaxed);
-        let being_served = requests > self.awaited.load(Ordering::Relaxed);
+        let being_served = self.requests() > self.awaited.load(Ordering::Relaxed);
         let useful = self.since + Duration::from_millis(self.useful_ms());
         !being_served && now >= useful + GRACE
     }
