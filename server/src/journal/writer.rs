@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::gathered::Gathered;
+use super::pace::{GROUP_REQUESTS, Pace};
 use super::queue::{Queued, Refused, Submission};
 use super::resent::{Candidate, Resent};
 use crate::builtin::Ingest;
@@ -22,8 +23,6 @@ use crate::resume::{load_series, locked, read_delta};
 use crate::serve::Wired;
 use crate::store::{Group, Store, StoreError};
 
-/// Most requests in one commit: more gains little, as the sync is already shared by hundreds.
-const GROUP_REQUESTS: usize = 256;
 /// How often the writer shows that it lives, and that it could commit, when nobody sends.
 const BEAT: Duration = Duration::from_secs(5);
 /// What a client is told to wait when the store cannot commit.
@@ -105,11 +104,13 @@ impl Writer {
     /// Commits until every handle of the queue is gone; what is queued then is still committed.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
         let mut group = Vec::with_capacity(GROUP_REQUESTS);
+        let mut pace = Pace::default();
         self.try_store().await;
         loop {
             match tokio::time::timeout(BEAT, queue.recv_many(&mut group, GROUP_REQUESTS)).await {
                 Ok(0) => break,
                 Ok(_) => {
+                    pace.fill(&mut group, &mut queue).await;
                     self.metrics.queue_depth(queue.len());
                     self.commit_group(std::mem::take(&mut group)).await;
                 }
