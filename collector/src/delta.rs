@@ -90,7 +90,7 @@ impl Delta {
     /// The stored form: versioned, with a checksum.
     pub fn encode(&self) -> Vec<u8> {
         let mut bounds = BoundsWritten::default();
-        let mut body = Vec::with_capacity(self.entries.len() * 32);
+        let mut body = Vec::with_capacity(self.entries.len() * 32 + self.streams.len() * 48);
         put_varint(&mut body, self.entries.len() as u64);
         let mut previous = 0;
         for entry in &self.entries {

@@ -26,7 +26,7 @@ pub struct Point {
     /// The earliest and latest time that what it adds may be counted at.
     pub(crate) window: (u64, u64),
     pub(crate) value: PointValue,
-    pub(crate) reading: Scheme,
+    pub(crate) reading: Arc<Scheme>,
 }
 
 /// What is to be read off the values of a metric.

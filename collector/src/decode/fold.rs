@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::classes::{Classes, Problems};
+use crate::codec::{put_bytes, put_varint};
 use crate::counted::{SpanRecord, Spans};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
 use crate::decode::exemplars::Traces;
@@ -14,7 +15,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, SERVICE_NAME, UNKNOWN_SERVICE};
+use crate::series::{Known, PointPlace, Print, SERVICE_NAME, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Fold<'m> {
     pub(crate) metric: Metric,
     /// Whether all attributes are needed, to tell streams apart.
     identifies: bool,
+    /// Hash of all by which the attributes of points decide on their series.
+    pub(crate) splitting: [u8; 32],
     /// The encoded key of the series at hand.
     pub(crate) key: Vec<u8>,
 }
@@ -71,6 +74,9 @@ pub(crate) struct Scope {
 pub(crate) struct Owner {
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
+    /// What the point's bytes are known by, and where it belongs, as far as that was looked for.
+    pub(crate) print: Option<Print>,
+    pub(crate) place: Option<PointPlace>,
 }
 
 /// What counts as late and future.
@@ -143,6 +149,7 @@ impl<'m> Fold<'m> {
             own: Owner::default(),
             metric: Metric::default(),
             identifies: false,
+            splitting: [0; 32],
             key: Vec::with_capacity(256),
         }
     }
@@ -171,12 +178,22 @@ impl<'m> Fold<'m> {
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
         self.own.slots.clear(self.dimensions.keys().len());
         self.own.identity.clear();
+        (self.own.print, self.own.place) = (None, None);
         self.budget.item()
     }
 
     /// From here on, all attributes are kept to tell streams apart.
     pub(crate) fn identify_streams(&mut self) {
         self.identifies = true;
+        self.key.clear();
+        for dimension in self.dimensions.keys() {
+            put_bytes(&mut self.key, dimension.as_bytes());
+        }
+        let limits = &self.measure.limits;
+        for limit in [limits.max_value_bytes, limits.max_attributes] {
+            put_varint(&mut self.key, limit as u64);
+        }
+        self.splitting = *blake3::hash(&self.key).as_bytes();
     }
 
     pub(crate) fn resource_attribute<'a>(
@@ -290,7 +307,7 @@ impl<'m> Fold<'m> {
         for (at, dimension) in self.dimensions.keys().iter().enumerate() {
             let value = self.own.slots.get(at).or_else(|| self.scope.slots.get(at));
             if let Some(value) = value.or_else(|| self.resource.slots.get(at)) {
-                crate::codec::put_bytes(&mut self.key, dimension.as_bytes());
+                put_bytes(&mut self.key, dimension.as_bytes());
                 self.key.extend_from_slice(value);
             }
         }

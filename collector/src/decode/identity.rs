@@ -4,7 +4,7 @@ use crate::codec::{put_bytes, put_varint};
 use crate::decode::attributes::Any;
 
 /// Bytes of one value that tell streams apart.
-const MAX_VALUE_BYTES: usize = 4096;
+pub(crate) const MAX_VALUE_BYTES: usize = 4096;
 
 /// The attributes of one resource, scope or point; buffers are reused.
 #[derive(Clone, Debug, Default)]

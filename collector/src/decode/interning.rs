@@ -14,15 +14,19 @@ use crate::series::{Known, SeriesId, SeriesKey};
 pub(crate) struct Interning<'m> {
     known: &'m Known,
     positions: HashMap<Arc<[u8]>, usize, RandomState>,
+    by_id: HashMap<SeriesId, usize, RandomState>,
     series: Vec<Interned>,
 }
 
 #[derive(Debug)]
-struct Interned {
-    encoded: Arc<[u8]>,
-    /// `None` until the request's end, for a series that was not known.
-    id: Option<SeriesId>,
-    fresh: Option<Arc<SeriesKey>>,
+enum Interned {
+    Known {
+        id: SeriesId,
+        /// The key, if the series is not durable yet.
+        fresh: Option<Arc<SeriesKey>>,
+    },
+    /// Until the request's end.
+    Unknown(Arc<[u8]>),
 }
 
 /// Where a series' events go.
@@ -58,6 +62,7 @@ impl<'m> Interning<'m> {
         Interning {
             known,
             positions: HashMap::with_capacity_and_hasher(64, RandomState::default()),
+            by_id: HashMap::default(),
             series: Vec::with_capacity(64),
         }
     }
@@ -68,22 +73,35 @@ impl<'m> Interning<'m> {
         if let Some(position) = self.positions.get(encoded) {
             return *position;
         }
-        let interned = match self.known.find(encoded) {
-            Some(found) => Interned {
-                encoded: found.encoded,
-                id: Some(found.id),
+        let (encoded, interned) = if let Some(found) = self.known.find(encoded) {
+            let interned = Interned::Known {
+                id: found.id,
                 fresh: found.fresh,
-            },
-            None => Interned {
-                encoded: encoded.into(),
-                id: None,
-                fresh: None,
-            },
+            };
+            (found.encoded, interned)
+        } else {
+            let encoded = Arc::from(encoded);
+            (Arc::clone(&encoded), Interned::Unknown(encoded))
         };
-        self.positions
-            .insert(Arc::clone(&interned.encoded), self.series.len());
+        self.positions.insert(encoded, self.series.len());
         self.series.push(interned);
         self.series.len() - 1
+    }
+
+    /// A position of a durable series.
+    pub(crate) fn position_of(&mut self, id: SeriesId) -> usize {
+        *self.by_id.entry(id).or_insert_with(|| {
+            self.series.push(Interned::Known { id, fresh: None });
+            self.series.len() - 1
+        })
+    }
+
+    /// The durable series at a position, if it is one.
+    pub(crate) fn durable(&self, position: usize) -> Option<SeriesId> {
+        match self.series.get(position) {
+            Some(Interned::Known { id, fresh: None }) => Some(*id),
+            _ => None,
+        }
     }
 
     pub(crate) fn known(&self) -> &'m Known {
@@ -95,36 +113,28 @@ impl<'m> Interning<'m> {
         let mut by_position = Vec::with_capacity(self.series.len());
         let (mut fresh, mut unplaced) = (Vec::new(), Vec::new());
         for series in self.series {
-            let (resolved, key) = if let Some(id) = series.id {
-                (
-                    Resolved {
-                        id,
-                        overflowed: false,
-                    },
-                    series.fresh,
-                )
-            } else {
-                let key = SeriesKey::decode(&series.encoded)
-                    .map_err(|_| Broken("a series key that cannot be read back"))?;
-                if let Some(admission) = self.known.admit(&series.encoded, &key, limits) {
-                    let id = admission.id;
-                    (
-                        Resolved {
-                            id,
-                            overflowed: false,
-                        },
-                        admission.fresh,
-                    )
-                } else {
-                    let id = SeriesId::of(&series.encoded);
-                    unplaced.push((id, Arc::new(key)));
-                    (
-                        Resolved {
-                            id,
-                            overflowed: true,
-                        },
-                        None,
-                    )
+            let placed = |id| Resolved {
+                id,
+                overflowed: false,
+            };
+            let (resolved, key) = match series {
+                Interned::Known { id, fresh } => (placed(id), fresh),
+                Interned::Unknown(encoded) => {
+                    let key = SeriesKey::decode(&encoded)
+                        .map_err(|_| Broken("a series key that cannot be read back"))?;
+                    if let Some(admission) = self.known.admit(&encoded, &key, limits) {
+                        (placed(admission.id), admission.fresh)
+                    } else {
+                        let id = SeriesId::of(&encoded);
+                        unplaced.push((id, Arc::new(key)));
+                        (
+                            Resolved {
+                                id,
+                                overflowed: true,
+                            },
+                            None,
+                        )
+                    }
                 }
             };
             by_position.push(resolved);

@@ -10,10 +10,11 @@ use crate::decode::RequestError;
 use crate::decode::attributes::kept;
 use crate::decode::exemplars::SentExemplar;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
+use crate::decode::identity::MAX_VALUE_BYTES as MAX_IDENTIFYING_BYTES;
 use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
 use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
-use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, PointPlace, SeriesId, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
 
@@ -55,9 +56,9 @@ pub(crate) struct Metric {
     /// Hash of all that tells the metric's streams from others': resource, scope, name, unit, type.
     identity: [u8; 32],
     declared: Vec<Bound>,
-    reading: Scheme,
+    reading: Arc<Scheme>,
     /// The other ways in which it is read.
-    others: Vec<Scheme>,
+    others: Vec<Arc<Scheme>>,
     /// The explicit bounds that `reading` holds beside the declared ones.
     pub(crate) layout: Arc<[f64]>,
 }
@@ -144,12 +145,12 @@ impl Fold<'_> {
             unit: kept(unit, self.measure.limits.max_value_bytes).to_owned(),
             identity: *blake3::hash(&self.key).as_bytes(),
             declared: declared.collect(),
-            reading: Scheme {
+            reading: Arc::new(Scheme {
                 other: None,
                 metric: kept(name, self.measure.limits.max_value_bytes).into(),
                 scale: Scale::of_unit(unit),
                 bounds: Arc::default(),
-            },
+            }),
             others: others::schemes(self.measure, name),
             layout: Arc::default(),
         };
@@ -188,14 +189,12 @@ impl Fold<'_> {
         }
         self.point_traces(sent);
         self.read_otherwise(sent, &value);
-        let reading = self.metric.reading.clone();
+        let reading = Arc::clone(&self.metric.reading);
         self.hand_on(sent, value, reading);
     }
 
-    fn hand_on(&mut self, sent: &SentPoint, value: PointValue, reading: Scheme) {
-        let signal = reading.other.map(Signal::Read);
-        let signal = signal.unwrap_or_else(|| self.metric.data.signal());
-        let (stream, position) = (self.stream_id(reading.other), self.point_position(signal));
+    fn hand_on(&mut self, sent: &SentPoint, value: PointValue, reading: Arc<Scheme>) {
+        let (stream, position) = self.place(reading.other);
         let beside = reading.other.map(|_| self.stream_id(None));
         // A gauge has no start, whatever it says.
         let start_nanos = match reading.other {
@@ -212,6 +211,45 @@ impl Fold<'_> {
             value,
             reading,
         });
+    }
+
+    /// The stream of the point at hand, and the position of its series.
+    fn place(&mut self, other: Option<Reading>) -> (StreamId, usize) {
+        if let (Some(place), None) = (self.own.place, other) {
+            return (place.stream, self.interning.position_of(place.series));
+        }
+        let signal = other.map(Signal::Read);
+        let signal = signal.unwrap_or_else(|| self.metric.data.signal());
+        let (stream, position) = (self.stream_id(other), self.point_position(signal));
+        if let (Some(print), None) = (self.own.print, other)
+            && let Some(series) = self.interning.durable(position)
+        {
+            let place = PointPlace { stream, series };
+            self.interning.known().remember_point(print, place);
+        }
+        (stream, position)
+    }
+
+    /// Whether a point of this metric with attributes of the same bytes came before: then it belongs where that one
+    /// did, and its attributes need not be read.
+    pub(crate) fn recognise(&mut self, attributes: &[&[u8]]) -> bool {
+        // Other readings have streams and series of their own; longer values tell series apart, but not streams.
+        if !self.metric.others.is_empty()
+            || self.measure.limits.max_value_bytes > MAX_IDENTIFYING_BYTES
+        {
+            return false;
+        }
+        self.key.clear();
+        self.key.extend_from_slice(&self.metric.identity);
+        self.key.extend_from_slice(&self.splitting);
+        for attribute in attributes {
+            put_bytes(&mut self.key, attribute);
+        }
+        let known = self.interning.known();
+        let print = known.point_print(&self.key);
+        self.own.print = Some(print);
+        self.own.place = known.point_place(print);
+        self.own.place.is_some()
     }
 
     fn stream_id(&mut self, other: Option<Reading>) -> StreamId {
@@ -268,12 +306,49 @@ impl Metric {
         let mut bounds: Vec<_> = self.declared.iter().copied().chain(explicit).collect();
         bounds.sort_unstable();
         bounds.dedup();
-        self.reading.bounds = bounds.into();
+        self.reading = Arc::new(Scheme {
+            bounds: bounds.into(),
+            ..(*self.reading).clone()
+        });
         self.layout = layout;
     }
 }
 
 impl SentPoint {
+    /// Forgets the point, but for the buffers that the next one may use.
+    pub(crate) fn clear(&mut self) {
+        let buffers = match std::mem::take(&mut self.value) {
+            value @ SentValue::Histogram(_) => value,
+            SentValue::Absent | SentValue::Number(_) | SentValue::Exponential(_) => {
+                SentValue::Absent
+            }
+        };
+        self.exemplars.clear();
+        *self = SentPoint {
+            exemplars: std::mem::take(&mut self.exemplars),
+            value: buffers,
+            ..SentPoint::default()
+        };
+    }
+
+    /// An empty histogram, in the buffers of the one before.
+    pub(crate) fn empty_histogram(&mut self) -> SentHistogram {
+        match std::mem::take(&mut self.value) {
+            SentValue::Histogram(mut sent) => {
+                sent.bucket_counts.clear();
+                sent.bounds.clear();
+                SentHistogram {
+                    bucket_counts: sent.bucket_counts,
+                    bounds: sent.bounds,
+                    ..SentHistogram::default()
+                }
+            }
+            SentValue::Absent | SentValue::Number(_) | SentValue::Exponential(_) => {
+                SentHistogram::default()
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), Fault> {
         if self.mistaken {
             Err(Fault::Invalid(UNREADABLE))

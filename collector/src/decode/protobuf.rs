@@ -84,10 +84,10 @@ fn request<'m>(
 }
 
 /// Calls `visit` with every message in field `number` of a message.
-fn each(
-    message: &[u8],
+fn each<'a>(
+    message: &'a [u8],
     number: u32,
-    mut visit: impl FnMut(&[u8]) -> Result<(), RequestError>,
+    mut visit: impl FnMut(&'a [u8]) -> Result<(), RequestError>,
 ) -> Result<(), RequestError> {
     let mut message = Message::new(message);
     while let Some((found, field)) = message.next()? {

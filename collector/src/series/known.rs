@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::stream_ids::StreamIds;
+use super::stream_ids::{PointPlace, Print, StreamIds};
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
 use crate::point::StreamId;
@@ -123,6 +123,21 @@ impl Known {
     /// The id of the metric stream with this encoded identity.
     pub(crate) fn stream_id(&self, identity: &[u8]) -> StreamId {
         self.stream_ids.id(identity)
+    }
+
+    /// What a point's bytes are known by: all that decides where it belongs.
+    pub(crate) fn point_print(&self, bytes: &[u8]) -> Print {
+        self.stream_ids.print(bytes)
+    }
+
+    /// Where a point belongs that came with the same bytes before.
+    pub(crate) fn point_place(&self, print: Print) -> Option<PointPlace> {
+        self.stream_ids.place(print)
+    }
+
+    /// Remembers where a point belongs.
+    pub(crate) fn remember_point(&self, print: Print, place: PointPlace) {
+        self.stream_ids.remember(print, place);
     }
 
     pub(crate) fn find(&self, encoded: &[u8]) -> Option<Found> {

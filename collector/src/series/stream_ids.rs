@@ -1,4 +1,5 @@
-//! Ids of streams that were seen, found by a faster hash than the one that makes them.
+//! Ids of streams that were seen, found by a faster hash than the one that makes them, and where points belong that
+//! were seen with the same bytes.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -12,30 +13,60 @@ use crate::point::StreamId;
 /// Streams that are remembered, some forty bytes each; beyond, remembering begins anew.
 const MAX_REMEMBERED: usize = 200_000;
 
-/// Ids by two hashes with secret seeds, so that nobody can make two streams look alike.
+/// Ids and places by two hashes with secret seeds, so that nobody can make two streams look alike.
 #[derive(Debug, Default)]
 pub(super) struct StreamIds {
     seeds: [quality::RandomState; 2],
-    ids: RwLock<HashMap<[u64; 2], StreamId, fast::RandomState>>,
+    ids: RwLock<HashMap<Print, StreamId, fast::RandomState>>,
+    places: RwLock<HashMap<Print, PointPlace, fast::RandomState>>,
+}
+
+/// What bytes are known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Print([u64; 2]);
+
+/// Where a point belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PointPlace {
+    pub(crate) stream: StreamId,
+    /// A durable one.
+    pub(crate) series: SeriesId,
 }
 
 impl StreamIds {
     /// The id of the stream with this encoded identity.
     pub(super) fn id(&self, identity: &[u8]) -> StreamId {
-        let print = self.seeds.each_ref().map(|seed| seed.hash_one(identity));
+        let print = self.print(identity);
         let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = ids.get(&print) {
             return *id;
         }
         drop(ids);
         let id = StreamId(SeriesId::of(identity).0);
-        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
-        if ids.len() >= MAX_REMEMBERED {
-            ids.clear();
-        }
-        ids.insert(print, id);
+        remember(&self.ids, print, id);
         id
     }
+
+    pub(super) fn print(&self, bytes: &[u8]) -> Print {
+        Print(self.seeds.each_ref().map(|seed| seed.hash_one(bytes)))
+    }
+
+    pub(super) fn place(&self, print: Print) -> Option<PointPlace> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.get(&print).copied()
+    }
+
+    pub(super) fn remember(&self, print: Print, place: PointPlace) {
+        remember(&self.places, print, place);
+    }
+}
+
+fn remember<T>(table: &RwLock<HashMap<Print, T, fast::RandomState>>, print: Print, value: T) {
+    let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
+    if table.len() >= MAX_REMEMBERED {
+        table.clear();
+    }
+    table.insert(print, value);
 }
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ impl Spread {
         (0..steps).map(move |at| Slice::from_raw((first + at * step + step - 1).min(last)))
     }
 
+    /// The latest slice.
+    pub(crate) fn last(&self) -> Slice {
+        Slice::from_raw(self.last)
+    }
+
     /// How much of the time a slice counts for, in nanoseconds.
     fn weight(&self, slice: Slice) -> u64 {
         let begin = self.first + (slice.raw() - self.first) / self.step * self.step;

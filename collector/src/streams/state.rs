@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::Origin;
 use super::running::{Running, Total};
 use crate::codec::{CodecError, Reader, put_f64, put_varint, unseal};
@@ -42,8 +44,8 @@ pub(crate) struct Rising {
 /// Which intervals `(start, end]` of a delta stream are counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Deltas {
-    /// Sorted, apart from each other.
-    covered: Vec<(u64, u64)>,
+    /// Sorted, apart from each other; of most streams there is one.
+    covered: SmallVec<[(u64, u64); 1]>,
     /// Everything up to here counts as covered.
     forgotten: u64,
     /// What doubles added beyond whole units so far; below 1.

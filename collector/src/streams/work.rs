@@ -16,7 +16,7 @@ use crate::delta::{Entry, place};
 use crate::histogram::SparseHistogram;
 use crate::measure::{Reading, SHARE_UNITS};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
-use crate::point::{Buckets, Point, StreamId};
+use crate::point::{Buckets, Point, Scheme, StreamId};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
@@ -32,10 +32,12 @@ const MAX_CELLS: usize = 1 << 15;
 /// series few.
 #[derive(Debug, Default)]
 pub struct Increments {
-    sums: HashMap<(Slice, SeriesId), Sum, RandomState>,
+    sums: Sums,
     taken: Vec<SeriesId>,
     touched: Vec<StreamId>,
 }
+
+type Sums = HashMap<(Slice, SeriesId), Sum, RandomState>;
 
 /// One request's points.
 #[derive(Debug)]
@@ -132,6 +134,9 @@ impl<'i> Work<'i> {
         };
         let sums = &mut self.increments.sums;
         let most = amount.count().max(SHARE_UNITS);
+        if let (1, Amount::Buckets(buckets)) = (spread.slices().len(), amount) {
+            return add_whole(sums, (spread.last(), point.series), buckets, &point.reading);
+        }
         let fits = |slice: Slice| {
             let known = sums.get(&(slice, point.series)).map_or(0, Sum::count);
             known.checked_add(most).is_some()
@@ -152,6 +157,24 @@ impl<'i> Work<'i> {
         let mut shares = shares.filter(|(_, measured)| measured.count() > 0);
         shares.all(|(place, measured)| sums.entry(place).or_default().add(&measured))
     }
+}
+
+/// Adds all of a distribution to one slice; nothing if a count would not fit.
+fn add_whole(
+    sums: &mut Sums,
+    place: (Slice, SeriesId),
+    buckets: &Buckets,
+    reading: &Scheme,
+) -> bool {
+    if buckets.counts.is_empty() {
+        return true;
+    }
+    let sum = sums.entry(place).or_default();
+    let fits = sum.count().checked_add(buckets.total()).is_some();
+    if fits {
+        sum.add_buckets(buckets, &buckets.counts, reading);
+    }
+    fits
 }
 
 /// The counts that each slice gets of a distribution.

@@ -1,6 +1,8 @@
 //! One message means the same in every encoding and order of fields.
 
-use collector::{Decoded, Encoding, Kind, Known, decode};
+use std::sync::Arc;
+
+use collector::{Decoded, Encoding, Kind, Known, Measure, Reading, decode};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -191,6 +193,37 @@ proptest! {
         let expected = given::decoded(Kind::Metrics, &request);
         prop_assert_eq!(&in_json(Kind::Metrics, &json_writer::metrics(&request, Order::HeaderFirst)), &expected);
         prop_assert_eq!(&in_json(Kind::Metrics, &json_writer::metrics(&request, Order::HeaderLast)), &expected);
+    }
+
+    #[test]
+    fn points_that_came_before_mean_the_same_again(one in any_data(), other in any_data(), of_resource in attributes()) {
+        let mut requests = [one, other].map(|data| given::metrics("latency", "ms", data));
+        let resource = requests[1].resource_metrics[0].resource.as_mut().unwrap();
+        resource.attributes.extend(of_resource);
+        let bodies = requests.map(|request| request.encode_to_vec());
+        let split_otherwise = Measure { dimensions: vec!["other".to_owned(), "route".to_owned()], ..measure() };
+        let read_otherwise = Measure { readings: vec![("latency".to_owned(), Reading::Growth)], ..measure() };
+        let measures = [measure(), split_otherwise, read_otherwise];
+        let read = |known: &Known, measure, body: &Vec<u8>| {
+            let decoded = decode(Kind::Metrics, Encoding::Protobuf, body, measure, known, NOW).unwrap();
+            for (id, key) in &decoded.new_series {
+                known.insert(*id, Arc::clone(key));
+            }
+            decoded
+        };
+        let seen = Known::new();
+        for _ in 0..3 {
+            for (measure, body) in measures.iter().flat_map(|measure| bodies.iter().map(move |body| (measure, body))) {
+                read(&seen, measure, body);
+            }
+        }
+        for (measure, body) in measures.iter().flat_map(|measure| bodies.iter().map(move |body| (measure, body))) {
+            let unseen = Known::new();
+            for (id, key) in seen.all() {
+                unseen.insert(id, key);
+            }
+            prop_assert_eq!(read(&seen, measure, body), read(&unseen, measure, body));
+        }
     }
 }
 

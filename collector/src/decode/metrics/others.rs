@@ -1,5 +1,7 @@
 //! Points read in another way than they were sent, for specs that ask for it.
 
+use std::sync::Arc;
+
 use super::values::{NEGATIVE, is_amount};
 use super::{Data, SentPoint};
 use crate::decode::fold::Fold;
@@ -10,10 +12,10 @@ use crate::point::{Number, PointValue, Scheme, Temporality};
 const NO_RATIO: &str = "ratio that is not between 0 and 1 is not counted as one";
 
 /// The other ways in which a metric is read.
-pub(super) fn schemes(measure: &Measure, name: &str) -> Vec<Scheme> {
+pub(super) fn schemes(measure: &Measure, name: &str) -> Vec<Arc<Scheme>> {
     let asked = measure.readings.iter().filter(|(metric, _)| metric == name);
     asked
-        .map(|(_, reading)| scheme(measure, name, *reading))
+        .map(|(_, reading)| Arc::new(scheme(measure, name, *reading)))
         .collect()
 }
 

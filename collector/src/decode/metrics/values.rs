@@ -95,7 +95,10 @@ impl Metric {
         if sent.too_many {
             return Err(TOO_MANY_BUCKETS);
         }
-        if !sent.bounds.is_sorted_by(|a, b| a < b) || sent.bounds.iter().any(|bound| bound.is_nan())
+        let known = *self.layout == *sent.bounds;
+        if !known
+            && (!sent.bounds.is_sorted_by(|a, b| a < b)
+                || sent.bounds.iter().any(|bound| bound.is_nan()))
         {
             return Err(Fault::Invalid("bucket bounds that do not rise"));
         }
@@ -106,7 +109,7 @@ impl Metric {
         } else {
             return Err(Fault::Invalid("bucket counts and bounds that do not fit"));
         };
-        if *self.layout != *sent.bounds {
+        if !known {
             self.read_at(Arc::from(&*sent.bounds));
         }
         let layout = Layout::Explicit(Arc::clone(&self.layout));

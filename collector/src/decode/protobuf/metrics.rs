@@ -4,7 +4,7 @@ use super::{WRONG_TYPE, bytes, each, readable, request};
 use crate::decode::exemplars::{MOST_OF_POINT, SentExemplar};
 use crate::decode::fold::Fold;
 use crate::decode::metrics::{
-    Data, MAX_BUCKETS, SentExponential, SentHistogram, SentPoint, SentValue, temporality,
+    Data, MAX_BUCKETS, SentExponential, SentPoint, SentValue, temporality,
 };
 use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::spans::SentId;
@@ -32,19 +32,55 @@ fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     let (number, of_points) = data.unwrap_or((0, &[]));
     let kind = data_of(number, of_points)?;
     fold.begin_metric(&lossy(name), &lossy(unit), kind)?;
+    let (mut sent, mut attributes) = (SentPoint::default(), Attributes::default());
     each(of_points, 1, |point| {
         fold.begin_item()?;
-        let mut sent = SentPoint::default();
+        sent.clear();
+        attributes.clear(fold);
         let read = match kind {
-            Data::Histogram(_) => histogram(point, &mut sent, fold),
-            Data::Exponential(_) => exponential(point, &mut sent, fold),
-            Data::Gauge | Data::Sum { .. } => number_point(point, &mut sent, fold),
+            Data::Histogram(_) => histogram(point, &mut sent, &mut attributes, fold),
+            Data::Exponential(_) => exponential(point, &mut sent, &mut attributes, fold),
+            Data::Gauge | Data::Sum { .. } => number_point(point, &mut sent, &mut attributes),
             Data::Summary | Data::Absent => Ok(()),
         };
+        let read = read.and_then(|()| attributes.hand_to(fold));
         sent.mistaken = !readable(read)?;
         fold.point(&sent);
         Ok(())
     })
+}
+
+/// The attributes of a point as they were sent; buffers are reused.
+#[derive(Default)]
+struct Attributes<'a> {
+    sent: Vec<&'a [u8]>,
+    left: usize,
+}
+
+impl<'a> Attributes<'a> {
+    fn clear(&mut self, fold: &Fold<'_>) {
+        self.sent.clear();
+        self.left = fold.measure.limits.max_attributes;
+    }
+
+    fn push(&mut self, attribute: &'a [u8]) {
+        if self.left > 0 {
+            self.left -= 1;
+            self.sent.push(attribute);
+        }
+    }
+
+    /// Reads them, unless a point with the same ones came before.
+    fn hand_to(&self, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        if fold.recognise(&self.sent) {
+            return Ok(());
+        }
+        for attribute in &self.sent {
+            let (key, rest) = key_of(attribute)?;
+            fold.own_attribute(key, || value_in(rest))?;
+        }
+        Ok(())
+    }
 }
 
 /// What kind of data a metric has; a sum says it beside its points.
@@ -73,8 +109,11 @@ fn data_of(number: u32, of_points: &[u8]) -> Result<Data, Broken> {
     })
 }
 
-fn number_point(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
-    let mut left = fold.measure.limits.max_attributes;
+fn number_point<'a>(
+    of: &'a [u8],
+    point: &mut SentPoint,
+    attributes: &mut Attributes<'a>,
+) -> Result<(), RequestError> {
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
         match (number, field) {
@@ -87,7 +126,7 @@ fn number_point(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result
                 point.value = SentValue::Number(Number::Int(bits.cast_signed()));
             }
             (5, Field::Bytes(sent)) => exemplar(sent, point),
-            (7, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (7, Field::Bytes(attribute)) => attributes.push(attribute),
             (8, Field::Varint(flags)) => point.flags = flags,
             (2 | 3 | 4 | 6 | 7 | 8, _) => return Err(WRONG_TYPE.into()),
             _ => {}
@@ -96,9 +135,13 @@ fn number_point(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result
     Ok(())
 }
 
-fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
-    let mut sent = SentHistogram::default();
-    let mut left = fold.measure.limits.max_attributes;
+fn histogram<'a>(
+    of: &'a [u8],
+    point: &mut SentPoint,
+    attributes: &mut Attributes<'a>,
+    fold: &mut Fold<'_>,
+) -> Result<(), RequestError> {
+    let mut sent = point.empty_histogram();
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
         match (number, field) {
@@ -112,7 +155,7 @@ fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<()
                 sent.too_many |= doubles(field, &mut sent.bounds, f64::from_bits)?;
             }
             (8, Field::Bytes(sent)) => exemplar(sent, point),
-            (9, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (9, Field::Bytes(attribute)) => attributes.push(attribute),
             (10, Field::Varint(flags)) => point.flags = flags,
             (11, Field::Fixed64(bits)) => sent.min = Some(f64::from_bits(bits)),
             (12, Field::Fixed64(bits)) => sent.max = Some(f64::from_bits(bits)),
@@ -130,13 +173,17 @@ fn histogram(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<()
     Ok(())
 }
 
-fn exponential(of: &[u8], point: &mut SentPoint, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+fn exponential<'a>(
+    of: &'a [u8],
+    point: &mut SentPoint,
+    attributes: &mut Attributes<'a>,
+    fold: &mut Fold<'_>,
+) -> Result<(), RequestError> {
     let mut sent = SentExponential::default();
-    let mut left = fold.measure.limits.max_attributes;
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
         match (number, field) {
-            (1, Field::Bytes(attribute)) => point_attribute(attribute, &mut left, fold)?,
+            (1, Field::Bytes(attribute)) => attributes.push(attribute),
             (2, Field::Fixed64(start)) => point.start_nanos = start,
             (3, Field::Fixed64(time)) => point.time_nanos = time,
             (4, Field::Fixed64(count)) => sent.count = count,
@@ -213,19 +260,6 @@ fn doubles<T>(field: Field<'_>, into: &mut Vec<T>, read: fn(u64) -> T) -> Result
         Field::Varint(_) | Field::Fixed32(_) => return Err(WRONG_TYPE),
     }
     Ok(false)
-}
-
-fn point_attribute(
-    attribute: &[u8],
-    left: &mut usize,
-    fold: &mut Fold<'_>,
-) -> Result<(), RequestError> {
-    if *left == 0 {
-        return Ok(());
-    }
-    *left -= 1;
-    let (key, rest) = key_of(attribute)?;
-    fold.own_attribute(key, || value_in(rest))
 }
 
 /// A `sint32`.
