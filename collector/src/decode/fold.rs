@@ -8,7 +8,7 @@ use crate::counted::{SpanRecord, Spans};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
 use crate::decode::exemplars::Traces;
 use crate::decode::identity::Identity;
-use crate::decode::interning::Interning;
+use crate::decode::interning::{Interning, Unsettled};
 use crate::decode::metrics::Metric;
 use crate::decode::senders::{Sender, Skew};
 use crate::decode::{Broken, Decoded, RequestError};
@@ -31,7 +31,9 @@ pub(crate) struct Fold<'m> {
     pub(crate) interning: Interning<'m>,
     /// Each counted span by itself.
     pub(crate) spans: Vec<SpanRecord>,
+    pub(crate) unsettled_spans: Unsettled,
     pub(crate) points: Vec<Point>,
+    pub(crate) unsettled_points: Unsettled,
     /// Traces worth a look, of the resources so far.
     pub(crate) exemplars: ExemplarSet,
     /// Who sent the spans so far.
@@ -141,7 +143,9 @@ impl<'m> Fold<'m> {
             earliest_counted_nanos: None,
             interning: Interning::new(known),
             spans: Vec::new(),
+            unsettled_spans: Unsettled::default(),
             points: Vec::new(),
+            unsettled_points: Unsettled::default(),
             exemplars: ExemplarSet::default(),
             senders: Vec::new(),
             resource: Resource::default(),
@@ -330,16 +334,18 @@ impl<'m> Fold<'m> {
         let known = self.interning.known();
         let resolution = self.interning.resolve(&self.measure.limits)?;
         let mut overflowed = false;
-        for span in &mut self.spans {
-            (span.series, span.overflowed) = resolution.at(span.series);
+        for (at, position) in self.unsettled_spans.0 {
+            let span = &mut self.spans[at];
+            (span.series, span.overflowed) = resolution.at(position);
             if span.overflowed {
                 overflowed = true;
                 self.classes.overflowed.total += 1;
             }
         }
-        for point in &mut self.points {
+        for (at, position) in self.unsettled_points.0 {
+            let point = &mut self.points[at];
             let overflows;
-            (point.series, overflows) = resolution.at(point.series);
+            (point.series, overflows) = resolution.at(position);
             if overflows {
                 overflowed = true;
                 self.classes.overflowed.total += u64::from(point.reading.other.is_none());

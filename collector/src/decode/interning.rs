@@ -1,4 +1,4 @@
-//! The series of one request: found or admitted once each, however many events they have.
+//! The series of one request that are not durable yet: found or admitted once each, however many events they have.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,25 +9,33 @@ use crate::decode::{Broken, RequestError};
 use crate::measure::Limits;
 use crate::series::{Known, SeriesId, SeriesKey};
 
-/// The series of the request under way, by their position of first use.
+/// The series of the request under way that are not durable, by their position of first use.
 #[derive(Debug)]
 pub(crate) struct Interning<'m> {
     known: &'m Known,
     positions: HashMap<Arc<[u8]>, usize, RandomState>,
-    by_id: HashMap<SeriesId, usize, RandomState>,
     series: Vec<Interned>,
 }
 
 #[derive(Debug)]
-enum Interned {
-    Known {
-        id: SeriesId,
-        /// The key, if the series is not durable yet.
-        fresh: Option<Arc<SeriesKey>>,
-    },
-    /// Until the request's end.
-    Unknown(Arc<[u8]>),
+struct Interned {
+    encoded: Arc<[u8]>,
+    /// Its id and key, if another request brought it too.
+    known: Option<(SeriesId, Arc<SeriesKey>)>,
 }
+
+/// Where an event belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belongs {
+    /// A durable series.
+    To(SeriesId),
+    /// The series at this position, to be settled at the request's end.
+    At(usize),
+}
+
+/// Events of series that are not durable: which they are, and the positions of their series.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled(pub(crate) Vec<(usize, usize)>);
 
 /// Where a series' events go.
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +54,24 @@ pub(crate) struct Resolution {
     pub(crate) unplaced: Vec<(SeriesId, Arc<SeriesKey>)>,
 }
 
+impl Unsettled {
+    /// The series of event number `event`, if it is settled; else any, and the event is noted.
+    #[inline]
+    pub(crate) fn series(&mut self, belongs: Belongs, event: usize) -> SeriesId {
+        match belongs {
+            Belongs::To(series) => series,
+            Belongs::At(position) => {
+                self.0.push((event, position));
+                SeriesId::default()
+            }
+        }
+    }
+}
+
 impl Resolution {
     /// The series that stood at a position, and whether it is an overflow series.
-    pub(crate) fn at(&self, position: SeriesId) -> (SeriesId, bool) {
-        let position = usize::try_from(position.0).ok();
-        let resolved = position.and_then(|position| self.by_position.get(position));
+    pub(crate) fn at(&self, position: usize) -> (SeriesId, bool) {
+        let resolved = self.by_position.get(position);
         resolved.map_or_else(Default::default, |resolved| {
             (resolved.id, resolved.overflowed)
         })
@@ -61,47 +82,31 @@ impl<'m> Interning<'m> {
     pub(crate) fn new(known: &'m Known) -> Interning<'m> {
         Interning {
             known,
-            positions: HashMap::with_capacity_and_hasher(64, RandomState::default()),
-            by_id: HashMap::default(),
-            series: Vec::with_capacity(64),
+            positions: HashMap::default(),
+            series: Vec::new(),
         }
     }
 
-    /// The position of the series with this encoded key. Allocates only on the first use of an
-    /// unknown one.
-    pub(crate) fn position(&mut self, encoded: &[u8]) -> usize {
+    /// Where events of the series with this encoded key belong.
+    #[inline]
+    pub(crate) fn find(&mut self, encoded: &[u8]) -> Belongs {
+        match self.known.durable(encoded) {
+            Some(id) => Belongs::To(id),
+            None => Belongs::At(self.position(encoded)),
+        }
+    }
+
+    /// The position of a series. Allocates only on its first use.
+    fn position(&mut self, encoded: &[u8]) -> usize {
         if let Some(position) = self.positions.get(encoded) {
             return *position;
         }
-        let (encoded, interned) = if let Some(found) = self.known.find(encoded) {
-            let interned = Interned::Known {
-                id: found.id,
-                fresh: found.fresh,
-            };
-            (found.encoded, interned)
-        } else {
-            let encoded = Arc::from(encoded);
-            (Arc::clone(&encoded), Interned::Unknown(encoded))
-        };
-        self.positions.insert(encoded, self.series.len());
-        self.series.push(interned);
-        self.series.len() - 1
-    }
-
-    /// A position of a durable series.
-    pub(crate) fn position_of(&mut self, id: SeriesId) -> usize {
-        *self.by_id.entry(id).or_insert_with(|| {
-            self.series.push(Interned::Known { id, fresh: None });
-            self.series.len() - 1
-        })
-    }
-
-    /// The durable series at a position, if it is one.
-    pub(crate) fn durable(&self, position: usize) -> Option<SeriesId> {
-        match self.series.get(position) {
-            Some(Interned::Known { id, fresh: None }) => Some(*id),
-            _ => None,
-        }
+        let encoded: Arc<[u8]> = encoded.into();
+        let position = self.series.len();
+        self.positions.insert(Arc::clone(&encoded), position);
+        let known = self.known.fresh(&encoded);
+        self.series.push(Interned { encoded, known });
+        position
     }
 
     pub(crate) fn known(&self) -> &'m Known {
@@ -117,24 +122,23 @@ impl<'m> Interning<'m> {
                 id,
                 overflowed: false,
             };
-            let (resolved, key) = match series {
-                Interned::Known { id, fresh } => (placed(id), fresh),
-                Interned::Unknown(encoded) => {
-                    let key = SeriesKey::decode(&encoded)
-                        .map_err(|_| Broken("a series key that cannot be read back"))?;
-                    if let Some(admission) = self.known.admit(&encoded, &key, limits) {
-                        (placed(admission.id), admission.fresh)
-                    } else {
-                        let id = SeriesId::of(&encoded);
-                        unplaced.push((id, Arc::new(key)));
-                        (
-                            Resolved {
-                                id,
-                                overflowed: true,
-                            },
-                            None,
-                        )
-                    }
+            let (resolved, key) = if let Some((id, key)) = series.known {
+                (placed(id), Some(key))
+            } else {
+                let key = SeriesKey::decode(&series.encoded)
+                    .map_err(|_| Broken("a series key that cannot be read back"))?;
+                if let Some(admission) = self.known.admit(&series.encoded, &key, limits) {
+                    (placed(admission.id), admission.fresh)
+                } else {
+                    let id = SeriesId::of(&series.encoded);
+                    unplaced.push((id, Arc::new(key)));
+                    (
+                        Resolved {
+                            id,
+                            overflowed: true,
+                        },
+                        None,
+                    )
                 }
             };
             by_position.push(resolved);

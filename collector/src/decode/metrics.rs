@@ -11,10 +11,11 @@ use crate::decode::attributes::kept;
 use crate::decode::exemplars::SentExemplar;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::decode::identity::MAX_VALUE_BYTES as MAX_IDENTIFYING_BYTES;
+use crate::decode::interning::Belongs;
 use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
 use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
-use crate::series::{KeyHead, PointPlace, SeriesId, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, PointPlace, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
 
@@ -194,7 +195,7 @@ impl Fold<'_> {
     }
 
     fn hand_on(&mut self, sent: &SentPoint, value: PointValue, reading: Arc<Scheme>) {
-        let (stream, position) = self.place(reading.other);
+        let (stream, belongs) = self.place(reading.other);
         let beside = reading.other.map(|_| self.stream_id(None));
         // A gauge has no start, whatever it says.
         let start_nanos = match reading.other {
@@ -203,7 +204,7 @@ impl Fold<'_> {
         };
         self.points.push(Point {
             stream,
-            series: SeriesId(position as u64),
+            series: self.unsettled_points.series(belongs, self.points.len()),
             beside,
             start_nanos,
             time_nanos: sent.time_nanos,
@@ -213,21 +214,19 @@ impl Fold<'_> {
         });
     }
 
-    /// The stream of the point at hand, and the position of its series.
-    fn place(&mut self, other: Option<Reading>) -> (StreamId, usize) {
+    /// The stream of the point at hand, and where it belongs.
+    fn place(&mut self, other: Option<Reading>) -> (StreamId, Belongs) {
         if let (Some(place), None) = (self.own.place, other) {
-            return (place.stream, self.interning.position_of(place.series));
+            return (place.stream, Belongs::To(place.series));
         }
         let signal = other.map(Signal::Read);
         let signal = signal.unwrap_or_else(|| self.metric.data.signal());
-        let (stream, position) = (self.stream_id(other), self.point_position(signal));
-        if let (Some(print), None) = (self.own.print, other)
-            && let Some(series) = self.interning.durable(position)
-        {
+        let (stream, belongs) = (self.stream_id(other), self.point_belongs(signal));
+        if let (Some(print), None, Belongs::To(series)) = (self.own.print, other, belongs) {
             let place = PointPlace { stream, series };
             self.interning.known().remember_point(print, place);
         }
-        (stream, position)
+        (stream, belongs)
     }
 
     /// Whether a point of this metric with attributes of the same bytes came before: then it belongs where that one
@@ -262,7 +261,7 @@ impl Fold<'_> {
         self.interning.known().stream_id(&self.key)
     }
 
-    fn point_position(&mut self, signal: Signal) -> usize {
+    fn point_belongs(&mut self, signal: Signal) -> Belongs {
         self.key.clear();
         let head = KeyHead {
             signal,
@@ -276,7 +275,7 @@ impl Fold<'_> {
         };
         head.encode_into(&mut self.key);
         self.put_dimensions();
-        self.interning.position(&self.key)
+        self.interning.find(&self.key)
     }
 
     fn reject_point(&mut self, fault: Fault) {

@@ -6,7 +6,7 @@ use crate::counted::{SpanRecord, Weight};
 use crate::decode::attributes::kept;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::decode::sampling::Sampling;
-use crate::series::{KeyHead, SeriesId, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, Signal, SpanKind, SpanStatus};
 use crate::slice::Slice;
 
 /// A span as far as it is looked at; its dimensions are in the fold's own slots.
@@ -94,7 +94,7 @@ impl Fold<'_> {
         };
         self.classes.counted.note(bad);
         self.build_span_key(span);
-        let position = self.interning.position(&self.key);
+        let belongs = self.interning.find(&self.key);
         let slice = Slice::containing(counted_at);
         let nanos = span.end_nanos - span.start_nanos;
         let weight = match span.sampling {
@@ -110,7 +110,7 @@ impl Fold<'_> {
             fingerprint: fingerprint.map_or(0, |key| key.fingerprint(span)),
             end_seconds: u32::try_from(span.end_nanos / 1_000_000_000).unwrap_or(u32::MAX),
             slice,
-            series: SeriesId(position as u64),
+            series: self.unsettled_spans.series(belongs, self.spans.len()),
             nanos,
             weight,
             bad,

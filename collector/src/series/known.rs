@@ -21,8 +21,9 @@ pub struct Known {
 
 #[derive(Debug, Default)]
 struct Table {
-    members: HashMap<SeriesId, Member, RandomState>,
-    ids: HashMap<Arc<[u8]>, SeriesId, RandomState>,
+    keys: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
+    /// By encoded key.
+    members: HashMap<Arc<[u8]>, Member, RandomState>,
     services: HashSet<Arc<str>, RandomState>,
     /// Overflow series, which have their own room.
     overflows: usize,
@@ -43,19 +44,10 @@ struct Standing {
     alike: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Member {
-    key: Arc<SeriesKey>,
+    id: SeriesId,
     durable: bool,
-}
-
-/// A series as decoding finds it.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) encoded: Arc<[u8]>,
-    pub(crate) id: SeriesId,
-    /// The key, if the series is not durable yet.
-    pub(crate) fresh: Option<Arc<SeriesKey>>,
 }
 
 /// What became of a series that was not known.
@@ -75,26 +67,23 @@ impl Known {
     /// Takes in a series that is durable now: after its commit, or when loaded from the store. The
     /// cap does not apply.
     pub fn insert(&self, id: SeriesId, key: Arc<SeriesKey>) {
+        let encoded = key.encode();
         let mut table = self.write();
-        if let Some(member) = table.members.get_mut(&id) {
+        if let Some(member) = table.members.get_mut(&*encoded) {
             member.durable = true;
         } else {
-            let encoded = key.encode();
             table.add(id, &encoded, key, true);
         }
     }
 
     /// The key of a series.
     pub fn get(&self, id: SeriesId) -> Option<Arc<SeriesKey>> {
-        self.read()
-            .members
-            .get(&id)
-            .map(|member| Arc::clone(&member.key))
+        self.read().keys.get(&id).cloned()
     }
 
     /// Number of series, overflow series included.
     pub fn len(&self) -> usize {
-        self.read().members.len()
+        self.read().keys.len()
     }
 
     /// Whether there are none.
@@ -105,11 +94,8 @@ impl Known {
     /// All series, in the order of their ids.
     pub fn all(&self) -> Vec<(SeriesId, Arc<SeriesKey>)> {
         let table = self.read();
-        let mut all: Vec<_> = table
-            .members
-            .iter()
-            .map(|(id, member)| (*id, Arc::clone(&member.key)))
-            .collect();
+        let keys = table.keys.iter();
+        let mut all: Vec<_> = keys.map(|(id, key)| (*id, Arc::clone(key))).collect();
         all.sort_by_key(|(id, _)| *id);
         all
     }
@@ -140,16 +126,19 @@ impl Known {
         self.stream_ids.remember(print, place);
     }
 
-    pub(crate) fn find(&self, encoded: &[u8]) -> Option<Found> {
+    /// The durable series with this encoded key.
+    #[inline]
+    pub(crate) fn durable(&self, encoded: &[u8]) -> Option<SeriesId> {
         let table = self.read();
-        let (encoded, id) = table.ids.get_key_value(encoded)?;
-        let fresh = table.members.get(id).filter(|member| !member.durable);
-        let fresh = fresh.map(|member| Arc::clone(&member.key));
-        Some(Found {
-            encoded: Arc::clone(encoded),
-            id: *id,
-            fresh,
-        })
+        let member = table.members.get(encoded)?;
+        member.durable.then_some(member.id)
+    }
+
+    /// The id and key of a series that is known and not durable yet.
+    pub(crate) fn fresh(&self, encoded: &[u8]) -> Option<(SeriesId, Arc<SeriesKey>)> {
+        let table = self.read();
+        let member = table.members.get(encoded)?;
+        Some((member.id, table.fresh_key(*member)?))
     }
 
     /// Says anew which overflow series counts how, by the same numbers as
@@ -158,8 +147,8 @@ impl Known {
         let mut table = self.write();
         table.standing_for.clear();
         for (id, alike) in overflows {
-            if let Some(member) = table.members.get(id) {
-                let standing = Standing::of(&member.key, *alike);
+            if let Some(key) = table.keys.get(id) {
+                let standing = Standing::of(key, *alike);
                 table.standing_for.insert(standing, *id);
             }
         }
@@ -173,7 +162,7 @@ impl Known {
         limits: &Limits,
     ) -> Option<Admission> {
         let mut table = self.write();
-        let series = table.members.len() - table.overflows < limits.max_series;
+        let series = table.keys.len() - table.overflows < limits.max_series;
         let room = series && table.has_room_for(&key.service, limits);
         let admission = table.reserve(encoded, room, || key.clone());
         if admission.is_none() && table.widest.is_none() {
@@ -214,8 +203,16 @@ impl Table {
         if !self.services.contains(&key.service) {
             self.services.insert(Arc::clone(&key.service));
         }
-        self.ids.insert(encoded.into(), id);
-        self.members.insert(id, Member { key, durable });
+        self.members.insert(encoded.into(), Member { id, durable });
+        self.keys.insert(id, key);
+    }
+
+    /// The key of a member that is not durable yet.
+    fn fresh_key(&self, member: Member) -> Option<Arc<SeriesKey>> {
+        if member.durable {
+            return None;
+        }
+        self.keys.get(&member.id).cloned()
     }
 
     /// The series if it is known; else adds it if there is room.
@@ -225,10 +222,11 @@ impl Table {
         room: bool,
         key: impl FnOnce() -> SeriesKey,
     ) -> Option<Admission> {
-        if let Some(id) = self.ids.get(encoded).copied() {
-            let member = self.members.get(&id)?;
-            let fresh = (!member.durable).then(|| Arc::clone(&member.key));
-            return Some(Admission { id, fresh });
+        if let Some(member) = self.members.get(encoded).copied() {
+            return Some(Admission {
+                id: member.id,
+                fresh: self.fresh_key(member),
+            });
         }
         if !room {
             return None;
@@ -246,12 +244,9 @@ impl Table {
     /// room.
     fn stand_for(&mut self, key: SeriesKey, alike: u64, room: bool) -> Option<Admission> {
         let standing = Standing::of(&key, alike);
-        let found = self.standing_for.get(&standing).copied();
-        if let Some(member) = found.and_then(|id| self.members.get(&id)) {
-            return Some(Admission {
-                id: member.key.id(),
-                fresh: (!member.durable).then(|| Arc::clone(&member.key)),
-            });
+        let found = self.standing_for.get(&standing);
+        if let Some(found) = found.and_then(|id| self.keys.get(id)).cloned() {
+            return self.reserve(&found.encode(), true, || (*found).clone());
         }
         let admission = self.reserve(&key.encode(), room, || key)?;
         self.standing_for.insert(standing, admission.id);
@@ -265,11 +260,11 @@ impl Table {
     fn find_widest(&self) -> String {
         let mut names = HashSet::new();
         let mut values: HashMap<&str, HashSet<Vec<u8>>> = HashMap::new();
-        for member in self.members.values() {
-            let service = member.key.service.as_bytes().to_vec();
+        for key in self.keys.values() {
+            let service = key.service.as_bytes().to_vec();
             values.entry(SERVICE_NAME).or_default().insert(service);
-            names.insert(&*member.key.name);
-            for (dimension, value) in &member.key.attributes {
+            names.insert(&*key.name);
+            for (dimension, value) in &key.attributes {
                 let mut encoded = Vec::new();
                 AttributeValue::encode_into(value.as_ref(), &mut encoded);
                 values.entry(dimension).or_default().insert(encoded);
