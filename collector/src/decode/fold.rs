@@ -15,7 +15,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, PointPlace, Print, SERVICE_NAME, UNKNOWN_SERVICE};
+use crate::series::{Known, PointPlace, Print, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Fold<'m> {
     identifies: bool,
     /// Hash of all by which the attributes of points decide on their series.
     pub(crate) splitting: [u8; 32],
+    /// Hash of what the resource and the scope under way decide of their spans' series, once it is asked for.
+    pub(crate) surroundings: Option<[u8; 32]>,
     /// The encoded key of the series at hand.
     pub(crate) key: Vec<u8>,
 }
@@ -76,9 +78,10 @@ pub(crate) struct Scope {
 pub(crate) struct Owner {
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
-    /// What the point's bytes are known by, and where it belongs, as far as that was looked for.
+    /// What decides where it belongs is known by, if that was looked for; and what was found.
     pub(crate) print: Option<Print>,
     pub(crate) place: Option<PointPlace>,
+    pub(crate) series: Option<SeriesId>,
 }
 
 /// What counts as late and future.
@@ -154,6 +157,7 @@ impl<'m> Fold<'m> {
             metric: Metric::default(),
             identifies: false,
             splitting: [0; 32],
+            surroundings: None,
             key: Vec::with_capacity(256),
         }
     }
@@ -171,6 +175,7 @@ impl<'m> Fold<'m> {
     }
 
     pub(crate) fn begin_scope(&mut self) -> Result<(), RequestError> {
+        self.surroundings = None;
         self.scope.name.clear();
         self.scope.version.clear();
         self.scope.slots.clear(self.dimensions.keys().len());
@@ -182,22 +187,23 @@ impl<'m> Fold<'m> {
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
         self.own.slots.clear(self.dimensions.keys().len());
         self.own.identity.clear();
-        (self.own.print, self.own.place) = (None, None);
+        (self.own.print, self.own.place, self.own.series) = (None, None, None);
         self.budget.item()
     }
 
     /// From here on, all attributes are kept to tell streams apart.
     pub(crate) fn identify_streams(&mut self) {
         self.identifies = true;
+        self.splitting = self.hash_of_splitting();
+    }
+
+    fn hash_of_splitting(&mut self) -> [u8; 32] {
         self.key.clear();
         for dimension in self.dimensions.keys() {
             put_bytes(&mut self.key, dimension.as_bytes());
         }
-        let limits = &self.measure.limits;
-        for limit in [limits.max_value_bytes, limits.max_attributes] {
-            put_varint(&mut self.key, limit as u64);
-        }
-        self.splitting = *blake3::hash(&self.key).as_bytes();
+        put_varint(&mut self.key, self.measure.limits.max_value_bytes as u64);
+        *blake3::hash(&self.key).as_bytes()
     }
 
     pub(crate) fn resource_attribute<'a>(
@@ -274,6 +280,25 @@ impl<'m> Fold<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Hash of what the resource and the scope under way decide of their spans' series, and of how that is done.
+    pub(crate) fn surroundings(&mut self) -> [u8; 32] {
+        if let Some(known) = self.surroundings {
+            return known;
+        }
+        let splitting = self.hash_of_splitting();
+        self.key.clear();
+        self.key.extend_from_slice(&splitting);
+        put_bytes(&mut self.key, self.resource.service.as_bytes());
+        for at in 0..self.dimensions.keys().len() {
+            for slots in [&self.scope.slots, &self.resource.slots] {
+                put_bytes(&mut self.key, slots.get(at).unwrap_or_default());
+            }
+        }
+        let hash = *blake3::hash(&self.key).as_bytes();
+        self.surroundings = Some(hash);
+        hash
     }
 
     /// Classes a log record: it is kept for a while, and no objective can use it.

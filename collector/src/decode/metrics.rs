@@ -245,7 +245,7 @@ impl Fold<'_> {
             put_bytes(&mut self.key, attribute);
         }
         let known = self.interning.known();
-        let print = known.point_print(&self.key);
+        let print = known.print(&self.key);
         self.own.print = Some(print);
         self.own.place = known.point_place(print);
         self.own.place.is_some()

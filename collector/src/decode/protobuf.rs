@@ -18,13 +18,32 @@ const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 
 /// Decodes an `ExportTraceServiceRequest`.
 pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    let mut dimensions = Vec::new();
     request(body, fold, |bytes, fold| {
         fold.begin_item()?;
+        dimensions.clear();
         let mut sent = Span::default();
-        sent.mistaken = !readable(span(bytes, &mut sent, fold))?;
+        let read = span(bytes, &mut sent, &mut dimensions, fold);
+        let read = read.and_then(|()| Ok(take_dimensions(&sent, &dimensions, fold)?));
+        sent.mistaken = !readable(read)?;
         fold.span(&sent);
         Ok(())
     })
+}
+
+/// Reads a span's dimensions, each by its position and as it was sent, unless a span with the same ones came before.
+fn take_dimensions(
+    span: &Span<'_>,
+    sent: &[(usize, &[u8])],
+    fold: &mut Fold<'_>,
+) -> Result<(), Broken> {
+    if !fold.recognise_span(span, sent) {
+        let most = fold.measure.limits.max_value_bytes;
+        for (at, sent) in sent {
+            fold.own.slots.set(*at, &value_in(sent)?, most);
+        }
+    }
+    Ok(())
 }
 
 /// Decodes an `ExportLogsServiceRequest`: checks its structure and counts its records.
@@ -68,10 +87,10 @@ fn readable(read: Result<(), RequestError>) -> Result<bool, RequestError> {
 
 /// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span,
 /// metric or record.
-fn request<'m>(
-    body: &[u8],
+fn request<'a, 'm>(
+    body: &'a [u8],
     mut fold: Fold<'m>,
-    mut item: impl FnMut(&[u8], &mut Fold<'m>) -> Result<(), RequestError>,
+    mut item: impl FnMut(&'a [u8], &mut Fold<'m>) -> Result<(), RequestError>,
 ) -> Result<Decoded, RequestError> {
     each(body, 1, |of_resource| {
         resource(of_resource, &mut fold)?;
@@ -141,7 +160,12 @@ fn scope(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     })
 }
 
-fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+fn span<'a>(
+    bytes: &'a [u8],
+    span: &mut Span<'a>,
+    dimensions: &mut Vec<(usize, &'a [u8])>,
+    fold: &Fold<'_>,
+) -> Result<(), RequestError> {
     let mut message = Message::new(bytes);
     let mut left = fold.measure.limits.max_attributes;
     while let Some((number, field)) = message.next()? {
@@ -157,7 +181,7 @@ fn span<'a>(bytes: &'a [u8], span: &mut Span<'a>, fold: &mut Fold<'_>) -> Result
             (9, Field::Bytes(attribute)) if left > 0 => {
                 left -= 1;
                 let (key, rest) = key_of(attribute)?;
-                fold.own_attribute(key, || value_in(rest))?;
+                dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
             }
             (15, Field::Bytes(status)) => span.status = status_of(status)?,
             (9 | 11 | 13, Field::Bytes(_)) => {}

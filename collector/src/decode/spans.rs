@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::codec::{put_bytes, put_varint};
 use crate::counted::{SpanRecord, Weight};
 use crate::decode::attributes::kept;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
+use crate::decode::interning::Belongs;
 use crate::decode::sampling::Sampling;
 use crate::series::{KeyHead, Signal, SpanKind, SpanStatus};
 use crate::slice::Slice;
@@ -93,8 +95,7 @@ impl Fold<'_> {
             }
         };
         self.classes.counted.note(bad);
-        self.build_span_key(span);
-        let belongs = self.interning.find(&self.key);
+        let belongs = self.span_belongs(span);
         let slice = Slice::containing(counted_at);
         let nanos = span.end_nanos - span.start_nanos;
         let weight = match span.sampling {
@@ -127,6 +128,43 @@ impl Fold<'_> {
             .note("sampled without a weight, so counted once", || {
                 format!("span `{}` of `{service}`", span.name)
             });
+    }
+
+    /// Whether a span that differs in nothing that decides where it belongs came before: then it belongs where that
+    /// one did. `dimensions` are its attributes that are dimensions, each by its position and as it was sent.
+    pub(crate) fn recognise_span(
+        &mut self,
+        span: &Span<'_>,
+        dimensions: &[(usize, &[u8])],
+    ) -> bool {
+        let surroundings = self.surroundings();
+        self.key.clear();
+        self.key.extend_from_slice(&surroundings);
+        let root = self.measure.roots && !span.has_parent;
+        self.key
+            .extend_from_slice(&[span.kind.code(), span.status.code(), u8::from(root)]);
+        put_bytes(&mut self.key, span.name.as_bytes());
+        for (at, sent) in dimensions {
+            put_varint(&mut self.key, *at as u64);
+            put_bytes(&mut self.key, sent);
+        }
+        let known = self.interning.known();
+        let print = known.print(&self.key);
+        self.own.print = Some(print);
+        self.own.series = known.span_series(print);
+        self.own.series.is_some()
+    }
+
+    fn span_belongs(&mut self, span: &Span<'_>) -> Belongs {
+        if let Some(series) = self.own.series {
+            return Belongs::To(series);
+        }
+        self.build_span_key(span);
+        let belongs = self.interning.find(&self.key);
+        if let (Some(print), Belongs::To(series)) = (self.own.print, belongs) {
+            self.interning.known().remember_spans(print, series);
+        }
+        belongs
     }
 
     fn build_span_key(&mut self, span: &Span<'_>) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::stream_ids::{PointPlace, Print, StreamIds};
+use super::recall::{PointPlace, Print, Recall};
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
 use crate::point::StreamId;
@@ -16,7 +16,7 @@ use crate::point::StreamId;
 #[derive(Debug, Default)]
 pub struct Known {
     table: RwLock<Table>,
-    stream_ids: StreamIds,
+    recall: Recall,
 }
 
 #[derive(Debug, Default)]
@@ -108,22 +108,32 @@ impl Known {
 
     /// The id of the metric stream with this encoded identity.
     pub(crate) fn stream_id(&self, identity: &[u8]) -> StreamId {
-        self.stream_ids.id(identity)
+        self.recall.stream(identity)
     }
 
-    /// What a point's bytes are known by: all that decides where it belongs.
-    pub(crate) fn point_print(&self, bytes: &[u8]) -> Print {
-        self.stream_ids.print(bytes)
+    /// What bytes are known by, that are all that decides where an event belongs.
+    pub(crate) fn print(&self, bytes: &[u8]) -> Print {
+        self.recall.print(bytes)
+    }
+
+    /// The durable series of spans that came with the same bytes before.
+    pub(crate) fn span_series(&self, print: Print) -> Option<SeriesId> {
+        self.recall.spans.get(print)
+    }
+
+    /// Remembers the durable series of spans.
+    pub(crate) fn remember_spans(&self, print: Print, series: SeriesId) {
+        self.recall.spans.remember(print, series);
     }
 
     /// Where a point belongs that came with the same bytes before.
     pub(crate) fn point_place(&self, print: Print) -> Option<PointPlace> {
-        self.stream_ids.place(print)
+        self.recall.points.get(print)
     }
 
     /// Remembers where a point belongs.
     pub(crate) fn remember_point(&self, print: Print, place: PointPlace) {
-        self.stream_ids.remember(print, place);
+        self.recall.points.remember(print, place);
     }
 
     /// The durable series with this encoded key.

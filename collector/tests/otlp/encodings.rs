@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use collector::{Decoded, Encoding, Kind, Known, Measure, Reading, decode};
+use collector::{Decoded, Encoding, Kind, Known, Limits, Measure, Reading, decode};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -172,6 +172,73 @@ fn any_data() -> impl Strategy<Value = Data> {
     ]
 }
 
+/// A request in protobuf and in JSON.
+fn in_both<T: Message>(request: &T, write: fn(&T, Order) -> String) -> (Vec<u8>, String) {
+    (request.encode_to_vec(), write(request, Order::HeaderFirst))
+}
+
+/// Whether requests that came before in protobuf, and whose series are durable, are read as they are read in JSON, of
+/// which nothing is remembered, under each of several measures; else how they are read, and how they should be.
+fn mean_the_same_again(
+    kind: Kind,
+    bodies: &[(Vec<u8>, String)],
+) -> Result<(), Box<(Decoded, Decoded)>> {
+    let dimensions = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+    let measures = [
+        measure(),
+        Measure {
+            dimensions: dimensions(&["other", "route"]),
+            ..measure()
+        },
+        Measure {
+            readings: vec![("latency".to_owned(), Reading::Growth)],
+            ..measure()
+        },
+        Measure {
+            roots: true,
+            ..measure()
+        },
+        Measure {
+            limits: Limits {
+                max_value_bytes: 3,
+                ..Limits::default()
+            },
+            ..measure()
+        },
+        Measure {
+            limits: Limits {
+                max_attributes: 1,
+                ..Limits::default()
+            },
+            ..measure()
+        },
+    ];
+    let read = |known: &Known, measure, encoding, body: &[u8]| {
+        let decoded = decode(kind, encoding, body, measure, known, NOW);
+        let decoded = decoded.expect("a good request");
+        for (id, key) in &decoded.new_series {
+            known.insert(*id, Arc::clone(key));
+        }
+        decoded
+    };
+    let each = || {
+        let with = |measure| bodies.iter().map(move |body| (measure, body));
+        measures.iter().flat_map(with)
+    };
+    let known = Known::new();
+    for (measure, (protobuf, _)) in each().chain(each()) {
+        read(&known, measure, Encoding::Protobuf, protobuf);
+    }
+    for (measure, (protobuf, json)) in each() {
+        let again = read(&known, measure, Encoding::Protobuf, protobuf);
+        let expected = read(&known, measure, Encoding::Json, json.as_bytes());
+        if again != expected {
+            return Err(Box::new((again, expected)));
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn spans_mean_the_same_in_protobuf_and_json(spans in vec(any_span(), 0..6), of_resource in attributes()) {
@@ -200,31 +267,121 @@ proptest! {
         let mut requests = [one, other].map(|data| given::metrics("latency", "ms", data));
         let resource = requests[1].resource_metrics[0].resource.as_mut().unwrap();
         resource.attributes.extend(of_resource);
-        let bodies = requests.map(|request| request.encode_to_vec());
-        let split_otherwise = Measure { dimensions: vec!["other".to_owned(), "route".to_owned()], ..measure() };
-        let read_otherwise = Measure { readings: vec![("latency".to_owned(), Reading::Growth)], ..measure() };
-        let measures = [measure(), split_otherwise, read_otherwise];
-        let read = |known: &Known, measure, body: &Vec<u8>| {
-            let decoded = decode(Kind::Metrics, Encoding::Protobuf, body, measure, known, NOW).unwrap();
-            for (id, key) in &decoded.new_series {
-                known.insert(*id, Arc::clone(key));
-            }
-            decoded
-        };
-        let seen = Known::new();
-        for _ in 0..3 {
-            for (measure, body) in measures.iter().flat_map(|measure| bodies.iter().map(move |body| (measure, body))) {
-                read(&seen, measure, body);
+        prop_assert_eq!(mean_the_same_again(Kind::Metrics, &requests.map(|request| in_both(&request, json_writer::metrics))), Ok(()));
+    }
+
+    #[test]
+    fn spans_that_came_before_mean_the_same_again(spans in vec(any_span(), 1..6), of_resource in attributes(), of_scope in attributes()) {
+        let mut requests = [(); 3].map(|()| given::traces("shop", spans.clone()));
+        requests[1].resource_spans[0].resource.as_mut().unwrap().attributes.extend(of_resource);
+        requests[2].resource_spans[0].scope_spans[0].scope.as_mut().unwrap().attributes.extend(of_scope);
+        prop_assert_eq!(mean_the_same_again(Kind::Traces, &requests.map(|request| in_both(&request, json_writer::traces))), Ok(()));
+    }
+}
+
+/// Attributes of resources, scopes, spans and points that are nearly the same.
+fn nearly_the_same() -> Vec<Vec<KeyValue>> {
+    let of = |entries: &[(&str, &str)]| {
+        let entries = entries.iter();
+        entries
+            .map(|(key, value)| given::text(key, value))
+            .collect()
+    };
+    vec![
+        of(&[]),
+        of(&[("route", "")]),
+        of(&[("route", "gold")]),
+        of(&[("region", "gold")]),
+        of(&[("other", "gold")]),
+        of(&[("route", "golf")]),
+        of(&[("route", "gold"), ("region", "gold")]),
+        of(&[("region", "gold"), ("route", "gold")]),
+        of(&[("route", "gold"), ("route", "golf")]),
+        of(&[("route", "golf"), ("route", "gold")]),
+        of(&[("other", "1"), ("other", "2"), ("route", "gold")]),
+        vec![given::attribute("route", Value::IntValue(1))],
+        vec![given::attribute("route", Value::BoolValue(true))],
+    ]
+}
+
+#[test]
+fn spans_that_are_nearly_the_same_are_told_apart_when_they_come_again() {
+    let spans = || {
+        let mut spans = Vec::new();
+        for attributes in nearly_the_same() {
+            for name in ["GET", "GOT"] {
+                let span = Span {
+                    attributes: attributes.clone(),
+                    ..given::span(name)
+                };
+                let mut others = vec![span.clone(), given::failed(span.clone())];
+                others.push(Span {
+                    kind: 3,
+                    ..span.clone()
+                });
+                others.push(Span {
+                    parent_span_id: vec![7; 8],
+                    ..span
+                });
+                spans.append(&mut others);
             }
         }
-        for (measure, body) in measures.iter().flat_map(|measure| bodies.iter().map(move |body| (measure, body))) {
-            let unseen = Known::new();
-            for (id, key) in seen.all() {
-                unseen.insert(id, key);
+        spans
+    };
+    let mut request = given::traces("shop", Vec::new());
+    let one = request.resource_spans[0].clone();
+    request.resource_spans.clear();
+    for attributes in nearly_the_same() {
+        for of_scope in [false, true] {
+            let mut other = one.clone();
+            other.scope_spans[0].spans = spans();
+            let scope = other.scope_spans[0].scope.as_mut().unwrap();
+            let resource = other.resource.as_mut().unwrap();
+            if of_scope {
+                scope.attributes.clone_from(&attributes);
+            } else {
+                resource.attributes.extend(attributes.clone());
             }
-            prop_assert_eq!(read(&seen, measure, body), read(&unseen, measure, body));
+            request.resource_spans.push(other);
         }
     }
+    let [mut all_of_another, mut turned] = [request.clone(), request.clone()];
+    for of_resource in &mut all_of_another.resource_spans {
+        of_resource.resource = Some(given::resource("cart"));
+    }
+    turned.resource_spans.reverse();
+    let requests = [request, all_of_another, turned];
+    let requests = requests.map(|request| in_both(&request, json_writer::traces));
+    assert_eq!(mean_the_same_again(Kind::Traces, &requests), Ok(()));
+}
+
+#[test]
+fn points_that_are_nearly_the_same_are_told_apart_when_they_come_again() {
+    let points = nearly_the_same()
+        .into_iter()
+        .map(|attributes| NumberDataPoint {
+            attributes,
+            time_unix_nano: NOW,
+            value: Some(Number::AsInt(1)),
+            ..NumberDataPoint::default()
+        });
+    let data = Data::Gauge(Gauge {
+        data_points: points.collect(),
+    });
+    let mut requests = Vec::new();
+    for attributes in nearly_the_same() {
+        for (name, unit) in [("latency", "ms"), ("latency", "s"), ("other", "ms")] {
+            let mut request = given::metrics(name, unit, data.clone());
+            let of_resource = &mut request.resource_metrics[0];
+            let resource = of_resource.resource.as_mut().unwrap();
+            resource.attributes.extend(attributes.clone());
+            requests.push(in_both(&request, json_writer::metrics));
+            let scope = request.resource_metrics[0].scope_metrics[0].scope.as_mut();
+            scope.unwrap().attributes.clone_from(&attributes);
+            requests.push(in_both(&request, json_writer::metrics));
+        }
+    }
+    assert_eq!(mean_the_same_again(Kind::Metrics, &requests), Ok(()));
 }
 
 #[test]

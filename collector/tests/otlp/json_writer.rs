@@ -93,6 +93,7 @@ fn span(span: &Span) -> String {
         "traceId": hex(&span.trace_id),
         "traceState": span.trace_state,
         "spanId": hex(&span.span_id).to_uppercase(),
+        "parentSpanId": hex(&span.parent_span_id),
         "name": span.name,
         "kind": span.kind,
         "startTimeUnixNano": span.start_time_unix_nano.to_string(),
