@@ -17,7 +17,8 @@ pub(crate) use metrics::metrics;
 const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 
 /// Decodes an `ExportTraceServiceRequest`.
-pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
+pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    fold.spans.reserve(likely_items(body));
     let mut dimensions = Vec::new();
     request(body, fold, |bytes, fold| {
         fold.begin_item()?;
@@ -29,6 +30,11 @@ pub(crate) fn traces(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestErro
         fold.span(&sent);
         Ok(())
     })
+}
+
+/// How many spans or points there are at least in a usual request: few are so long.
+fn likely_items(body: &[u8]) -> usize {
+    (body.len() / 512).min(4096)
 }
 
 /// Reads a span's dimensions, each by its position and as it was sent, unless a span with the same ones came before.

@@ -1,6 +1,6 @@
 //! Metrics in protobuf.
 
-use super::{WRONG_TYPE, bytes, each, readable, request};
+use super::{WRONG_TYPE, bytes, each, likely_items, readable, request};
 use crate::decode::exemplars::{MOST_OF_POINT, SentExemplar};
 use crate::decode::fold::Fold;
 use crate::decode::metrics::{
@@ -15,6 +15,7 @@ use crate::wire::{Field, Message, packed_fixed64, varint};
 /// Decodes an `ExportMetricsServiceRequest`.
 pub(crate) fn metrics(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
     fold.identify_streams();
+    fold.points.reserve(likely_items(body));
     request(body, fold, |bytes, fold| metric(bytes, fold))
 }
 
