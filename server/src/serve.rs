@@ -121,7 +121,6 @@ struct Sockets {
 impl Server {
     /// Starts all parts; returns when requests are accepted.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
-        let clock = SystemClock;
         let files = catalog::read(std::slice::from_ref(&config.specs))?;
         let loaded = catalog::resolve(&files, config.ingest_slo);
         refuse_bad_specs(&loaded.problems)?;
@@ -129,8 +128,8 @@ impl Server {
         // The sockets are open before the state is loaded: senders wait in the backlog meanwhile.
         let sockets = Sockets::open(config.listen).await?;
         let store = Store::open(&config.location).await?;
-        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.now());
-        let (health, now) = (Health::new(), clock.now());
+        let (health, now) = (Health::new(), SystemClock.now());
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), now);
         let mut segments = Segments::resume(Arc::clone(&written), &store.counters().await?);
         let catalog = segments.catalog();
         let resumed = load(&config.location, &store, &catalog, now.as_second()).await?;
@@ -152,7 +151,7 @@ impl Server {
             metrics: metrics.clone(),
             hasher: RequestHasher::new(&store.span_state().await?.secret),
             senders: senders.clone(),
-            clock,
+            clock: SystemClock,
             limits: config.receive.clone(),
         };
         let mut server = Server::new(&sockets, &store, &health, &metrics)?;

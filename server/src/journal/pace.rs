@@ -40,6 +40,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::*;
 
     /// How long a group waits that begins with these requests, right after one of `before`, while another request
@@ -48,7 +50,8 @@ mod tests {
         let (sender, mut queue) = mpsc::channel(1024);
         let mut pace = Pace::default();
         pace.fill(&mut vec![(); before], &mut queue).await;
-        let sending = tokio::spawn(async move {
+        let mut sending = JoinSet::new();
+        sending.spawn(async move {
             for _ in 0..1000 {
                 tokio::time::sleep(every).await;
                 if sender.send(()).await.is_err() {
@@ -58,7 +61,7 @@ mod tests {
         });
         let (started, mut group) = (Instant::now(), vec![(); begins]);
         pace.fill(&mut group, &mut queue).await;
-        sending.abort();
+        sending.abort_all();
         (started.elapsed(), group.len())
     }
 
