@@ -37,7 +37,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use direct::Direct;
-pub(crate) use notice::{Notice, NoticeInput};
+pub(crate) use notice::{Notice, NoticeEvent, NoticeInput};
 pub(crate) use receiver::{Receiver, ReceiverDocument};
 pub(crate) use route::{route, unrouted};
 

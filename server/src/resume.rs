@@ -37,6 +37,7 @@ pub(crate) async fn resume(
     catalog: Arc<Catalog>,
     now: i64,
 ) -> Result<Resumed, StoreError> {
+    store.check_numbers(now).await?;
     let known = Arc::new(Known::default());
     load_series(store, &known).await?;
     let is_series = |row: &RowKey| matches!(row, RowKey::Series(_));

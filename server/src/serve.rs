@@ -226,7 +226,7 @@ impl Server {
             config.retention,
             i64::try_from(config.counting.max_late.as_secs()).unwrap_or(i64::MAX),
         );
-        let storage = StorageWatch::new(wired, &receivers, &config.base_url, &owed)?;
+        let storage = StorageWatch::start(wired, &receivers, &config.base_url, &owed).await?;
         let mut ticker = Ticker {
             store: wired.store.clone(),
             live: Arc::clone(&wired.live),

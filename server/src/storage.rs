@@ -3,6 +3,8 @@
 //! A store that cannot commit pages by itself, through the same outbox as every other page; and while not even
 //! the outbox can be written, pages go straight to their receivers.
 
+mod mend;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use slo_specs::{AlertState, Episode, Objective, Severity};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::SystemClock;
 use crate::judge::{AlertKey, Judge};
 use crate::metrics::Metrics;
 use crate::page::{Direct, Notice, Receiver, route};
@@ -26,6 +29,8 @@ const OBJECTIVE: &str = "sloburn:storage";
 const RULE: &str = "storage-commit";
 /// Commits that fail for less than this are no page: a backup may hold the lock for some seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The end of a round of looking for damage.
+const ALL_SCRUBBED: (i64, i64) = (i64::MAX, i64::MAX);
 /// So many damaged rows are told one by one.
 const TOLD: usize = 5;
 
@@ -40,6 +45,8 @@ pub(crate) struct StorageWatch {
     /// Wakes the delivery workers.
     owed: Arc<Notify>,
     direct: Direct,
+    /// The last page and incident that were looked at for damage.
+    scrubbed: (i64, i64),
     state: State,
 }
 
@@ -90,8 +97,20 @@ struct State {
 }
 
 impl StorageWatch {
+    /// A watch over a store whose pages and incidents are whole, or written anew.
+    pub(crate) async fn start(
+        wired: &Wired,
+        receivers: &Arc<Vec<Receiver>>,
+        base_url: &str,
+        owed: &Arc<Notify>,
+    ) -> anyhow::Result<StorageWatch> {
+        let mut watch = StorageWatch::new(wired, receivers, base_url, owed)?;
+        Box::pin(watch.check_pages(SystemClock.now())).await?;
+        Ok(watch)
+    }
+
     /// The error says that no client can be made: the system's certificates cannot be read.
-    pub(crate) fn new(
+    fn new(
         wired: &Wired,
         receivers: &Arc<Vec<Receiver>>,
         base_url: &str,
@@ -108,6 +127,7 @@ impl StorageWatch {
             base_url: base_url.to_owned(),
             owed: Arc::clone(owed),
             direct: Direct::new(Arc::clone(receivers), wired.metrics.clone())?,
+            scrubbed: (0, 0),
             state: State::default(),
         })
     }
@@ -124,8 +144,27 @@ impl StorageWatch {
         }
     }
 
+    /// Reads all pages and incidents before any is used, and writes anew those that are damaged.
+    async fn check_pages(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        while self.scrubbed != ALL_SCRUBBED {
+            self.scrubbed = self.store.scrub(self.scrubbed).await?;
+        }
+        mend::mend(&self.store, &self.receivers, &self.base_url, now)
+            .await
+            .map(drop)
+    }
+
     async fn gather(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let moved = self.store.quarantine(now.as_second()).await?;
+        let mut moved = self.store.quarantine(now.as_second()).await?;
+        if self.scrubbed == ALL_SCRUBBED {
+            self.scrubbed = (0, 0);
+        }
+        self.scrubbed = self.store.scrub(self.scrubbed).await?;
+        let mended = mend::mend(&self.store, &self.receivers, &self.base_url, now).await?;
+        if mended > 0 {
+            moved += mended;
+            self.owed.notify_waiters();
+        }
         if moved > 0 || self.state.quarantined.is_none() {
             let rows = self.store.quarantined().await?;
             self.health.quarantined(rows.len());

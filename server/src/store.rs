@@ -26,6 +26,7 @@ use std::time::Duration;
 
 pub use damage::{Quarantined, RowKey};
 pub use error::{OpenError, StoreError};
+pub use mend::{FoundIncident, FoundPage, MendedPage};
 pub use rows::{
     AlertChange, AlertRow, AttemptRow, Attempted, Backlog, ChunkId, Delivery, Demand, End,
     ExemplarRow, Fold, Group, History, HistoryRow, JournalRow, Kind, Location, Next, OutboxRow,
@@ -65,15 +66,20 @@ macro_rules! on_engine {
     };
 }
 
-/// The same for a write that pages depend on: if the disk is full, it is made again with the room kept for it.
+/// The same for a write that pages depend on: if the disk is full, it is made again with the room kept for it; if an
+/// index is damaged, with indexes made anew.
 macro_rules! kept {
     ($self:ident, $($call:tt)*) => {
         match on_engine!($self, $($call)*) {
-            Err(error) if $self.makes_room(&error) => on_engine!($self, $($call)*),
+            Err(error) if $self.makes_room(&error) || $self.makes_indexes(&error).await => {
+                on_engine!($self, $($call)*)
+            }
             outcome => outcome,
         }
     };
 }
+
+mod mend;
 
 async fn within<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     tokio::time::timeout(POSTGRES_LIMIT, call)
@@ -472,7 +478,8 @@ impl Store {
 
     /// Moves the damaged rows that were noted to quarantine, in one transaction; returns their number.
     pub async fn quarantine(&self, now_s: i64) -> Result<u64, StoreError> {
-        let rows = self.noted().all();
+        let mut rows = self.noted().all();
+        rows.retain(|(row, _)| !row.is_mended());
         if rows.is_empty() {
             return Ok(0);
         }

@@ -8,6 +8,7 @@ use slo_specs::{
 
 use super::{links, wording};
 use crate::judge::{AlertKey, Cause};
+use crate::store::HistoryRow;
 
 /// Name and version of the payload.
 const SCHEMA: &str = "sloburn.alert/1";
@@ -229,6 +230,60 @@ impl Notice {
                 debug: None,
             },
         }
+    }
+
+    /// What is known of an incident whose page is lost: no number but those of its row.
+    pub(crate) fn of_incident(row: &HistoryRow, event: NoticeEvent, base_url: &str) -> Notice {
+        let incident = u64::try_from(row.incident).unwrap_or_default();
+        let at = |second: i64| Timestamp::from_second(second).unwrap_or_default();
+        let dedup_key = dedup_key(&row.objective, &row.rule, incident);
+        let (happened, reason) = match event {
+            NoticeEvent::Fire => ("fired", row.reason.as_str()),
+            NoticeEvent::Resolve => (
+                "is over",
+                row.resolved_reason.as_deref().unwrap_or("why is not known"),
+            ),
+        };
+        let resolved = match event {
+            NoticeEvent::Fire => None,
+            NoticeEvent::Resolve => Some(at(row.resolved_s.unwrap_or(row.fired_s))),
+        };
+        let title = format!("{} {happened} for {}", row.rule, row.objective);
+        Notice {
+            schema: SCHEMA.to_owned(),
+            event,
+            id: format!("INC-{incident}"),
+            incident,
+            webhook_id: webhook_id(&dedup_key, event),
+            dedup_key,
+            title: title.chars().take(80).collect(),
+            text: format!(
+                "{reason}. This page was damaged in sloburn's store: its other numbers are left out, and it may \
+                 have been delivered before."
+            ),
+            severity: if row.severity == Severity::Ticket.name() {
+                Severity::Ticket
+            } else {
+                Severity::Page
+            },
+            rule: rule_notice(&row.rule, None),
+            slo: slo_notice(&row.objective, None),
+            service: None,
+            reason: reason.to_owned(),
+            fired: at(row.fired_s),
+            resolved,
+            late: row.late,
+            runbook: None,
+            links: Links {
+                slo: base_url.to_owned(),
+                debug: None,
+            },
+        }
+    }
+
+    /// Whether objective, rule and incident are what its key was made from: a damaged notice is hardly that.
+    pub(crate) fn names_its_incident(&self) -> bool {
+        self.dedup_key == dedup_key(&self.slo.id, &self.rule.name, self.incident)
     }
 
     /// The end of an incident that was delivered and never stored.

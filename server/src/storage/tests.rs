@@ -21,6 +21,7 @@ async fn watch(place: &Place) -> StorageWatch {
         receivers,
         base_url: "https://slo.example.com".to_owned(),
         owed: Arc::new(Notify::new()),
+        scrubbed: (0, 0),
         state: State::default(),
     }
 }

@@ -9,6 +9,7 @@ use super::{
 };
 
 mod damage;
+mod flips;
 mod incoming;
 mod opening;
 mod paging;

@@ -1,14 +1,18 @@
 //! Damaged rows: how one is known, and what becomes of it.
 //!
-//! Every row of counts and of alerts carries a CRC32C over its other columns (`meta`, `outbox` and `incident` do not). One that does not match is never used: it is
-//! left out of what a read returns, noted, and moved to the table `quarantine` with the time that is incomplete
-//! without it.
+//! Every row of counts, alerts and pages carries a CRC32C over its other columns. One that does not match is never
+//! used: it is left out of what a read returns, noted, and moved to the table `quarantine` with the time that is
+//! incomplete without it. What can be known of it from elsewhere takes its place: single numbers at once
+//! (`statements/meta`), pages and incidents by [`Store::mend_page`] and [`Store::mend_incident`].
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::rows::{JournalRow, SliceRow, TallyRow};
 use super::{Engine, Store, StoreError};
+
+/// Fingerprints of spans are kept by parts of so many seconds.
+pub(super) const PART_S: i64 = 600;
 
 /// Rows noted at most: a disk that decays must not fill the memory. The rest is found again.
 const NOTED: usize = 1_000;
@@ -61,6 +65,12 @@ pub enum RowKey {
         /// Rule name.
         rule: String,
     },
+    /// Of the incidents.
+    Incident(i64),
+    /// Of the outbox.
+    Page(i64),
+    /// Of the single numbers.
+    Number(String),
 }
 
 /// A row in quarantine.
@@ -84,12 +94,19 @@ pub struct Quarantined {
 
 /// The damaged rows that were read and not yet moved.
 #[derive(Debug, Default)]
-pub(super) struct Noted(Mutex<BTreeMap<RowKey, String>>);
+pub(super) struct Noted(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    rows: BTreeMap<RowKey, String>,
+    /// Rows whose key is damaged so that no statement comes to them: they are marked, and stay where they are.
+    left: BTreeSet<RowKey>,
+}
 
 impl Noted {
     pub(super) fn add(&self, row: RowKey, why: String) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() < NOTED && !noted.contains_key(&row) {
+        let Notes { rows: noted, left } = &mut *self.notes();
+        if noted.len() < NOTED && !noted.contains_key(&row) && !left.contains(&row) {
             tracing::error!(
                 store.table = row.table(),
                 store.row = row.to_string(),
@@ -101,18 +118,26 @@ impl Noted {
     }
 
     pub(super) fn all(&self) -> Vec<(RowKey, String)> {
-        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted
+        let notes = self.notes();
+        notes
+            .rows
             .iter()
             .map(|(row, why)| (row.clone(), why.clone()))
             .collect()
     }
 
     pub(super) fn remove(&self, rows: &[(RowKey, String)]) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notes = self.notes();
         for (row, _) in rows {
-            noted.remove(row);
+            notes.rows.remove(row);
+            if row.is_out_of_reach() {
+                notes.left.insert(row.clone());
+            }
         }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +200,26 @@ impl RowKey {
             RowKey::Counter(_) => "counter",
             RowKey::Log { .. } => "log",
             RowKey::Alert { .. } => "alert",
+            RowKey::Incident(_) => "incident",
+            RowKey::Page(_) => "outbox",
+            RowKey::Number(_) => "meta",
         }
+    }
+
+    /// Whether its key holds bytes that are no text, or nothing.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        let damaged = |text: &str| text.is_empty() || text.contains(char::REPLACEMENT_CHARACTER);
+        match self {
+            RowKey::Slice { service, .. } => damaged(service),
+            RowKey::Counter(name) | RowKey::Number(name) => damaged(name),
+            RowKey::Alert { objective, rule } => damaged(objective) || damaged(rule),
+            _ => false,
+        }
+    }
+
+    /// Whether something is to be written in its place that the store does not know: see `store/mend`.
+    pub(super) fn is_mended(&self) -> bool {
+        matches!(self, RowKey::Incident(_) | RowKey::Page(_))
     }
 
     /// Whose data misses it, and when, in `(from, to]`, if it is found now.
@@ -190,10 +234,16 @@ impl RowKey {
             } => (Some(service), end_s.saturating_sub(*tier), *end_s),
             // The next span with that name, the next point of that stream, makes it known again.
             RowKey::Series(_) | RowKey::Stream(_) => (None, now_s - 10, now_s),
-            // Counted again from slices; made again from the incident; a figure of the debug page.
-            RowKey::Tally { .. } | RowKey::Alert { .. } | RowKey::Counter(_) => {
-                (None, now_s, now_s)
-            }
+            // What told spans apart is gone: those of the last minutes may come, and count, again.
+            RowKey::Number(name) if name.starts_with("span_key") => (None, now_s - PART_S, now_s),
+            // Counted again from slices; made again from the incident, the page, the alert, or other rows; a
+            // figure of the debug page.
+            RowKey::Tally { .. }
+            | RowKey::Alert { .. }
+            | RowKey::Counter(_)
+            | RowKey::Incident(_)
+            | RowKey::Page(_)
+            | RowKey::Number(_) => (None, now_s, now_s),
         }
     }
 }
@@ -213,7 +263,9 @@ impl std::fmt::Display for RowKey {
                 tier,
                 hour_end_s,
             } => write!(f, "{tier} s in the hour to {hour_end_s} of {fingerprint}"),
-            RowKey::Counter(name) => f.write_str(name),
+            RowKey::Counter(name) | RowKey::Number(name) => f.write_str(name),
+            RowKey::Incident(number) => write!(f, "incident {number}"),
+            RowKey::Page(id) => write!(f, "page {id}"),
             RowKey::Log { commits, .. } => write!(f, "{commits} commits"),
             RowKey::Alert { objective, rule } => write!(f, "{rule} of {objective}"),
         }
@@ -272,6 +324,20 @@ impl RowSum {
 
     pub(super) fn bytes(self, value: &[u8]) -> RowSum {
         self.part(b'b', value)
+    }
+
+    pub(super) fn optional_number(self, value: Option<i64>) -> RowSum {
+        match value {
+            Some(value) => self.number(value),
+            None => self.part(b'n', &[]),
+        }
+    }
+
+    pub(super) fn optional_text(self, value: Option<&str>) -> RowSum {
+        match value {
+            Some(value) => self.text(value),
+            None => self.part(b'n', &[]),
+        }
     }
 
     /// As it is stored.

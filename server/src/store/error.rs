@@ -218,6 +218,17 @@ impl StoreError {
         }
     }
 
+    /// True if an index does not have what its table has.
+    pub(super) fn is_index(&self) -> bool {
+        let StoreError::Sql(error) = self else {
+            return false;
+        };
+        error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code == CORRUPT_INDEX)
+    }
+
     /// True if there was no space to write.
     pub(super) fn is_full(&self) -> bool {
         match self {
@@ -228,6 +239,8 @@ impl StoreError {
     }
 }
 
+/// `SQLITE_CORRUPT_INDEX`.
+const CORRUPT_INDEX: &str = "779";
 const FULL: &str = "the disk is full";
 const LOCKED: &str = "another process holds the database locked";
 const DAMAGED: &str = "the database is damaged";

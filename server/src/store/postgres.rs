@@ -26,6 +26,8 @@ pub(super) type Connection = PgConnection;
 pub(super) mod statements;
 
 const BEGIN: &str = "begin";
+/// PostgreSQL's sequences are safe by themselves.
+const CONTINUE_JOURNAL: &str = "";
 const HAS_MIGRATIONS: &str = "select count(*) from pg_tables where tablename = '_sqlx_migrations' and schemaname = current_schema()";
 /// `sloburn` in ASCII.
 const ADVISORY_LOCK: i64 = 0x73_6c_6f_62_75_72_6e;

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -27,6 +28,12 @@ pub(super) mod statements;
 
 /// Takes the write lock at once, so that a transaction never fails half way for want of it.
 const BEGIN: &str = "begin immediate";
+/// SQLite keeps the last number that it gave out in a table of its own.
+const CONTINUE_JOURNAL: &str = "\
+    update sqlite_sequence set seq = (select value from meta where name = 'folded') \
+    where name = 'journal' and seq < (select value from meta where name = 'folded'); \
+    insert into sqlite_sequence (name, seq) select 'journal', value from meta \
+    where name = 'folded' and not exists (select 1 from sqlite_sequence where name = 'journal')";
 const HAS_MIGRATIONS: &str = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
 const FILE: &str = "sloburn.db";
 const LOG_FILE: &str = "sloburn.db-wal";
@@ -34,6 +41,9 @@ const LOCK_FILE: &str = "lock";
 /// Readers wait for nobody in WAL mode; a few serve the pages, the evaluator and the workers.
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// By one process.
+const MOST_REINDEXED: u32 = 5;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -48,6 +58,8 @@ pub(super) struct Engine {
     /// The lock on the directory; the system lets go of it when the process ends, however it ends. It is empty
     /// unless a process has the directory, or had it and did not close. None if the store is only read.
     lock: Option<File>,
+    /// How often the indexes were made anew.
+    reindexed: AtomicU32,
     /// The process before this one did not close.
     unclean: bool,
     /// Commits of it that the log cannot give back, and when it was last written to (Unix seconds).
@@ -91,6 +103,7 @@ impl Engine {
             noted: Noted::default(),
             room: Room::keep(directory),
             lock: Some(lock),
+            reindexed: AtomicU32::new(0),
             unclean,
             lost,
         })
@@ -133,6 +146,7 @@ impl Engine {
             noted: Noted::default(),
             room: Room::none(directory),
             lock: None,
+            reindexed: AtomicU32::new(0),
             unclean: false,
             lost: None,
         }
@@ -173,6 +187,23 @@ impl Engine {
             .await?;
         connection.close().await?;
         Ok(())
+    }
+
+    /// Makes all indexes anew from their tables, so that a write that failed for one of them can be made again; false
+    /// if that failed, or was done too often.
+    pub(super) async fn make_indexes(&self) -> bool {
+        if self.reindexed.fetch_add(1, Ordering::Relaxed) >= MOST_REINDEXED {
+            return false;
+        }
+        tracing::error!("an index of the database is damaged; all are made anew");
+        let made = async {
+            let mut connection = self.options.connect().await?;
+            sqlx::raw_sql("reindex").execute(&mut connection).await?;
+            connection.close().await
+        };
+        made.await
+            .inspect_err(|error| tracing::error!(%error, "the indexes cannot be made"))
+            .is_ok()
     }
 
     /// Reads the whole file and says what is wrong with its structure; nothing if it is sound.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use secrecy::ExposeSecret as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
@@ -49,6 +50,24 @@ impl Place {
 
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.location).await.unwrap()
+    }
+
+    /// Runs a statement beside the store, as a decaying disk would; the number of rows that it changed.
+    pub(crate) async fn change(&self, statement: &str) -> u64 {
+        let sql = AssertSqlSafe(statement.to_owned());
+        match &self.location {
+            Location::Directory(directory) => {
+                let file = directory.join("sloburn.db").display().to_string();
+                let mut connection = sqlx::SqliteConnection::connect(&file).await.unwrap();
+                let done = sqlx::query(sql).execute(&mut connection).await;
+                done.unwrap().rows_affected()
+            }
+            Location::Postgres(url) => {
+                let mut connection = PgConnection::connect(url.expose_secret()).await.unwrap();
+                let done = sqlx::query(sql).execute(&mut connection).await;
+                done.unwrap().rows_affected()
+            }
+        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! Alert states, incidents, and the pages a transition owes.
 
-use super::{Connection, Db, Engine, Writing, meta, outbox, text};
+use super::{Connection, Db, Engine, Found, Writing, meta, outbox, text};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::rows::{AlertChange, AlertRow, History, HistoryRow, OutboxRow};
 
 pub(crate) async fn alerts(engine: &Engine) -> Result<Vec<AlertRow>, StoreError> {
-    let rows: Vec<(String, String, String, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
+    let rows: Vec<(Found, Found, Found, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
         "select objective, rule, state, incident, version, crc from alert order by objective, rule",
     )
     .fetch_all(&engine.readers)
     .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (objective, rule, state, incident, version, crc) in rows {
+    for (Found(objective), Found(rule), Found(state), incident, version, crc) in rows {
         if sum(&objective, &rule, &state, incident, version).matches(crc) {
             found.push(AlertRow {
                 objective,
@@ -52,12 +52,12 @@ pub(crate) async fn transition(
                 rule: change.rule.clone(),
             });
         }
-        write_history(&mut writing.connection, change).await?;
+        write_history(engine, &mut writing.connection, change).await?;
         meta::use_incident(&mut writing.connection, change.incident).await?;
     }
     failpoint!("store.transition.halfway");
     for page in pages {
-        outbox::owe(&mut writing.connection, page).await?;
+        outbox::owe(engine, &mut writing.connection, page).await?;
     }
     writing.commit().await
 }
@@ -94,9 +94,10 @@ async fn advance(connection: &mut Connection, change: &AlertChange) -> Result<bo
 }
 
 async fn write_history(
+    engine: &Engine,
     connection: &mut Connection,
     change: &AlertChange,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), StoreError> {
     match &change.history {
         None => Ok(()),
         Some(History::Fired {
@@ -104,54 +105,132 @@ async fn write_history(
             fired_s,
             reason,
             late,
-        }) => sqlx::query::<Db>(
-            "insert into incident (incident, objective, rule, severity, fired_s, reason, late) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(change.incident)
-        .bind(&change.objective)
-        .bind(&change.rule)
-        .bind(severity)
-        .bind(fired_s)
-        .bind(text(reason))
-        .bind(i64::from(*late))
-        .execute(connection)
-        .await
-        .map(drop),
-        Some(History::Resolved { resolved_s, reason }) => sqlx::query::<Db>(
-            "update incident set resolved_s = $1, resolved_reason = $2 where incident = $3",
-        )
-        .bind(resolved_s)
-        .bind(text(reason))
-        .bind(change.incident)
-        .execute(connection)
-        .await
-        .map(drop),
+        }) => {
+            let row = HistoryRow {
+                incident: change.incident,
+                objective: change.objective.clone(),
+                rule: change.rule.clone(),
+                severity: severity.clone(),
+                fired_s: *fired_s,
+                resolved_s: None,
+                reason: reason.clone(),
+                resolved_reason: None,
+                late: *late,
+            };
+            Ok(insert_incident(connection, &row).await?)
+        }
+        Some(History::Resolved { resolved_s, reason }) => {
+            // One that is damaged, or is not there, does not keep its alert from resolving: see `mend`.
+            let Some(row) = incident(engine, connection, change.incident).await? else {
+                return Ok(());
+            };
+            let row = HistoryRow {
+                resolved_s: Some(*resolved_s),
+                resolved_reason: Some(reason.clone()),
+                ..row
+            };
+            Ok(update_incident(connection, change.incident, &row).await?)
+        }
     }
+}
+
+fn incident_sum(row: &HistoryRow) -> RowSum {
+    RowSum::of("incident")
+        .number(row.incident)
+        .text(&row.objective)
+        .text(&row.rule)
+        .text(&row.severity)
+        .number(row.fired_s)
+        .optional_number(row.resolved_s)
+        .text(&row.reason)
+        .optional_text(row.resolved_reason.as_deref())
+        .number(i64::from(row.late))
+}
+
+pub(super) async fn insert_incident(
+    connection: &mut Connection,
+    row: &HistoryRow,
+) -> Result<(), sqlx::Error> {
+    let statement = "insert into incident (incident, objective, rule, severity, fired_s, resolved_s, reason, \
+         resolved_reason, late, crc) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    write_incident(connection, statement, row, None).await
+}
+
+/// Writes all of an incident, which may get another number.
+pub(super) async fn update_incident(
+    connection: &mut Connection,
+    number: i64,
+    row: &HistoryRow,
+) -> Result<(), sqlx::Error> {
+    let statement = "update incident set incident = $1, objective = $2, rule = $3, severity = $4, fired_s = $5, \
+         resolved_s = $6, reason = $7, resolved_reason = $8, late = $9, crc = $10 where incident = $11";
+    write_incident(connection, statement, row, Some(number)).await
+}
+
+async fn write_incident(
+    connection: &mut Connection,
+    statement: &'static str,
+    row: &HistoryRow,
+    number: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    let mut row = row.clone();
+    row.reason = text(&row.reason).into_owned();
+    row.resolved_reason = row.resolved_reason.map(|reason| text(&reason).into_owned());
+    let query = sqlx::query::<Db>(statement)
+        .bind(row.incident)
+        .bind(&row.objective)
+        .bind(&row.rule)
+        .bind(&row.severity)
+        .bind(row.fired_s)
+        .bind(row.resolved_s)
+        .bind(&row.reason)
+        .bind(row.resolved_reason.as_deref())
+        .bind(i64::from(row.late))
+        .bind(incident_sum(&row).value());
+    let query = match number {
+        Some(number) => query.bind(number),
+        None => query,
+    };
+    query.execute(connection).await.map(drop)
+}
+
+/// One incident; none if it is damaged, which is noted, or not there.
+pub(super) async fn incident(
+    engine: &Engine,
+    connection: &mut Connection,
+    number: i64,
+) -> Result<Option<HistoryRow>, StoreError> {
+    let rows: Vec<Incident> = sqlx::query_as::<Db, _>(incidents!("where incident = $1"))
+        .bind(number)
+        .fetch_all(connection)
+        .await?;
+    Ok(sound(engine, rows).pop())
 }
 
 /// Incidents that are not resolved: objective, rule, number, and when it fired (Unix seconds).
 pub(crate) async fn open_incidents(
     engine: &Engine,
 ) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
-    Ok(sqlx::query_as::<Db, _>(
-        "select objective, rule, incident, fired_s from incident where resolved_s is null \
-         order by incident",
-    )
-    .fetch_all(&engine.readers)
-    .await?)
+    let rows: Vec<Incident> =
+        sqlx::query_as::<Db, _>(incidents!("where resolved_s is null order by incident"))
+            .fetch_all(&engine.readers)
+            .await?;
+    let open = |row: HistoryRow| (row.objective, row.rule, row.incident, row.fired_s);
+    Ok(sound(engine, rows).into_iter().map(open).collect())
 }
 
-type Incident = (
+/// An incident as it is found.
+pub(super) type Incident = (
     i64,
-    String,
-    String,
-    String,
+    Found,
+    Found,
+    Found,
     i64,
     Option<i64>,
-    String,
-    Option<String>,
+    Found,
+    Option<Found>,
     i64,
+    Option<i64>,
 );
 
 pub(crate) async fn history(
@@ -159,30 +238,43 @@ pub(crate) async fn history(
     objective: Option<&str>,
     limit: i64,
 ) -> Result<Vec<HistoryRow>, StoreError> {
-    let rows: Vec<Incident> = sqlx::query_as::<Db, _>(
-        "select incident, objective, rule, severity, fired_s, resolved_s, reason, resolved_reason, late \
-         from incident where objective = coalesce($1, objective) \
-         order by fired_s desc, incident desc limit $2",
-    )
+    let rows: Vec<Incident> = sqlx::query_as::<Db, _>(incidents!(
+        "where objective = coalesce($1, objective) order by fired_s desc, incident desc limit $2"
+    ))
     .bind(objective)
     .bind(limit)
     .fetch_all(&engine.readers)
     .await?;
-    Ok(rows.into_iter().map(history_row).collect())
+    Ok(sound(engine, rows))
 }
 
-fn history_row(row: Incident) -> HistoryRow {
-    let (incident, objective, rule, severity, fired_s, resolved_s, reason, resolved_reason, late) =
-        row;
-    HistoryRow {
+/// The rows that are whole; the others are noted.
+pub(super) fn sound(engine: &Engine, rows: Vec<Incident>) -> Vec<HistoryRow> {
+    let whole = |row: Incident| {
+        let (row, whole) = read_incident(row);
+        if !whole {
+            let row = RowKey::Incident(row.incident);
+            engine.noted.add(row, MISMATCH.to_owned());
+        }
+        whole.then_some(row)
+    };
+    rows.into_iter().filter_map(whole).collect()
+}
+
+/// The row, as far as it can be read, and whether it is whole.
+pub(super) fn read_incident(row: Incident) -> (HistoryRow, bool) {
+    let (incident, objective, rule, severity, fired_s, resolved_s, reason, ended, late, crc) = row;
+    let row = HistoryRow {
         incident,
-        objective,
-        rule,
-        severity,
+        objective: objective.0,
+        rule: rule.0,
+        severity: severity.0,
         fired_s,
         resolved_s,
-        reason,
-        resolved_reason,
+        reason: reason.0,
+        resolved_reason: ended.map(|ended| ended.0),
         late: late != 0,
-    }
+    };
+    let whole = incident_sum(&row).matches(crc);
+    (row, whole)
 }

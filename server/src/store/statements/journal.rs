@@ -2,7 +2,8 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Engine, ROWS, Writing, exemplars, run, slices, spans, tallies};
+use super::numbers::set_number;
+use super::{Connection, Db, Engine, Found, ROWS, Writing, exemplars, run, slices, spans, tallies};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::hashes::{sealed, unsealed};
@@ -212,7 +213,8 @@ pub(crate) async fn streams(engine: &Engine) -> Result<Vec<(i64, Vec<u8>)>, Stor
     Ok(sound(engine, "stream", rows, RowKey::Stream))
 }
 
-/// The rows whose checksum matches; the others are noted.
+/// The rows whose checksum matches; the others are noted. A flipped bit can make a row of nothing: it is none of
+/// those from before there were checksums.
 fn sound(
     engine: &Engine,
     table: &str,
@@ -220,7 +222,7 @@ fn sound(
     key: fn(i64) -> RowKey,
 ) -> Vec<(i64, Vec<u8>)> {
     let whole = |(id, value, crc): (i64, Vec<u8>, Option<i64>)| {
-        if blob_sum(table, id, &value).matches(crc) {
+        if blob_sum(table, id, &value).matches(crc) && !value.is_empty() {
             return Some((id, value));
         }
         engine.noted.add(key(id), MISMATCH.to_owned());
@@ -230,12 +232,12 @@ fn sound(
 }
 
 pub(crate) async fn counters(engine: &Engine) -> Result<Vec<(String, i64)>, StoreError> {
-    let rows: Vec<(String, i64, Option<i64>)> =
+    let rows: Vec<(Found, i64, Option<i64>)> =
         sqlx::query_as::<Db, _>("select name, value, crc from counter order by name")
             .fetch_all(&engine.readers)
             .await?;
-    let whole = |(name, value, crc): (String, i64, Option<i64>)| {
-        if counter_sum(&name, value).matches(crc) {
+    let whole = |(Found(name), value, crc): (Found, i64, Option<i64>)| {
+        if counter_sum(&name, value).matches(crc) && !name.is_empty() {
             return Some((name, value));
         }
         engine.noted.add(RowKey::Counter(name), MISMATCH.to_owned());
@@ -264,10 +266,7 @@ pub(crate) async fn fold(engine: &Engine, fold: &Fold) -> Result<(), StoreError>
         .bind(fold.upto)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("update meta set value = $1 where name = 'folded'")
-        .bind(fold.upto)
-        .execute(&mut *connection)
-        .await?;
+    set_number(connection, "folded", fold.upto).await?;
     writing.commit().await
 }
 

@@ -2,6 +2,7 @@
 
 use sqlx::migrate::Migrator;
 
+use super::numbers::{USED_INCIDENT, number, raise_number};
 use super::{Connection, Db, Engine, HAS_MIGRATIONS, Writing};
 use crate::store::error::{OpenError, StoreError};
 
@@ -72,8 +73,16 @@ async fn schema(connection: &mut Connection) -> Result<i64, sqlx::Error> {
 
 /// Counts this opening; returns its number.
 pub(crate) async fn take_epoch(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    // A row whose name is damaged is in the way of a search, and may be this one.
+    sqlx::raw_sql(
+        "insert into meta (name, value) select 'epoch', 0 \
+         where not exists (select 1 from meta where name || '' = 'epoch')",
+    )
+    .execute(&mut *connection)
+    .await?;
+    let count = "update meta set value = value + 1 where name || '' = 'epoch' returning value";
     // To its end, where the commit is.
-    sqlx::query_scalar("update meta set value = value + 1 where name = 'epoch' returning value")
+    sqlx::query_scalar(count)
         .fetch_all(connection)
         .await?
         .pop()
@@ -81,31 +90,19 @@ pub(crate) async fn take_epoch(connection: &mut Connection) -> Result<i64, sqlx:
 }
 
 pub(crate) async fn folded(engine: &Engine) -> Result<i64, StoreError> {
-    Ok(
-        sqlx::query_scalar("select value from meta where name = 'folded'")
-            .fetch_one(&engine.readers)
-            .await?,
-    )
+    number(engine, "folded").await
 }
 
 pub(crate) async fn sealed_until(engine: &Engine) -> Result<i64, StoreError> {
-    Ok(
-        sqlx::query_scalar("select value from meta where name = 'sealed_until'")
-            .fetch_one(&engine.readers)
-            .await?,
-    )
+    number(engine, "sealed_until").await
 }
 
 pub(crate) async fn next_incident(engine: &Engine) -> Result<i64, StoreError> {
-    let used = sqlx::query_scalar::<Db, i64>(
-        "select coalesce(max(used), 0) from (\
-            select value as used from meta where name = 'incident' \
-            union all select max(incident) as used from incident\
-        ) as numbers",
-    )
-    .fetch_one(&engine.readers)
-    .await?;
-    Ok(used + 1)
+    let given = number(engine, "incident").await?;
+    let used = sqlx::query_scalar::<Db, i64>(USED_INCIDENT)
+        .fetch_one(&engine.readers)
+        .await?;
+    Ok(given.max(used) + 1)
 }
 
 /// A number that an incident has is never given again, also after the incident is deleted.
@@ -113,11 +110,7 @@ pub(super) async fn use_incident(
     connection: &mut Connection,
     incident: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query::<Db>("update meta set value = $1 where name = 'incident' and value < $1")
-        .bind(incident)
-        .execute(connection)
-        .await?;
-    Ok(())
+    raise_number(connection, "incident", incident).await
 }
 
 pub(crate) async fn ping_write(engine: &Engine) -> Result<(), StoreError> {

@@ -3,11 +3,36 @@
 //!
 //! Values are bound, never pasted. Lists become multi-row statements, [`ROWS`] at a time.
 
+/// Reads whole rows of the outbox, of which the rest of the statement says which.
+macro_rules! pages {
+    ($which:literal) => {
+        concat!(
+            "select id, receiver, incident, objective, rule, kind, notice, created_ms, due_ms, attempts, \
+             escalated, fallback_of, done_ms, outcome, crc from outbox ",
+            $which
+        )
+    };
+}
+
+/// Reads whole incidents, of which the rest of the statement says which.
+macro_rules! incidents {
+    ($which:literal) => {
+        concat!(
+            "select incident, objective, rule, severity, fired_s, resolved_s, reason, resolved_reason, late, \
+             crc from incident ",
+            $which
+        )
+    };
+}
+
 pub(crate) mod alerts;
 pub(crate) mod exemplars;
 pub(crate) mod journal;
+pub(crate) mod mend;
 pub(crate) mod meta;
+pub(crate) mod numbers;
 pub(crate) mod outbox;
+pub(crate) mod pages;
 pub(crate) mod quarantine;
 pub(crate) mod retention;
 pub(crate) mod slices;
@@ -20,7 +45,10 @@ use std::borrow::Cow;
 use sqlx::QueryBuilder;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{BEGIN, Connection, Db, Engine, HAS_MIGRATIONS};
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Decode, Type};
+
+use super::{BEGIN, CONTINUE_JOURNAL, Connection, Db, Engine, HAS_MIGRATIONS};
 use crate::store::error::{StoreError, is_locked};
 
 /// Rows in one statement; ten columns of them stay below SQLite's 32 766 parameters.
@@ -127,6 +155,28 @@ impl<'a> Writing<'a> {
 async fn run(connection: &mut Connection, mut built: QueryBuilder<Db>) -> Result<u64, sqlx::Error> {
     let done = built.build().persistent(false).execute(connection).await?;
     Ok(done.rows_affected())
+}
+
+/// Text as it is found. Bytes that are no text become other text, which no checksum matches: one damaged row is no
+/// error for all the others.
+#[derive(Clone, Debug)]
+struct Found(String);
+
+impl Type<Db> for Found {
+    fn type_info() -> <Db as Database>::TypeInfo {
+        <String as Type<Db>>::type_info()
+    }
+
+    fn compatible(info: &<Db as Database>::TypeInfo) -> bool {
+        <String as Type<Db>>::compatible(info)
+    }
+}
+
+impl<'r> Decode<'r, Db> for Found {
+    fn decode(value: <Db as Database>::ValueRef<'r>) -> Result<Found, BoxDynError> {
+        let bytes = <&[u8] as Decode<'r, Db>>::decode(value)?;
+        Ok(Found(String::from_utf8_lossy(bytes).into_owned()))
+    }
 }
 
 /// Text as both databases can keep it: PostgreSQL has no NUL in text.

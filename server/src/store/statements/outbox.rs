@@ -2,115 +2,123 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Engine, ROWS, Writing, text};
+use super::pages::{self, Page, Stored, sound};
+use super::{Connection, Db, Engine, ROWS, Writing, alerts, text};
 use crate::store::error::StoreError;
 use crate::store::rows::{
     AttemptRow, Attempted, Backlog, Delivery, End, Kind, Next, OutboxRow, Owed,
 };
 
+const FIRES: &str = pages!("where incident = $1 and rule = $2 and kind = 'fire' order by id");
+const OWED: &str = pages!(
+    "where receiver = $1 and done_ms is null and not exists ( \
+         select 1 from outbox earlier where earlier.receiver = outbox.receiver \
+         and earlier.incident = outbox.incident and earlier.done_ms is null \
+         and earlier.id < outbox.id) \
+     order by due_ms, id limit $2"
+);
+const WAITING: &str =
+    pages!("where receiver = $1 and incident = $2 and id >= $3 and done_ms is null");
+const INTERRUPTED: &str = pages!(
+    "where done_ms is null and id in \
+     (select outbox from attempt where ended_ms is null and outcome is null)"
+);
+const UNACCEPTED: &str = pages!(
+    "where receiver = $1 and kind = 'fire' and done_ms is null and escalated is null \
+     order by created_ms, id limit $2"
+);
+const TOLD: &str = pages!("where incident = $1 and rule = $2 and receiver = $3 order by id");
+const DELIVERIES: &str =
+    pages!("where incident = coalesce($1, incident) order by id desc limit $2");
+
 /// Adds what a transition owes. A resolve follows its fire, wherever that went.
-pub(super) async fn owe(connection: &mut Connection, page: &OutboxRow) -> Result<(), sqlx::Error> {
+pub(super) async fn owe(
+    engine: &Engine,
+    connection: &mut Connection,
+    page: &OutboxRow,
+) -> Result<(), sqlx::Error> {
     match page.kind {
         Kind::Fire => owe_fire(connection, page).await,
-        Kind::Resolve => owe_resolve(connection, page).await,
+        Kind::Resolve => owe_resolve(engine, connection, page).await,
     }
 }
 
 async fn owe_fire(connection: &mut Connection, page: &OutboxRow) -> Result<(), sqlx::Error> {
     for receiver in &page.receivers {
-        sqlx::query::<Db>(
-            "insert into outbox \
-             (receiver, incident, objective, rule, kind, notice, created_ms, due_ms) \
-             values ($1, $2, $3, $4, 'fire', $5, $6, $6) \
-             on conflict (incident, rule, kind, receiver) do nothing",
-        )
-        .bind(receiver)
-        .bind(page.incident)
-        .bind(&page.objective)
-        .bind(&page.rule)
-        .bind(text(&page.notice))
-        .bind(page.created_ms)
-        .execute(&mut *connection)
-        .await?;
+        pages::insert(connection, &new(page, receiver)).await?;
     }
     Ok(())
 }
 
-async fn owe_resolve(connection: &mut Connection, page: &OutboxRow) -> Result<(), sqlx::Error> {
-    let Some(only) = &page.only else {
-        return owe_resolve_to(connection, page, None).await;
-    };
-    for receiver in only {
-        owe_resolve_to(connection, page, Some(receiver)).await?;
+/// A page to one receiver, due at once.
+pub(super) fn new(page: &OutboxRow, receiver: &str) -> Page {
+    Page {
+        id: 0,
+        receiver: receiver.to_owned(),
+        incident: page.incident,
+        objective: page.objective.clone(),
+        rule: page.rule.clone(),
+        kind: page.kind,
+        notice: page.notice.clone(),
+        created_ms: page.created_ms,
+        due_ms: page.created_ms,
+        attempts: 0,
+        escalated: None,
+        fallback_of: None,
+        done_ms: None,
+        outcome: None,
     }
-    Ok(())
 }
 
-/// To one of those who were owed the fire, or to all.
-async fn owe_resolve_to(
+/// To those who were owed the fire, or of them the only ones who get it. Who was owed a fire that is damaged now is
+/// owed its end when the fire is mended.
+async fn owe_resolve(
+    engine: &Engine,
     connection: &mut Connection,
     page: &OutboxRow,
-    receiver: Option<&str>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query::<Db>(
-        "insert into outbox \
-         (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, fallback_of) \
-         select receiver, incident, objective, rule, 'resolve', $1, $2, $2, fallback_of \
-         from outbox \
-         where incident = $3 and rule = $4 and kind = 'fire' and outcome is distinct from 'abandoned' \
-         and receiver = coalesce($5, receiver) \
-         on conflict (incident, rule, kind, receiver) do nothing",
-    )
-    .bind(text(&page.notice))
-    .bind(page.created_ms)
-    .bind(page.incident)
-    .bind(&page.rule)
-    .bind(receiver)
-    .execute(connection)
-    .await?;
+    let fires: Vec<Stored> = sqlx::query_as::<Db, _>(FIRES)
+        .bind(page.incident)
+        .bind(&page.rule)
+        .fetch_all(&mut *connection)
+        .await?;
+    for fire in sound(engine, fires) {
+        let abandoned = fire.outcome.as_deref() == Some("abandoned");
+        let only = page.only.as_ref();
+        if abandoned || only.is_some_and(|only| !only.contains(&fire.receiver)) {
+            continue;
+        }
+        let resolve = Page {
+            fallback_of: fire.fallback_of,
+            ..new(page, &fire.receiver)
+        };
+        pages::insert(connection, &resolve).await?;
+    }
     Ok(())
 }
 
-/// Each incident's oldest page that the receiver still has to accept, the one due first at the front.
+/// Each incident's oldest page that the receiver still has to accept, the one due first at the front. One that is
+/// damaged holds up those behind it until it is mended.
 pub(crate) async fn owed(
     engine: &Engine,
     receiver: &str,
     limit: i64,
 ) -> Result<Vec<Owed>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, i64, i64, i64)> = sqlx::query_as::<Db, _>(
-        "select id, incident, kind, notice, created_ms, due_ms, attempts from outbox \
-         where receiver = $1 and done_ms is null and not exists ( \
-             select 1 from outbox earlier where earlier.receiver = outbox.receiver \
-             and earlier.incident = outbox.incident and earlier.done_ms is null \
-             and earlier.id < outbox.id) \
-         order by due_ms, id limit $2",
-    )
-    .bind(receiver)
-    .bind(limit)
-    .fetch_all(&engine.readers)
-    .await?;
-    rows.into_iter()
-        .map(
-            |(id, incident, stored, notice, created_ms, due_ms, attempts)| {
-                Ok(Owed {
-                    id,
-                    incident,
-                    kind: kind(&stored)?,
-                    notice,
-                    created_ms,
-                    due_ms,
-                    attempts,
-                })
-            },
-        )
-        .collect()
-}
-
-fn kind(stored: &str) -> Result<Kind, StoreError> {
-    Kind::parse(stored).ok_or_else(|| StoreError::Damaged {
-        what: "the kind of a page",
-        value: stored.to_owned(),
-    })
+    let rows: Vec<Stored> = sqlx::query_as::<Db, _>(OWED)
+        .bind(receiver)
+        .bind(limit)
+        .fetch_all(&engine.readers)
+        .await?;
+    let owed = |page: Page| Owed {
+        id: page.id,
+        incident: page.incident,
+        kind: page.kind,
+        notice: page.notice,
+        created_ms: page.created_ms,
+        due_ms: page.due_ms,
+        attempts: page.attempts,
+    };
+    Ok(sound(engine, rows).into_iter().map(owed).collect())
 }
 
 /// Writes down that an attempt begins, and that nobody begins another before `lease_until_ms`.
@@ -121,11 +129,10 @@ pub(crate) async fn begin_attempt(
     lease_until_ms: i64,
 ) -> Result<i64, StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    sqlx::query::<Db>("update outbox set attempts = attempts + 1, due_ms = $1 where id = $2")
-        .bind(lease_until_ms)
-        .bind(outbox)
-        .execute(&mut writing.connection)
-        .await?;
+    let mut page = pages::load(engine, &mut writing.connection, outbox).await?;
+    page.attempts += 1;
+    page.due_ms = lease_until_ms;
+    pages::update(&mut writing.connection, &page).await?;
     let attempt = sqlx::query_scalar::<Db, _>(
         "insert into attempt (outbox, started_ms) values ($1, $2) returning id",
     )
@@ -155,40 +162,55 @@ pub(crate) async fn end_attempt(engine: &Engine, ended: &Attempted) -> Result<()
     .bind(ended.attempt)
     .execute(&mut writing.connection)
     .await?;
-    let (statement, at_ms) = match ended.next {
-        Next::Accepted => (
-            "update outbox set done_ms = $1, outcome = 'accepted' where id = $2",
-            ended.ended_ms,
-        ),
-        Next::Retry { due_ms } | Next::Refused { due_ms } => {
-            ("update outbox set due_ms = $1 where id = $2", due_ms)
+    let mut page = pages::load(engine, &mut writing.connection, ended.outbox).await?;
+    match ended.next {
+        Next::Accepted => {
+            page.done_ms = Some(ended.ended_ms);
+            page.outcome = Some("accepted".to_owned());
         }
-        Next::Abandoned => (
-            "update outbox set done_ms = $1, outcome = 'abandoned' \
-             where done_ms is null and id >= $2 and (receiver, incident) in \
-             (select receiver, incident from outbox where id = $2)",
-            ended.ended_ms,
-        ),
-    };
-    sqlx::query::<Db>(statement)
-        .bind(at_ms)
-        .bind(ended.outbox)
-        .execute(&mut writing.connection)
-        .await?;
+        Next::Retry { due_ms } | Next::Refused { due_ms } => page.due_ms = due_ms,
+        Next::Abandoned => {
+            abandon(engine, &mut writing.connection, &page, ended.ended_ms).await?;
+            return writing.commit().await;
+        }
+    }
+    pages::update(&mut writing.connection, &page).await?;
     writing.commit().await
+}
+
+/// Gives up a page and those of its incident that wait behind it.
+async fn abandon(
+    engine: &Engine,
+    connection: &mut Connection,
+    first: &Page,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    let waiting: Vec<Stored> = sqlx::query_as::<Db, _>(WAITING)
+        .bind(&first.receiver)
+        .bind(first.incident)
+        .bind(first.id)
+        .fetch_all(&mut *connection)
+        .await?;
+    for mut page in sound(engine, waiting) {
+        page.done_ms = Some(at_ms);
+        page.outcome = Some("abandoned".to_owned());
+        pages::update(connection, &page).await?;
+    }
+    Ok(())
 }
 
 /// After a start: attempts that the last process did not finish are due at once.
 pub(crate) async fn resume(engine: &Engine, now_ms: i64) -> Result<u64, StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    let due = sqlx::query::<Db>(
-        "update outbox set due_ms = $1 where done_ms is null and id in \
-         (select outbox from attempt where ended_ms is null and outcome is null)",
-    )
-    .bind(now_ms)
-    .execute(&mut writing.connection)
-    .await?
-    .rows_affected();
+    let interrupted: Vec<Stored> = sqlx::query_as::<Db, _>(INTERRUPTED)
+        .fetch_all(&mut writing.connection)
+        .await?;
+    let mut due = 0;
+    for mut page in sound(engine, interrupted) {
+        page.due_ms = now_ms;
+        pages::update(&mut writing.connection, &page).await?;
+        due += 1;
+    }
     sqlx::query::<Db>(
         "update attempt set outcome = 'interrupted' where ended_ms is null and outcome is null",
     )
@@ -204,14 +226,13 @@ pub(crate) async fn unaccepted(
     receiver: &str,
     limit: i64,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
-    Ok(sqlx::query_as::<Db, _>(
-        "select id, created_ms from outbox where receiver = $1 and kind = 'fire' \
-         and done_ms is null and escalated is null order by created_ms, id limit $2",
-    )
-    .bind(receiver)
-    .bind(limit)
-    .fetch_all(&engine.readers)
-    .await?)
+    let rows: Vec<Stored> = sqlx::query_as::<Db, _>(UNACCEPTED)
+        .bind(receiver)
+        .bind(limit)
+        .fetch_all(&engine.readers)
+        .await?;
+    let fires = sound(engine, rows).into_iter();
+    Ok(fires.map(|page| (page.id, page.created_ms)).collect())
 }
 
 /// Owes a fire, and its resolve if there is one, to the fallback receiver too. What is over is escalated as well:
@@ -224,63 +245,69 @@ pub(crate) async fn escalate(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    sqlx::query::<Db>(
-        "insert into outbox \
-         (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, fallback_of) \
-         select $1, page.incident, page.objective, page.rule, page.kind, page.notice, $2, $2, page.receiver \
-         from outbox page join outbox fire \
-         on page.incident = fire.incident and page.rule = fire.rule and page.receiver = fire.receiver \
-         where fire.id = $3 order by page.id \
-         on conflict (incident, rule, kind, receiver) do nothing",
-    )
-    .bind(fallback)
-    .bind(now_ms)
-    .bind(outbox)
-    .execute(&mut writing.connection)
-    .await?;
-    if let Some(end) = end {
-        owe_end(&mut writing.connection, outbox, fallback, end, now_ms).await?;
-    }
-    sqlx::query::<Db>("update outbox set escalated = $1 where id = $2")
-        .bind(fallback)
-        .bind(outbox)
-        .execute(&mut writing.connection)
+    let mut fire = pages::load(engine, &mut writing.connection, outbox).await?;
+    let told: Vec<Stored> = sqlx::query_as::<Db, _>(TOLD)
+        .bind(fire.incident)
+        .bind(&fire.rule)
+        .bind(&fire.receiver)
+        .fetch_all(&mut writing.connection)
         .await?;
+    for page in sound(engine, told) {
+        pages::insert(&mut writing.connection, &copied(page, fallback, now_ms)).await?;
+    }
+    if let Some(end) = end {
+        owe_end(
+            engine,
+            &mut writing.connection,
+            &fire,
+            fallback,
+            (end, now_ms),
+        )
+        .await?;
+    }
+    fire.escalated = Some(fallback.to_owned());
+    pages::update(&mut writing.connection, &fire).await?;
     writing.commit().await
 }
 
 /// If the incident is over, owes the fallback that too, whether or not another receiver was told.
 async fn owe_end(
+    engine: &Engine,
     connection: &mut Connection,
-    outbox: i64,
+    fire: &Page,
     fallback: &str,
-    end: End,
-    now_ms: i64,
-) -> Result<(), sqlx::Error> {
-    let over: Option<(String, i64, String)> = sqlx::query_as::<Db, _>(
-        "select fire.notice, resolved_s, coalesce(resolved_reason, '') \
-         from outbox fire join incident on incident.incident = fire.incident \
-         where fire.id = $1 and resolved_s is not null",
-    )
-    .bind(outbox)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(notice) = over.and_then(|(fire, at_s, reason)| end(&fire, at_s, &reason)) else {
+    (end, now_ms): (End, i64),
+) -> Result<(), StoreError> {
+    let incident = alerts::incident(engine, connection, fire.incident).await?;
+    let notice = incident.and_then(|incident| {
+        let reason = incident.resolved_reason.unwrap_or_default();
+        end(&fire.notice, incident.resolved_s?, &reason)
+    });
+    let Some(notice) = notice else {
         return Ok(());
     };
-    sqlx::query::<Db>(
-        "insert into outbox \
-         (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, fallback_of) \
-         select $1, incident, objective, rule, 'resolve', $2, $3, $3, receiver from outbox where id = $4 \
-         on conflict (incident, rule, kind, receiver) do nothing",
-    )
-    .bind(fallback)
-    .bind(text(&notice))
-    .bind(now_ms)
-    .bind(outbox)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let resolve = Page {
+        kind: Kind::Resolve,
+        notice,
+        ..copied(fire.clone(), fallback, now_ms)
+    };
+    Ok(pages::insert(connection, &resolve).await?)
+}
+
+/// A page for the fallback of its receiver, due at once.
+fn copied(page: Page, fallback: &str, now_ms: i64) -> Page {
+    Page {
+        id: 0,
+        receiver: fallback.to_owned(),
+        fallback_of: Some(page.receiver),
+        created_ms: now_ms,
+        due_ms: now_ms,
+        attempts: 0,
+        escalated: None,
+        done_ms: None,
+        outcome: None,
+        ..page
+    }
 }
 
 pub(crate) async fn pending(engine: &Engine, receiver: &str) -> Result<i64, StoreError> {
@@ -307,59 +334,37 @@ pub(crate) async fn backlog(engine: &Engine) -> Result<Vec<Backlog>, StoreError>
     Ok(rows.into_iter().map(backlog).collect())
 }
 
-#[derive(sqlx::FromRow)]
-struct Page {
-    id: i64,
-    receiver: String,
-    fallback_of: Option<String>,
-    incident: i64,
-    objective: String,
-    rule: String,
-    kind: String,
-    notice: String,
-    created_ms: i64,
-    done_ms: Option<i64>,
-    outcome: Option<String>,
-}
-
 pub(crate) async fn deliveries(
     engine: &Engine,
     incident: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let pages: Vec<Page> = sqlx::query_as::<Db, _>(
-        "select id, receiver, fallback_of, incident, objective, rule, kind, notice, created_ms, \
-         done_ms, outcome from outbox where incident = coalesce($1, incident) \
-         order by id desc limit $2",
-    )
-    .bind(incident)
-    .bind(limit)
-    .fetch_all(&engine.readers)
-    .await?;
+    let rows: Vec<Stored> = sqlx::query_as::<Db, _>(DELIVERIES)
+        .bind(incident)
+        .bind(limit)
+        .fetch_all(&engine.readers)
+        .await?;
+    let pages = sound(engine, rows);
     let attempts = attempts_of(engine, &pages).await?;
-    pages
-        .into_iter()
-        .map(|page| {
-            Ok(Delivery {
-                attempts: attempts
-                    .iter()
-                    .filter(|attempt| attempt.outbox == page.id)
-                    .cloned()
-                    .collect(),
-                id: page.id,
-                receiver: page.receiver,
-                fallback_of: page.fallback_of,
-                incident: page.incident,
-                objective: page.objective,
-                rule: page.rule,
-                kind: kind(&page.kind)?,
-                notice: page.notice,
-                created_ms: page.created_ms,
-                done_ms: page.done_ms,
-                outcome: page.outcome,
-            })
-        })
-        .collect()
+    let delivery = |page: Page| Delivery {
+        attempts: attempts
+            .iter()
+            .filter(|attempt| attempt.outbox == page.id)
+            .cloned()
+            .collect(),
+        id: page.id,
+        receiver: page.receiver,
+        fallback_of: page.fallback_of,
+        incident: page.incident,
+        objective: page.objective,
+        rule: page.rule,
+        kind: page.kind,
+        notice: page.notice,
+        created_ms: page.created_ms,
+        done_ms: page.done_ms,
+        outcome: page.outcome,
+    };
+    Ok(pages.into_iter().map(delivery).collect())
 }
 
 async fn attempts_of(engine: &Engine, pages: &[Page]) -> Result<Vec<AttemptRow>, StoreError> {

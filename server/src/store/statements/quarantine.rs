@@ -1,6 +1,6 @@
 //! Damaged rows: out of their tables, kept with what is incomplete without them.
 
-use super::{Connection, Db, Engine, Writing, text};
+use super::{Connection, Db, Engine, Found, Writing, numbers, text};
 use crate::store::damage::{Quarantined, RowKey};
 use crate::store::error::StoreError;
 
@@ -21,9 +21,19 @@ pub(crate) async fn quarantine(
     let connection = &mut writing.connection;
     let mut moved = 0;
     for (row, why) in rows {
-        if let Some(bytes) = value(connection, row).await? {
+        let mut bytes = value(connection, row).await?;
+        if bytes.is_none() && row.is_out_of_reach() {
+            bytes = Some(Vec::new());
+        }
+        if let Some(bytes) = bytes {
             keep(connection, row, &bytes, why, now_s).await?;
-            remove(connection, row).await?;
+            remove(connection, row, now_s).await?;
+            // A key that was damaged into that of another row: SQLite deletes one of the two at a time, and which of
+            // them is sound is not told any more.
+            let by_name = matches!(row, RowKey::Counter(_) | RowKey::Alert { .. });
+            if by_name && value(connection, row).await?.is_some() {
+                remove(connection, row, now_s).await?;
+            }
             moved += 1;
         }
     }
@@ -32,7 +42,10 @@ pub(crate) async fn quarantine(
 }
 
 /// The row's value; none if there is no such row.
-async fn value(connection: &mut Connection, row: &RowKey) -> Result<Option<Vec<u8>>, sqlx::Error> {
+pub(super) async fn value(
+    connection: &mut Connection,
+    row: &RowKey,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
     let query = match row {
         RowKey::Journal { seq, .. } => sqlx::query_scalar::<Db, _>(JOURNAL).bind(seq),
         RowKey::Series(id) => sqlx::query_scalar(SERIES).bind(id),
@@ -54,29 +67,51 @@ async fn value(connection: &mut Connection, row: &RowKey) -> Result<Option<Vec<u
             .bind(tier)
             .bind(hour_end_s),
         RowKey::Log { .. } => return Ok(Some(Vec::new())),
+        RowKey::Number(name) => return numbers::found(connection, name).await.map(Some),
+        RowKey::Incident(number) => {
+            let text = "select reason from incident where incident = $1";
+            return found(connection, text, *number).await;
+        }
+        RowKey::Page(id) => {
+            return found(connection, "select notice from outbox where id = $1", *id).await;
+        }
         RowKey::Counter(name) => {
             let value: Option<i64> =
-                sqlx::query_scalar::<Db, _>("select value from counter where name = $1")
+                sqlx::query_scalar::<Db, _>("select value from counter where name || '' = $1")
                     .bind(name)
                     .fetch_optional(connection)
                     .await?;
             return Ok(value.map(|value| value.to_string().into_bytes()));
         }
         RowKey::Alert { objective, rule } => {
-            let state: Option<String> = sqlx::query_scalar::<Db, _>(
-                "select state from alert where objective = $1 and rule = $2",
+            let state: Option<Found> = sqlx::query_scalar::<Db, _>(
+                "select state from alert where objective || '' = $1 and rule || '' = $2",
             )
             .bind(objective)
             .bind(rule)
             .fetch_optional(connection)
             .await?;
-            return Ok(state.map(String::into_bytes));
+            return Ok(state.map(|found| found.0.into_bytes()));
         }
     };
     query.fetch_optional(connection).await
 }
 
-async fn keep(
+/// Text of a row, by its number.
+async fn found(
+    connection: &mut Connection,
+    statement: &'static str,
+    number: i64,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let text: Option<Found> = sqlx::query_scalar::<Db, _>(statement)
+        .bind(number)
+        .fetch_optional(connection)
+        .await?;
+    Ok(text.map(|found| found.0.into_bytes()))
+}
+
+/// Keeps a row that is about to go, or to be written anew.
+pub(super) async fn keep(
     connection: &mut Connection,
     row: &RowKey,
     bytes: &[u8],
@@ -101,7 +136,7 @@ async fn keep(
     .map(drop)
 }
 
-async fn remove(connection: &mut Connection, row: &RowKey) -> Result<(), sqlx::Error> {
+async fn remove(connection: &mut Connection, row: &RowKey, now_s: i64) -> Result<(), sqlx::Error> {
     let query = match row {
         RowKey::Journal { seq, .. } => {
             sqlx::query::<Db>("delete from journal where seq = $1").bind(seq)
@@ -120,10 +155,14 @@ async fn remove(connection: &mut Connection, row: &RowKey) -> Result<(), sqlx::E
         RowKey::Tally { fingerprint, .. } => {
             sqlx::query("delete from tally where fingerprint = $1").bind(fingerprint)
         }
-        RowKey::Log { .. } => return Ok(()),
-        RowKey::Counter(name) => sqlx::query("delete from counter where name = $1").bind(name),
+        // Pages and incidents are written anew.
+        RowKey::Log { .. } | RowKey::Incident(_) | RowKey::Page(_) => return Ok(()),
+        RowKey::Number(name) => return numbers::replace(connection, name, now_s).await,
+        RowKey::Counter(name) => {
+            sqlx::query("delete from counter where name || '' = $1").bind(name)
+        }
         RowKey::Alert { objective, rule } => {
-            sqlx::query("delete from alert where objective = $1 and rule = $2")
+            sqlx::query("delete from alert where objective || '' = $1 and rule || '' = $2")
                 .bind(objective)
                 .bind(rule)
         }

@@ -2,14 +2,15 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Engine, ROWS, Writing, run, text};
+use super::numbers::set_number;
+use super::{Connection, Db, Engine, Found, ROWS, Writing, run, text};
 use crate::store::damage::{MISMATCH, RowKey, RowSum};
 use crate::store::error::StoreError;
 use crate::store::rows::{Demand, SliceRow, Tier};
 
 const COLUMNS: &str = "select tier, end_s, service, requests, failed, pack, crc from slice";
 
-type Stored = (i64, i64, String, i64, i64, Vec<u8>, Option<i64>);
+type Stored = (i64, i64, Found, i64, i64, Vec<u8>, Option<i64>);
 
 /// The checksum of a slice's key and counts, so that they can be read alone; the pack carries its own.
 fn sum(tier: i64, end_s: i64, service: &str, requests: i64, failed: i64) -> RowSum {
@@ -123,8 +124,8 @@ async fn fetch(engine: &Engine, mut built: QueryBuilder<Db>) -> Result<Vec<Slice
         .fetch_all(&engine.readers)
         .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (seconds, end_s, service, requests, failed, pack, crc) in rows {
-        let whole = sum(seconds, end_s, &service, requests, failed).matches(crc);
+    for (seconds, end_s, Found(service), requests, failed, pack, crc) in rows {
+        let whole = is_whole((seconds, end_s, &service), requests, failed, crc);
         match Tier::of_seconds(seconds).filter(|_| whole) {
             Some(tier) => found.push(SliceRow {
                 tier,
@@ -140,13 +141,25 @@ async fn fetch(engine: &Engine, mut built: QueryBuilder<Db>) -> Result<Vec<Slice
     Ok(found)
 }
 
+/// Whether a slice is as it was written. A flipped bit can make a row of nothing: it is none of those from before
+/// there were checksums.
+fn is_whole(
+    (tier, end_s, service): (i64, i64, &str),
+    requests: i64,
+    failed: i64,
+    crc: Option<i64>,
+) -> bool {
+    let nothing = crc.is_none() && requests == 0;
+    sum(tier, end_s, service, requests, failed).matches(crc) && !nothing
+}
+
 pub(crate) async fn demand(
     engine: &Engine,
     tier: Tier,
     after_s: i64,
     upto_s: i64,
 ) -> Result<Vec<Demand>, StoreError> {
-    let rows: Vec<(i64, String, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
+    let rows: Vec<(i64, Found, i64, i64, Option<i64>)> = sqlx::query_as::<Db, _>(
         "select end_s, service, requests, failed, crc from slice \
          where tier = $1 and end_s > $2 and end_s <= $3 order by end_s, service",
     )
@@ -156,8 +169,8 @@ pub(crate) async fn demand(
     .fetch_all(&engine.readers)
     .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (end_s, service, requests, failed, crc) in rows {
-        if sum(tier.seconds(), end_s, &service, requests, failed).matches(crc) {
+    for (end_s, Found(service), requests, failed, crc) in rows {
+        if is_whole((tier.seconds(), end_s, &service), requests, failed, crc) {
             found.push(Demand {
                 end_s,
                 service,
@@ -204,9 +217,6 @@ pub(crate) async fn seal(
 ) -> Result<(), StoreError> {
     let mut writing = Writing::begin(engine).await?;
     put(&mut writing.connection, slices).await?;
-    sqlx::query("update meta set value = $1 where name = 'sealed_until'")
-        .bind(sealed_until_s)
-        .execute(&mut writing.connection)
-        .await?;
+    set_number(&mut writing.connection, "sealed_until", sealed_until_s).await?;
     writing.commit().await
 }

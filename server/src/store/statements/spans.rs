@@ -2,6 +2,7 @@
 
 use sqlx::QueryBuilder;
 
+use super::numbers::{number, raise_number, set_number};
 use super::{Connection, Db, Engine, ROWS, Writing, run};
 use crate::store::damage::RowSum;
 use crate::store::error::StoreError;
@@ -30,30 +31,21 @@ pub(super) async fn insert(
 }
 
 pub(crate) async fn span_state(engine: &Engine) -> Result<SpanState, StoreError> {
-    let value = async |name: &'static str| {
-        sqlx::query_scalar::<Db, i64>("select value from meta where name = $1")
-            .bind(name)
-            .fetch_one(&engine.readers)
-            .await
-    };
     let mut secret = [0; 16];
-    secret[..8].copy_from_slice(&value("span_key_low").await?.to_le_bytes());
-    secret[8..].copy_from_slice(&value("span_key_high").await?.to_le_bytes());
+    secret[..8].copy_from_slice(&number(engine, "span_key_low").await?.to_le_bytes());
+    secret[8..].copy_from_slice(&number(engine, "span_key_high").await?.to_le_bytes());
     Ok(SpanState {
         secret,
-        since_s: value("spans_since").await?,
-        forgotten_part: value("spans_forgotten").await?,
+        since_s: number(engine, "spans_since").await?,
+        forgotten_part: number(engine, "spans_forgotten").await?,
     })
 }
 
 /// Forgets all fingerprints: from now on spans are not told apart.
 pub(crate) async fn clear_spans(engine: &Engine) -> Result<(), StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    for statement in [
-        "update meta set value = 0 where name = 'spans_since'",
-        "delete from span_commit",
-        "delete from span_sorted",
-    ] {
+    set_number(&mut writing.connection, "spans_since", 0).await?;
+    for statement in ["delete from span_commit", "delete from span_sorted"] {
         sqlx::query::<Db>(statement)
             .execute(&mut writing.connection)
             .await?;
@@ -63,10 +55,7 @@ pub(crate) async fn clear_spans(engine: &Engine) -> Result<(), StoreError> {
 
 pub(crate) async fn set_spans_since(engine: &Engine, since_s: i64) -> Result<(), StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    sqlx::query::<Db>("update meta set value = $1 where name = 'spans_since'")
-        .bind(since_s)
-        .execute(&mut writing.connection)
-        .await?;
+    set_number(&mut writing.connection, "spans_since", since_s).await?;
     writing.commit().await
 }
 
@@ -182,10 +171,7 @@ pub(crate) async fn drop_span_commits(
 
 pub(crate) async fn forget_spans(engine: &Engine, before_part: i64) -> Result<u64, StoreError> {
     let mut writing = Writing::begin(engine).await?;
-    sqlx::query::<Db>("update meta set value = $1 where name = 'spans_forgotten' and value < $1")
-        .bind(before_part)
-        .execute(&mut writing.connection)
-        .await?;
+    raise_number(&mut writing.connection, "spans_forgotten", before_part).await?;
     writing.commit().await?;
     // `$1` is used in each, so that all are bound alike.
     let committed = delete(
