@@ -1,6 +1,7 @@
 //! What tells a resent request from a new one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use twox_hash::XxHash3_128;
 
@@ -14,7 +15,9 @@ const SECRET: usize = 192;
 /// XXH3 with 128 bits: as good as random for bodies that were not made to collide, and who does not know the secret
 /// has no way to make them.
 #[derive(Clone)]
-pub struct RequestHasher {
+pub struct RequestHasher(Arc<Secrets>);
+
+struct Secrets {
     traces: [u8; SECRET],
     metrics: [u8; SECRET],
     logs: [u8; SECRET],
@@ -29,19 +32,19 @@ impl RequestHasher {
             hasher.update(secret).finalize_xof().fill(&mut bytes);
             bytes
         };
-        RequestHasher {
+        RequestHasher(Arc::new(Secrets {
             traces: of_kind("sloburn request hash v2: traces"),
             metrics: of_kind("sloburn request hash v2: metrics"),
             logs: of_kind("sloburn request hash v2: logs"),
-        }
+        }))
     }
 
     /// The same for the same kind and bytes.
     pub fn hash(&self, kind: Kind, body: &[u8]) -> [u8; 16] {
         let secret = match kind {
-            Kind::Traces => &self.traces,
-            Kind::Metrics => &self.metrics,
-            Kind::Logs => &self.logs,
+            Kind::Traces => &self.0.traces,
+            Kind::Metrics => &self.0.metrics,
+            Kind::Logs => &self.0.logs,
         };
         match XxHash3_128::oneshot_with_secret(secret, body) {
             Ok(hash) => hash.to_le_bytes(),

@@ -419,7 +419,7 @@ async fn load(
     catalog: &Arc<slo_specs::Catalog>,
     now_s: i64,
 ) -> anyhow::Result<Resumed> {
-    let loaded = resume(store, Arc::clone(catalog), now_s).await;
+    let loaded = Box::pin(resume(store, Arc::clone(catalog), now_s)).await;
     loaded.map_err(|error| match OpenError::damaged(location, error) {
         Ok(damaged) => damaged.into(),
         Err(other) => other.into(),
