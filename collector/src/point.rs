@@ -12,6 +12,13 @@ use crate::series::SeriesId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
+impl StreamId {
+    /// The id of the stream with this encoded identity.
+    pub(crate) fn of(identity: &[u8]) -> StreamId {
+        StreamId(SeriesId::of(identity).0)
+    }
+}
+
 /// One metric point that may count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {

@@ -12,8 +12,8 @@ const SECRET: usize = 192;
 
 /// Hashes requests by the bytes of their decompressed bodies and their kinds.
 ///
-/// XXH3 with 128 bits: as good as random for bodies that were not made to collide, and who does not know the secret
-/// has no way to make them.
+/// XXH3 with 128 bits. Who makes bodies collide keeps its own from being counted; to hit another's, which it would have
+/// to know before it is committed, it would have to know the secret as well.
 #[derive(Clone)]
 pub struct RequestHasher(Arc<Secrets>);
 

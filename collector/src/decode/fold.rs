@@ -15,7 +15,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, PointPlace, Print, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
+use crate::series::{Known, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -78,8 +78,8 @@ pub(crate) struct Scope {
 pub(crate) struct Owner {
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
-    /// What decides where it belongs is known by, if that was looked for; and what was found.
-    pub(crate) print: Option<Print>,
+    /// All that decides where it belongs, if that was looked for; and what was found.
+    pub(crate) deciding: Vec<u8>,
     pub(crate) place: Option<PointPlace>,
     pub(crate) series: Option<SeriesId>,
 }
@@ -187,7 +187,8 @@ impl<'m> Fold<'m> {
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
         self.own.slots.clear(self.dimensions.keys().len());
         self.own.identity.clear();
-        (self.own.print, self.own.place, self.own.series) = (None, None, None);
+        self.own.deciding.clear();
+        (self.own.place, self.own.series) = (None, None);
         self.budget.item()
     }
 

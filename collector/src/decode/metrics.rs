@@ -222,9 +222,12 @@ impl Fold<'_> {
         let signal = other.map(Signal::Read);
         let signal = signal.unwrap_or_else(|| self.metric.data.signal());
         let (stream, belongs) = (self.stream_id(other), self.point_belongs(signal));
-        if let (Some(print), None, Belongs::To(series)) = (self.own.print, other, belongs) {
+        if let (None, Belongs::To(series)) = (other, belongs)
+            && !self.own.deciding.is_empty()
+        {
             let place = PointPlace { stream, series };
-            self.interning.known().remember_point(print, place);
+            let known = self.interning.known();
+            known.remember_point(&self.own.deciding, place);
         }
         (stream, belongs)
     }
@@ -238,16 +241,13 @@ impl Fold<'_> {
         {
             return false;
         }
-        self.key.clear();
-        self.key.extend_from_slice(&self.metric.identity);
-        self.key.extend_from_slice(&self.splitting);
+        let deciding = &mut self.own.deciding;
+        deciding.extend_from_slice(&self.metric.identity);
+        deciding.extend_from_slice(&self.splitting);
         for attribute in attributes {
-            put_bytes(&mut self.key, attribute);
+            put_bytes(deciding, attribute);
         }
-        let known = self.interning.known();
-        let print = known.print(&self.key);
-        self.own.print = Some(print);
-        self.own.place = known.point_place(print);
+        self.own.place = self.interning.known().point_place(deciding);
         self.own.place.is_some()
     }
 
@@ -258,7 +258,7 @@ impl Fold<'_> {
         if let Some(other) = other {
             self.key.push(Signal::Read(other).code());
         }
-        self.interning.known().stream_id(&self.key)
+        StreamId::of(&self.key)
     }
 
     fn point_belongs(&mut self, signal: Signal) -> Belongs {

@@ -138,20 +138,16 @@ impl Fold<'_> {
         dimensions: &[(usize, &[u8])],
     ) -> bool {
         let surroundings = self.surroundings();
-        self.key.clear();
-        self.key.extend_from_slice(&surroundings);
         let root = self.measure.roots && !span.has_parent;
-        self.key
-            .extend_from_slice(&[span.kind.code(), span.status.code(), u8::from(root)]);
-        put_bytes(&mut self.key, span.name.as_bytes());
+        let deciding = &mut self.own.deciding;
+        deciding.extend_from_slice(&surroundings);
+        deciding.extend_from_slice(&[span.kind.code(), span.status.code(), u8::from(root)]);
+        put_bytes(deciding, span.name.as_bytes());
         for (at, sent) in dimensions {
-            put_varint(&mut self.key, *at as u64);
-            put_bytes(&mut self.key, sent);
+            put_varint(deciding, *at as u64);
+            put_bytes(deciding, sent);
         }
-        let known = self.interning.known();
-        let print = known.print(&self.key);
-        self.own.print = Some(print);
-        self.own.series = known.span_series(print);
+        self.own.series = self.interning.known().span_series(deciding);
         self.own.series.is_some()
     }
 
@@ -161,8 +157,11 @@ impl Fold<'_> {
         }
         self.build_span_key(span);
         let belongs = self.interning.find(&self.key);
-        if let (Some(print), Belongs::To(series)) = (self.own.print, belongs) {
-            self.interning.known().remember_spans(print, series);
+        if let Belongs::To(series) = belongs
+            && !self.own.deciding.is_empty()
+        {
+            let known = self.interning.known();
+            known.remember_spans(&self.own.deciding, series);
         }
         belongs
     }

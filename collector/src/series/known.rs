@@ -5,10 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::recall::{PointPlace, Print, Recall};
+use super::recall::{PointPlace, Recall};
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
-use crate::point::StreamId;
 
 /// The set of series known so far. Decoding reads it and reserves room in it; the journal's writer
 /// [inserts](Known::insert) what it has made durable. Until then every request that uses a new
@@ -106,34 +105,24 @@ impl Known {
         self.read().widest.clone()
     }
 
-    /// The id of the metric stream with this encoded identity.
-    pub(crate) fn stream_id(&self, identity: &[u8]) -> StreamId {
-        self.recall.stream(identity)
-    }
-
-    /// What bytes are known by, that are all that decides where an event belongs.
-    pub(crate) fn print(&self, bytes: &[u8]) -> Print {
-        self.recall.print(bytes)
-    }
-
-    /// The durable series of spans that came with the same bytes before.
-    pub(crate) fn span_series(&self, print: Print) -> Option<SeriesId> {
-        self.recall.spans.get(print)
+    /// The durable series of spans that came with the same bytes before: all that decides where they belong.
+    pub(crate) fn span_series(&self, bytes: &[u8]) -> Option<SeriesId> {
+        self.recall.spans.get(bytes)
     }
 
     /// Remembers the durable series of spans.
-    pub(crate) fn remember_spans(&self, print: Print, series: SeriesId) {
-        self.recall.spans.remember(print, series);
+    pub(crate) fn remember_spans(&self, bytes: &[u8], series: SeriesId) {
+        self.recall.spans.remember(bytes, series);
     }
 
     /// Where a point belongs that came with the same bytes before.
-    pub(crate) fn point_place(&self, print: Print) -> Option<PointPlace> {
-        self.recall.points.get(print)
+    pub(crate) fn point_place(&self, bytes: &[u8]) -> Option<PointPlace> {
+        self.recall.points.get(bytes)
     }
 
     /// Remembers where a point belongs.
-    pub(crate) fn remember_point(&self, print: Print, place: PointPlace) {
-        self.recall.points.remember(print, place);
+    pub(crate) fn remember_point(&self, bytes: &[u8], place: PointPlace) {
+        self.recall.points.remember(bytes, place);
     }
 
     /// The durable series with this encoded key.

@@ -1,33 +1,26 @@
-//! What was found out once about bytes that come again and again: found by a faster hash than the one that makes ids, and
-//! without taking the bytes apart.
+//! What was found out once about bytes that come again and again, so that they need not be taken apart again.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::mem;
 use std::sync::{PoisonError, RwLock};
 
-use foldhash::{fast, quality};
+use foldhash::fast::RandomState;
 
 use super::SeriesId;
 use crate::point::StreamId;
 
-/// How much of a kind is remembered, some forty bytes each; beyond, remembering begins anew.
-const MAX_REMEMBERED: usize = 200_000;
+/// Bytes of a generation, some ten thousands of entries.
+const MAX_BYTES: usize = 16 << 20;
+/// What an entry takes beside its bytes.
+const ENTRY_BYTES: usize = 64;
 
-/// By two hashes with secret seeds, so that nobody can make two look alike.
+/// What is remembered of spans and of points, by all that decides it.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
-    seeds: [quality::RandomState; 2],
-    /// Streams by their encoded identity.
-    pub(super) streams: Table<StreamId>,
-    /// Where points belong, by all that decides it.
     pub(super) points: Table<PointPlace>,
-    /// The durable series of spans, by all that decides it.
+    /// Durable series.
     pub(super) spans: Table<SeriesId>,
 }
-
-/// What bytes are known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Print([u64; 2]);
 
 /// Where a point belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,42 +31,46 @@ pub(crate) struct PointPlace {
 }
 
 #[derive(Debug)]
-pub(super) struct Table<T>(RwLock<HashMap<Print, T, fast::RandomState>>);
+pub(super) struct Table<T>(RwLock<Generations<T>>);
 
-impl Recall {
-    pub(super) fn print(&self, bytes: &[u8]) -> Print {
-        Print(self.seeds.each_ref().map(|seed| seed.hash_one(bytes)))
-    }
-
-    /// The id of the stream with this encoded identity.
-    pub(super) fn stream(&self, identity: &[u8]) -> StreamId {
-        let print = self.print(identity);
-        self.streams.get(print).unwrap_or_else(|| {
-            let id = StreamId(SeriesId::of(identity).0);
-            self.streams.remember(print, id);
-            id
-        })
-    }
+/// What was remembered lately, and before that. What of the older comes on is remembered anew when that is forgotten.
+#[derive(Debug)]
+struct Generations<T> {
+    young: Map<T>,
+    old: Map<T>,
+    /// What the young take.
+    bytes: usize,
 }
 
+type Map<T> = HashMap<Box<[u8]>, T, RandomState>;
+
 impl<T: Copy> Table<T> {
-    pub(super) fn get(&self, print: Print) -> Option<T> {
+    pub(super) fn get(&self, bytes: &[u8]) -> Option<T> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        table.get(&print).copied()
+        let found = table.young.get(bytes).or_else(|| table.old.get(bytes));
+        found.copied()
     }
 
-    pub(super) fn remember(&self, print: Print, value: T) {
+    pub(super) fn remember(&self, bytes: &[u8], value: T) {
         let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if table.len() >= MAX_REMEMBERED {
-            table.clear();
+        let more = bytes.len() + ENTRY_BYTES;
+        if table.bytes + more > MAX_BYTES {
+            table.old = mem::take(&mut table.young);
+            table.bytes = 0;
         }
-        table.insert(print, value);
+        if table.young.insert(bytes.into(), value).is_none() {
+            table.bytes += more;
+        }
     }
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table(RwLock::default())
+        Table(RwLock::new(Generations {
+            young: Map::default(),
+            old: Map::default(),
+            bytes: 0,
+        }))
     }
 }
 
@@ -82,16 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_the_same_whether_it_is_remembered_or_made() {
-        let recall = Recall::default();
-        for number in 0..2 * MAX_REMEMBERED {
-            let identity = number.to_le_bytes();
-            let made = StreamId(SeriesId::of(&identity).0);
-            assert_eq!(
-                [recall.stream(&identity), recall.stream(&identity)],
-                [made, made]
-            );
+    fn what_came_lately_is_remembered_in_bounded_memory() {
+        let table = Table::default();
+        let bytes = |number: usize| [&number.to_le_bytes()[..], &[7; 992]].concat();
+        let generation = MAX_BYTES / (1000 + ENTRY_BYTES);
+        for number in 0..5 * generation {
+            table.remember(&bytes(number), number);
+            assert_eq!(table.get(&bytes(number)), Some(number));
+            if number >= generation {
+                let before = number - generation;
+                assert_eq!(table.get(&bytes(before)), Some(before));
+            }
         }
-        assert!(recall.streams.0.read().expect("no panic").len() <= MAX_REMEMBERED);
+        assert_eq!(table.get(&bytes(0)), None);
+        let held = table.0.read().expect("no panic");
+        assert!(held.young.len() + held.old.len() <= 2 * generation);
     }
 }

@@ -339,6 +339,11 @@ fn spans_that_are_nearly_the_same_are_told_apart_when_they_come_again() {
             let resource = other.resource.as_mut().unwrap();
             if of_scope {
                 scope.attributes.clone_from(&attributes);
+                // Two scopes of one resource.
+                let plain = one.scope_spans[0].scope.clone();
+                let mut beside = other.scope_spans[0].clone();
+                beside.scope = plain;
+                other.scope_spans.push(beside);
             } else {
                 resource.attributes.extend(attributes.clone());
             }
