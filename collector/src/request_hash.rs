@@ -53,7 +53,7 @@ impl RequestHasher {
     }
 }
 
-/// Of no secret: for bytes that nobody made to collide.
+/// Of no secret: for recordings that are read by whoever has them.
 impl Default for RequestHasher {
     fn default() -> RequestHasher {
         RequestHasher::new(b"")

@@ -32,7 +32,7 @@ pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, Request
     })
 }
 
-/// How many spans or points there are at least in a usual request: few are so long.
+/// Room for the spans or points of a request: as a rule there are more of them, as few take 512 bytes.
 fn likely_items(body: &[u8]) -> usize {
     (body.len() / 512).min(4096)
 }
