@@ -5,6 +5,7 @@
 
 use acceptance::chaos::fault::{FAULTS, Fault};
 use acceptance::chaos::rounds::{lane, round};
+use acceptance::chaos::wire::Cut;
 use anyhow::{Context, Result};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -91,5 +92,28 @@ async fn a_kill_or_broken_connections_lose_nothing_on_postgres() -> Result<()> {
         Fault::KillAt("store.commit.unanswered"),
         Fault::Connections,
     ];
+    rounds(true, &faults).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_postgres_refuses_are_asked_for_again_and_count_once() -> Result<()> {
+    let faults = ["53100", "53200", "57014", "40001"].map(Fault::Refused);
+    rounds(true, &faults).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_at_a_commit_of_postgres_counts_once() -> Result<()> {
+    let faults = [
+        Fault::Commit("insert into journal", Cut::Unsent),
+        Fault::Commit("insert into journal", Cut::Unanswered),
+        Fault::Commit("insert into slice", Cut::Unanswered),
+    ];
+    rounds(true, &faults).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_while_an_incident_is_stored_pages_once() -> Result<()> {
+    let faults =
+        [Cut::Unsent, Cut::Unanswered].map(|cut| Fault::PageCommit("insert into incident", cut));
     rounds(true, &faults).await
 }

@@ -4,6 +4,7 @@
 //! service and 10-second slice; every request is counted whole or not at all. After the unknown requests are sent
 //! again, counted = sent, to the unit; and the same from the stored slices alone, with every tally forgotten.
 
+pub mod database;
 pub mod fault;
 pub mod lane;
 pub mod load;
@@ -14,3 +15,4 @@ pub mod requests;
 pub mod rounds;
 pub mod running;
 pub mod store;
+pub mod wire;

@@ -1,6 +1,6 @@
 //! A throwaway PostgreSQL server from Debian's packages.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -57,6 +57,11 @@ impl Postgres {
     /// The database's URL.
     pub fn url(&self) -> String {
         format!("postgres://sloburn@127.0.0.1:{}/sloburn", self.port)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Runs SQL in `database`; answers its rows, one a line, columns separated by `|`.

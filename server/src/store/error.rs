@@ -260,8 +260,18 @@ fn trouble(code: &str) -> &'static str {
         "11" | "267" | "523" | "779" | "26" | "XX001" | "XX002" => DAMAGED,
         // SQLITE_IOERR_FSYNC and its kin.
         "10" | "266" | "522" | "1034" | "1290" | "1546" => "the disk fails",
-        // query_canceled by the statement timeout.
+        // query_canceled: by the statement timeout, or by hand.
         "57014" => "the database does not answer in time",
+        // out_of_memory.
+        "53200" => "the database server is out of memory; give it more, or fewer connections",
+        // too_many_connections.
+        "53300" => "the database has no connection left; raise its max_connections",
+        // serialization_failure, deadlock_detected: its own transactions never do this to each other.
+        "40001" | "40P01" => {
+            "another program writes to the same rows; nothing but sloburn may write to its database"
+        }
+        // admin_shutdown, crash_shutdown, cannot_connect_now.
+        "57P01" | "57P02" | "57P03" => "the database is stopping or starting",
         _ => "the store cannot commit; see the log",
     }
 }

@@ -1,5 +1,7 @@
 //! The numbered faults.
 
+use crate::chaos::wire::Cut;
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -35,10 +37,16 @@ pub enum Fault {
     Connections,
     /// The disk is full for a while.
     DiskFull,
+    /// PostgreSQL refuses what sloburn writes for a while, with this SQLSTATE.
+    Refused(&'static str),
+    /// The connection to PostgreSQL is cut at the commit of a transaction with a statement that begins like this.
+    Commit(&'static str, Cut),
+    /// The same while an alert fires.
+    PageCommit(&'static str, Cut),
 }
 
 /// Every fault, numbered from 1 by its place.
-pub const FAULTS: [Fault; 31] = [
+pub const FAULTS: [Fault; 45] = [
     Fault::Kill,
     Fault::KillAt("journal.gathered"),
     Fault::KillAt("store.commit.halfway"),
@@ -70,6 +78,20 @@ pub const FAULTS: [Fault; 31] = [
     Fault::Page("page.answered:kill"),
     Fault::Connections,
     Fault::DiskFull,
+    Fault::Refused("53100"),
+    Fault::Refused("53200"),
+    Fault::Refused("57014"),
+    Fault::Refused("40001"),
+    Fault::Commit("insert into journal", Cut::Unsent),
+    Fault::Commit("insert into journal", Cut::Unanswered),
+    Fault::Commit("insert into journal", Cut::Silent),
+    Fault::Commit("insert into slice", Cut::Unsent),
+    Fault::Commit("insert into slice", Cut::Unanswered),
+    Fault::PageCommit("insert into incident", Cut::Unsent),
+    Fault::PageCommit("insert into incident", Cut::Unanswered),
+    Fault::PageCommit("insert into attempt", Cut::Unanswered),
+    Fault::PageCommit("update attempt", Cut::Unsent),
+    Fault::PageCommit("update attempt", Cut::Unanswered),
 ];
 
 impl Fault {
@@ -82,7 +104,9 @@ impl Fault {
     /// Whether it can strike a sloburn on PostgreSQL, or on SQLite.
     pub fn strikes(self, postgres: bool) -> bool {
         match self {
-            Fault::Connections => postgres,
+            Fault::Connections | Fault::Refused(_) | Fault::Commit(..) | Fault::PageCommit(..) => {
+                postgres
+            }
             Fault::DiskFull => !postgres,
             _ => true,
         }

@@ -11,6 +11,7 @@ use crate::chaos::load::{BOUND_MS, Target, deliver, way};
 use crate::chaos::oracle::{Fate, Oracle};
 use crate::chaos::running::BOUND_S;
 use crate::chaos::store::{Place, Slices};
+use crate::chaos::wire::Wire;
 use crate::disk::Disk;
 use crate::home::Home;
 use crate::inbox::Inbox;
@@ -45,7 +46,8 @@ pub enum End {
 #[derive(Debug)]
 pub struct Lane {
     home: Home,
-    postgres: Option<Postgres>,
+    /// The database server, where it is one, and the wire to it.
+    postgres: Option<(Postgres, Wire)>,
     sloburn: Option<Sloburn>,
     inbox: Inbox,
     offset: PathBuf,
@@ -58,9 +60,14 @@ impl Lane {
     /// An empty store; nothing runs yet.
     pub async fn new(postgres: Option<Postgres>) -> Result<Lane> {
         let mut home = Home::new()?;
-        if let Some(postgres) = &postgres {
-            home = home.on_postgres(&postgres.url());
-        }
+        let postgres = match postgres {
+            Some(postgres) => {
+                let wire = Wire::start(postgres.address()).await?;
+                home = home.on_postgres(&wire.url("sloburn"));
+                Some((postgres, wire))
+            }
+            None => None,
+        };
         let inbox = Inbox::start().await?;
         inbox.ignore_time();
         home.deliver_to("inbox", &inbox)?;
@@ -114,9 +121,16 @@ impl Lane {
         &self.inbox
     }
 
-    /// The database server, where it is one.
-    pub fn postgres(&self) -> Option<&Postgres> {
-        self.postgres.as_ref()
+    /// The database server of a lane on one.
+    pub fn postgres(&self) -> Result<&Postgres> {
+        let (postgres, _) = self.postgres.as_ref().context("not on PostgreSQL")?;
+        Ok(postgres)
+    }
+
+    /// The wire to it.
+    pub fn wire(&self) -> Result<&Wire> {
+        let (_, wire) = self.postgres.as_ref().context("not on PostgreSQL")?;
+        Ok(wire)
     }
 
     /// Sets how many seconds sloburn's clock is ahead, at once.
@@ -261,7 +275,7 @@ impl Lane {
 
     fn place(&self) -> Place<'_> {
         match &self.postgres {
-            Some(postgres) => Place::Postgres(postgres),
+            Some((postgres, _)) => Place::Postgres(postgres),
             None => Place::Directory(self.home.data()),
         }
     }
@@ -295,7 +309,7 @@ impl Lane {
     pub async fn end(mut self) -> Result<()> {
         self.kill().await?;
         match self.postgres.take() {
-            Some(postgres) => postgres.stop().await,
+            Some((postgres, _)) => postgres.stop().await,
             None => Ok(()),
         }
     }

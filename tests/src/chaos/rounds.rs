@@ -15,7 +15,7 @@ use crate::chaos::load::{Habit, Load, Target, deliver, spans, way};
 use crate::chaos::oracle::Fate;
 use crate::chaos::proxy::Proxy;
 use crate::chaos::running::Meter;
-use crate::chaos::{page, requests};
+use crate::chaos::{database, page, requests};
 use crate::postgres::Postgres;
 use crate::{clock, specs, wait};
 
@@ -25,11 +25,13 @@ const SENDERS: u32 = 6;
 const SKEWED: u32 = 2;
 /// Services of the senders of running totals.
 const METERS: u32 = 2;
+/// One of them.
+pub(crate) const METER: &str = "m0";
 /// Sloburn's clock is ahead by so much, so that what is sent now is in slices that its last tick has seen.
 pub const AHEAD_S: i64 = 15;
 
 /// The longest that load of some requests may take.
-const LOADED: Duration = Duration::from_mins(1);
+pub(crate) const LOADED: Duration = Duration::from_mins(1);
 /// From a jump of the clock to a tick by it.
 const TICK: Duration = Duration::from_secs(30);
 
@@ -92,8 +94,11 @@ async fn strike(lane: &mut Lane, fault: Fault, rng: &mut StdRng) -> Result<()> {
         Fault::Resets => resets(lane, rng).await,
         Fault::Reload(point) => reload(lane, point, rng).await,
         Fault::Page(plan) => page::strike(lane, plan).await,
-        Fault::Connections => connections(lane, rng).await,
+        Fault::Connections => database::connections(lane, rng).await,
         Fault::DiskFull => disk_full(lane, rng).await,
+        Fault::Refused(sqlstate) => database::refused(lane, sqlstate, rng).await,
+        Fault::Commit(statement, cut) => database::commit_cut(lane, statement, cut, rng).await,
+        Fault::PageCommit(statement, cut) => database::page_cut(lane, statement, cut).await,
     }
 }
 
@@ -103,7 +108,7 @@ fn named(what: &str, count: u32) -> Vec<String> {
 }
 
 /// Waits for some more acknowledgements, or for the server's end.
-async fn loaded(lane: &mut Lane, load: &Load, more: u64) -> Result<()> {
+pub(crate) async fn loaded(lane: &mut Lane, load: &Load, more: u64) -> Result<()> {
     let enough = load.acknowledged() + more;
     wait::until("requests are acknowledged", LOADED, async || {
         Ok((load.acknowledged() >= enough || !lane.runs()?).then_some(()))
@@ -112,7 +117,7 @@ async fn loaded(lane: &mut Lane, load: &Load, more: u64) -> Result<()> {
     .with_context(|| lane.told())
 }
 
-fn load(lane: &Lane, rng: &mut StdRng) -> Result<Load> {
+pub(crate) fn load(lane: &Lane, rng: &mut StdRng) -> Result<Load> {
     Ok(Load::start(
         &named("s", SENDERS),
         lane.target()?,
@@ -335,21 +340,6 @@ async fn reload(lane: &mut Lane, point: &str, rng: &mut StdRng) -> Result<()> {
         Ok(((old.total, old.bad) == (new.total, new.bad)).then_some(()))
     });
     same.await.with_context(|| lane.told())
-}
-
-async fn connections(lane: &mut Lane, rng: &mut StdRng) -> Result<()> {
-    let load = load(lane, rng)?;
-    for _ in 0..rng.random_range(1..4) {
-        loaded(lane, &load, rng.random_range(10..60)).await?;
-        if let Some(postgres) = lane.postgres() {
-            let end = "select pg_terminate_backend(pid) from pg_stat_activity \
-                       where datname = 'sloburn' and pid <> pg_backend_pid()";
-            postgres.psql("postgres", end).await?;
-        }
-    }
-    loaded(lane, &load, 20).await?;
-    lane.oracle.remember(load.stop().await);
-    Ok(())
 }
 
 /// The disk is full under load, for as long as some requests take; by chance sloburn is killed meanwhile.
