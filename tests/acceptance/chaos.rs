@@ -96,9 +96,13 @@ async fn a_kill_or_broken_connections_lose_nothing_on_postgres() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commits_that_postgres_refuses_are_asked_for_again_and_count_once() -> Result<()> {
-    let faults = ["53100", "53200", "57014", "40001"].map(Fault::Refused);
-    rounds(true, &faults).await
+async fn a_postgres_without_room_is_asked_again_and_counts_once() -> Result<()> {
+    rounds(true, &["53100", "53200"].map(Fault::Refused)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_postgres_cancels_are_asked_for_again_and_count_once() -> Result<()> {
+    rounds(true, &["57014", "40001"].map(Fault::Refused)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
