@@ -92,8 +92,8 @@ pub enum OpenError {
 /// if the connection broke during the commit itself, it may be; look with `journal_after`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database said no or did not answer; the next call connects anew.
-    #[error("the store failed")]
+    /// The database said no or did not answer, in its own words; the next call connects anew.
+    #[error(transparent)]
     Sql(#[from] sqlx::Error),
     /// No answer in time; the next call connects anew.
     #[error("the store did not answer within {seconds} seconds")]

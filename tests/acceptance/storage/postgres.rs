@@ -90,6 +90,103 @@ async fn sent_spans(sloburn: &Sloburn, bodies: &mut [(Vec<u8>, bool)]) -> Result
     Ok(10 * bodies.len() as u64)
 }
 
+/// What PostgreSQL says to a commit, and what `/readyz` makes of it.
+const REFUSALS: [(&str, &str, &str); 8] = [
+    (
+        "a full disk is told at the statement",
+        "immediate raise exception using errcode = '53100'",
+        "commit: the disk is full",
+    ),
+    (
+        "or only when it commits",
+        "deferred raise exception using errcode = '53100'",
+        "commit: the disk is full",
+    ),
+    (
+        "no memory at the statement",
+        "immediate raise exception using errcode = '53200'",
+        "commit: the database server is out of memory; give it more, or fewer connections",
+    ),
+    (
+        "no memory at the commit",
+        "deferred raise exception using errcode = '53200'",
+        "commit: the database server is out of memory; give it more, or fewer connections",
+    ),
+    (
+        "the statement takes too long, and is cancelled",
+        "immediate perform pg_sleep(60)",
+        "commit: the database does not answer in time",
+    ),
+    (
+        "it is cancelled by hand at the commit",
+        "deferred raise exception using errcode = '57014'",
+        "commit: the database does not answer in time",
+    ),
+    (
+        "another transaction is in the way, seen at the statement",
+        "immediate raise exception using errcode = '40001'",
+        "commit: another program writes to the same rows",
+    ),
+    (
+        "another transaction is in the way, seen at the commit",
+        "deferred raise exception using errcode = '40001'",
+        "commit: another program writes to the same rows",
+    ),
+];
+
+#[tokio::test]
+async fn a_commit_that_postgres_refuses_is_not_acknowledged_and_counts_once() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let home = Home::new()?.on_postgres(&postgres.url());
+    home.spec("shop.yaml", &availability("shop", "shop", 0.99, "1d"))?;
+    let sloburn = home.start().await?;
+    // From here on a request has no series that is new: its commit is one statement.
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 10, 0)).await? == 200);
+    let mut sent = 10;
+    for (case, refusal, sentence) in REFUSALS {
+        let body = Spans::now("shop", 10, 0).encode();
+        refuse(&postgres, refusal).await?;
+        ensure!(post_body(&sloburn, &body).await? == 503, "{case}");
+        let (status, why) = sloburn.get("/readyz").await?;
+        ensure!(status == 503 && why.contains(sentence), "{case}: {why}");
+        ensure!(post_body(&sloburn, &body).await? == 503, "{case}: again");
+        let lift = "drop function refuse cascade";
+        postgres.psql("sloburn", lift).await?;
+        for again in ["taken", "taken as sent before"] {
+            let status = post_body(&sloburn, &body).await?;
+            ensure!(status == 200, "{case}: not {again}; {}", sloburn.told());
+        }
+        ensure!(sloburn.get("/readyz").await?.0 == 200, "{case}");
+        sent += 10;
+    }
+    let slo = sloburn.slo_that("shop", |slo| slo.total >= sent).await?;
+    ensure!(slo.total == sent, "counted twice");
+    ensure!(
+        sloburn
+            .told()
+            .contains("canceling statement due to statement timeout"),
+        "the log does not say why; {}",
+        sloburn.told()
+    );
+    sloburn.kill().await?;
+    let sloburn = home.start().await?;
+    sloburn.slo_that("shop", |slo| slo.total == sent).await?;
+    drop(sloburn);
+    postgres.stop().await
+}
+
+/// From now on requests are refused: when their statement is executed, or when it commits.
+async fn refuse(postgres: &Postgres, how: &str) -> Result<()> {
+    let (when, fault) = how.split_once(' ').context("when and what")?;
+    let sql = format!(
+        "create function refuse() returns trigger language plpgsql as \
+         $$ begin {fault}; return null; end $$;
+         create constraint trigger refuse after insert on journal \
+         deferrable initially {when} for each row execute function refuse();"
+    );
+    postgres.psql("sloburn", &sql).await.map(drop)
+}
+
 #[tokio::test]
 async fn a_read_only_postgres_refuses_requests_and_pages_all_the_same() -> Result<()> {
     let postgres = Postgres::start().await?;
