@@ -37,7 +37,9 @@ const LOCK_RETRY: Duration = Duration::from_millis(100);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 8;
 /// Session settings: no statement takes long, and a server that loses sight of us lets the lock go in half a minute.
-const SESSION: [(&str, &str); 6] = [
+/// One process writes: what other isolation levels would refuse for the sake of others is no conflict here.
+const SESSION: [(&str, &str); 7] = [
+    ("default_transaction_isolation", "read committed"),
     ("statement_timeout", "5s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
@@ -45,6 +47,11 @@ const SESSION: [(&str, &str); 6] = [
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
 ];
+
+/// Whatever the database is set to, and will be: a commit is answered when it is on the disk. What waits for more
+/// than that (standbys) stays.
+const KEEP_WHAT_IS_COMMITTED: &str = "select set_config('synchronous_commit', \
+     case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
 
@@ -162,7 +169,14 @@ fn parse(url: &SecretString) -> Result<PgConnectOptions, OpenError> {
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    tokio::time::timeout(CONNECT_TIMEOUT, options.connect())
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        sqlx::raw_sql(KEEP_WHAT_IS_COMMITTED)
+            .execute(&mut connection)
+            .await?;
+        Ok(connection)
+    };
+    tokio::time::timeout(CONNECT_TIMEOUT, connecting)
         .await
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

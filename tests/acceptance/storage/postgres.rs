@@ -59,14 +59,16 @@ async fn postgres_that_drops_sessions_and_crashes_loses_nothing_acknowledged() -
 async fn happen(postgres: &mut Postgres, fault: Fault) -> Result<()> {
     match fault {
         Fault::Restart => postgres.restart().await,
-        Fault::Sessions => {
-            let end = "select pg_terminate_backend(pid) from pg_stat_activity \
-                       where application_name = 'sloburn'";
-            let ended = postgres.psql("sloburn", end).await?;
-            ensure!(ended.contains('t'), "no session was ended");
-            Ok(())
-        }
+        Fault::Sessions => end_sessions(postgres).await,
     }
+}
+
+async fn end_sessions(postgres: &Postgres) -> Result<()> {
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+               where application_name = 'sloburn'";
+    let ended = postgres.psql("sloburn", end).await?;
+    ensure!(ended.contains('t'), "no session was ended");
+    Ok(())
 }
 
 /// Requests of ten spans, and whether each was acknowledged.
@@ -185,6 +187,47 @@ async fn refuse(postgres: &Postgres, how: &str) -> Result<()> {
          deferrable initially {when} for each row execute function refuse();"
     );
     postgres.psql("sloburn", &sql).await.map(drop)
+}
+
+/// As a database administrator may have set them, for other programs.
+const SET_FOR_OTHERS: [&str; 2] = [
+    "alter database sloburn set synchronous_commit = off",
+    "alter database sloburn set default_transaction_isolation = serializable",
+];
+
+#[tokio::test]
+async fn settings_of_the_database_do_not_make_acknowledged_requests_less_durable() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let home = Home::new()?.on_postgres(&postgres.url());
+    for setting in SET_FOR_OTHERS {
+        postgres.psql("sloburn", setting).await?;
+    }
+    let sloburn = home.start().await?;
+    let witness = "create table seen (value text);
+         create function see() returns trigger language plpgsql as \
+         $$ begin insert into seen values (current_setting('synchronous_commit') || ', ' || \
+         current_setting('transaction_isolation')); return null; end $$;
+         create trigger see after insert on journal for each row execute function see();";
+    postgres.psql("sloburn", witness).await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 10, 0)).await? == 200);
+    // The connection that comes after one that was lost, too.
+    end_sessions(&postgres).await?;
+    let body = Spans::now("shop", 10, 0).encode();
+    wait::until("requests are accepted again", SOON, async || {
+        Ok((post_body(&sloburn, &body).await? == 200).then_some(()))
+    })
+    .await?;
+    // A reload does not reach it.
+    postgres
+        .psql("sloburn", "alter system set synchronous_commit = off")
+        .await?;
+    postgres.psql("sloburn", "select pg_reload_conf()").await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 10, 0)).await? == 200);
+    let distinct = "select distinct value from seen";
+    let seen = postgres.psql("sloburn", distinct).await?;
+    assert_eq!(seen.trim(), "on, read committed");
+    drop(sloburn);
+    postgres.stop().await
 }
 
 #[tokio::test]
