@@ -1,27 +1,22 @@
 //! Decompression with a bound on what comes out, applied while it comes out.
 
-use std::io::{self, Cursor, Read};
+mod steps;
+
+use std::io;
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
-use zstd::stream::read::Decoder as ZstdDecoder;
 
+use self::steps::{Bounds, Broken, Compression, Inflating, Step};
 use super::limits::ReceiveLimits;
 use super::refusal::Refusal;
-use super::room::{STEP, Share};
-
-/// Largest window a zstd frame may ask for, as a power of two: 8 MiB, which RFC 8878 tells decoders to support and
-/// which every compression level up to 19 keeps to.
-const ZSTD_WINDOW_LOG: u32 = 23;
+use super::room::Share;
 
 /// Payloads up to this size, in bytes, are inflated in one go where that saves memory: some milliseconds.
 const AT_ONCE: usize = 8 << 20;
 
-/// What zstd says when more comes out than there is room for: it has no other way to tell.
-const NO_ROOM: &str = "Destination buffer is too small";
-
-/// Steps of output after which other tasks have their turn: 1 MiB, some milliseconds.
-const STEPS_A_TURN: usize = 16;
+/// Bytes of compressed input after which other tasks have their turn, as millions of empty gzip members and zstd frames
+/// bring nothing out: some 2 ms at worst.
+const TURN_IN: usize = 256 << 10;
 
 /// How a payload is compressed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,110 +55,56 @@ pub(super) async fn inflate(
         // No bytes are no payload: an empty request, which OTLP accepts.
         return Ok(wire);
     }
-    // What claims more than it may become is found out when it comes, as it may be cut off or broken instead.
-    let claimed = claimed(coding, &wire).filter(|size| *size <= most);
-    let sizes = (wire.len(), most);
-    match coding {
-        Coding::Identity => Ok(wire),
-        Coding::Gzip => {
-            let reader = MultiGzDecoder::new(Cursor::new(wire));
-            step_by_step(reader, claimed, sizes, share).await
-        }
-        Coding::Zstd if most <= AT_ONCE => at_once(&wire, claimed, most, share).await,
-        Coding::Zstd => {
-            let reader = zstd_reader(wire).map_err(|error| corrupt(&error))?;
-            step_by_step(reader, claimed, sizes, share).await
-        }
-    }
+    let compression = match coding {
+        Coding::Identity => return Ok(wire),
+        Coding::Zstd if most <= AT_ONCE => return at_once(&wire, most, share).await,
+        Coding::Zstd => Compression::Zstd,
+        Coding::Gzip => Compression::Gzip,
+    };
+    step_by_step(compression, wire, most, share).await
 }
 
-/// Inflates zstd straight into the payload: what comes in steps goes through a window of the decoder's own, which
-/// may be as large as the payload.
-async fn at_once(
-    wire: &Bytes,
-    claimed: Option<usize>,
-    most: usize,
-    share: &mut Share,
-) -> Result<Bytes, Refusal> {
-    let inflated = |size: usize| {
-        // Costs when it is written to, not when it is reserved.
-        let mut payload = Vec::with_capacity(size);
-        let mut decoder = zstd::bulk::Decompressor::new()?;
-        decoder.decompress_to_buffer(wire, &mut payload)?;
-        io::Result::Ok(payload)
-    };
+/// Inflates zstd straight into the payload, at the first try if it claims its true size.
+async fn at_once(wire: &Bytes, most: usize, share: &mut Share) -> Result<Bytes, Refusal> {
+    let claimed = steps::claimed(Compression::Zstd, wire, most);
     // The first of several frames claims for itself alone.
     for size in [claimed.unwrap_or(most), most] {
         share.grow_to(wire.len() + size).await?;
-        match inflated(size) {
-            Ok(mut payload) => {
-                payload.shrink_to_fit();
-                return Ok(payload.into());
-            }
-            Err(error) if error.to_string() != NO_ROOM => return Err(corrupt(&error)),
-            Err(_) => {}
+        let payload = steps::zstd_at_once(wire, size).map_err(|broken| refusal(broken, most))?;
+        if let Some(payload) = payload {
+            return Ok(payload);
         }
     }
     Err(Refusal::TooLarge { most })
 }
 
-/// Inflates in steps between which other tasks have their turn.
+/// Inflates in steps, between some of which other tasks have their turn.
 async fn step_by_step(
-    mut reader: impl Read,
-    claimed: Option<usize>,
-    (held, most): (usize, usize),
+    compression: Compression,
+    wire: Bytes,
+    most: usize,
     share: &mut Share,
 ) -> Result<Bytes, Refusal> {
-    // Reserved memory costs nothing until it is written to. So what a sender claims is reserved, and if that proves
-    // too little, all that it may have: the payload never moves from one buffer to the next by doubling.
-    let mut payload = Vec::with_capacity(claimed.map_or(STEP, |size| size + 1));
-    for step in 1_usize.. {
-        let filled = payload.len();
-        let next = match claimed {
-            // One byte more than claimed finds the end.
-            Some(size) if filled <= size => STEP.min(size + 1 - filled),
-            _ => STEP,
-        };
-        share.grow_to(held + filled + next).await?;
-        if payload.capacity() < filled + next {
-            payload.reserve_exact(most + STEP - filled);
-        }
-        payload.resize(filled + next, 0);
-        let more = reader
-            .read(&mut payload[filled..])
-            .map_err(|error| corrupt(&error))?;
-        payload.truncate(filled + more);
-        if more == 0 {
-            break;
-        }
-        if payload.len() > most {
-            return Err(Refusal::TooLarge { most });
-        }
-        if step.is_multiple_of(STEPS_A_TURN) {
-            tokio::task::yield_now().await;
+    let refused = |broken| refusal(broken, most);
+    let held = wire.len();
+    let turn_in = TURN_IN;
+    let bounds = Bounds { most, turn_in };
+    let mut inflating = Inflating::begin(compression, wire, bounds).map_err(refused)?;
+    loop {
+        share.grow_to(held + inflating.needs()).await?;
+        match inflating.step().map_err(refused)? {
+            Step::More => {}
+            Step::TurnOver => tokio::task::yield_now().await,
+            Step::Whole => return Ok(inflating.finish()),
         }
     }
-    payload.shrink_to_fit();
-    Ok(payload.into())
 }
 
-/// The size that a payload claims to become, if it says so; it may be a lie.
-fn claimed(coding: Coding, wire: &[u8]) -> Option<usize> {
-    let claimed = match coding {
-        Coding::Identity => None,
-        // The last four bytes: of the last member, if there are several.
-        Coding::Gzip => wire
-            .last_chunk::<4>()
-            .map(|size| u64::from(u32::from_le_bytes(*size))),
-        Coding::Zstd => zstd::zstd_safe::get_frame_content_size(wire).ok().flatten(),
-    };
-    claimed.map(|size| usize::try_from(size).unwrap_or(usize::MAX))
-}
-
-fn zstd_reader(wire: Bytes) -> io::Result<ZstdDecoder<'static, Cursor<Bytes>>> {
-    let mut decoder = ZstdDecoder::with_buffer(Cursor::new(wire))?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-    Ok(decoder)
+fn refusal(broken: Broken, most: usize) -> Refusal {
+    match broken {
+        Broken::Corrupt(error) => corrupt(&error),
+        Broken::TooLarge => Refusal::TooLarge { most },
+    }
 }
 
 fn corrupt(error: &io::Error) -> Refusal {
@@ -174,6 +115,9 @@ fn corrupt(error: &io::Error) -> Refusal {
 mod tests {
     use std::io::Write;
     use std::time::Duration;
+
+    use futures_util::poll;
+    use tokio::pin;
 
     use super::super::room::Room;
     use super::*;
@@ -259,6 +203,51 @@ mod tests {
         }
         let honest = inflated(Coding::Gzip, gzip(&payload)).await.unwrap();
         assert_eq!(honest, payload);
+    }
+
+    /// How often inflating gives way, and what comes of it.
+    async fn turns(coding: Coding, wire: Vec<u8>) -> (usize, Result<Bytes, Refusal>) {
+        let inflating = inflated(coding, wire);
+        pin!(inflating);
+        let mut turns = 0;
+        loop {
+            if let std::task::Poll::Ready(inflated) = poll!(inflating.as_mut()) {
+                return (turns, inflated);
+            }
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_brings_little_or_nothing_gives_way_as_well() {
+        let skipped = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        let cases = [
+            ("empty members", Coding::Gzip, gzip(b""), 0),
+            ("members of a byte", Coding::Gzip, gzip(b"x"), 1),
+            ("frames to be skipped", Coding::Zstd, skipped.to_vec(), 0),
+            ("empty frames", Coding::Zstd, zstd(b""), 0),
+            ("frames of a byte", Coding::Zstd, zstd(b"x"), 1),
+        ];
+        for (case, coding, unit, each) in cases {
+            let times = (4 << 20) / unit.len();
+            let (turns, payload) = turns(coding, unit.repeat(times)).await;
+            assert_eq!(payload.unwrap().len(), times * each, "{case}");
+            // 4 MiB in turns of 256 KiB.
+            assert!((15..=16).contains(&turns), "{case}: {turns} turns");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_at_the_end_of_a_turn_is_cut_off() {
+        let header = &gzip(b"x")[..10];
+        let blocks = [0, 0, 0, 0xff, 0xff].repeat(60 << 10);
+        let wire = [header, &blocks].concat();
+        for len in TURN_IN - 3..TURN_IN + 3 {
+            let cut = wire[..len].to_vec();
+            let refusal = inflated(Coding::Gzip, cut).await.unwrap_err();
+            assert!(matches!(refusal, Refusal::Malformed(_)), "{refusal}");
+        }
     }
 
     #[tokio::test]
