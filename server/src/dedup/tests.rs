@@ -17,6 +17,9 @@ const START_S: i64 = 1_704_067_200;
 
 const LATE: Duration = Duration::from_hours(1);
 
+/// The most that may be configured.
+const FUTURE: Duration = Duration::from_mins(10);
+
 /// A span: its number, and when it ended in Unix seconds.
 type Sent = (u64, i64);
 
@@ -42,6 +45,7 @@ impl Bench {
             ..Measure::default()
         };
         measure.limits.max_late = LATE;
+        measure.limits.max_future = FUTURE;
         Bench {
             seen: Seen::load(&store, bounds, now_s).await.unwrap(),
             store,
@@ -206,7 +210,7 @@ fn requests_of(pool: &mut Vec<Sent>, now_s: i64, random: &mut StdRng) -> Vec<Vec
     for _ in 0..random.random_range(1..60) {
         let age = match random.random_range(0..4) {
             0 => random.random_range(0..3600),
-            1 => random.random_range(-60..0),
+            1 => random.random_range(-700..0),
             _ => random.random_range(0..30),
         };
         pool.push((pool.len() as u64, now_s - age));
@@ -239,7 +243,8 @@ async fn interlude(bench: &mut Bench, random: &mut StdRng) {
 fn note(sent: &[Vec<Sent>], requests: &[Decoded], counted: &mut HashSet<Sent>, now_s: i64) {
     for (spans, request) in sent.iter().zip(requests) {
         let late_s = i64::try_from(LATE.as_secs()).unwrap();
-        let due = |end: i64| now_s - late_s <= end && end <= now_s + 60;
+        let future_s = i64::try_from(FUTURE.as_secs()).unwrap();
+        let due = |end: i64| now_s - late_s <= end && end <= now_s + future_s;
         let mut fresh = 0;
         for span in spans.iter().filter(|(_, end)| due(*end)) {
             fresh += u64::from(counted.insert(*span));
@@ -291,6 +296,52 @@ async fn old_parts_leave_memory_and_are_still_known() {
     );
     bench.restart().await;
     assert_eq!(bench.send(&[(5_000, START_S), (4_999, START_S)]).await, 0);
+}
+
+/// A sender whose clock is far ahead: its spans count as now, and are accepted again until their own ends are too old.
+#[tokio::test]
+async fn a_span_that_came_ahead_of_our_clock_is_known_until_it_is_late() {
+    for ahead in [1, 61, 599, 600] {
+        let (_directory, store) = sqlite().await;
+        let mut bench = Bench::start(store, DEFAULT_BYTES, START_S + 7).await;
+        let end = bench.now_s + ahead;
+        let late_s = end + i64::try_from(LATE.as_secs()).unwrap();
+        assert_eq!(bench.send(&[(1, end)]).await, 1, "{ahead} s ahead");
+        while bench.now_s <= late_s {
+            assert!(bench.seen.parts.len() <= 1, "one span is in one part");
+            let mut again = [bench.decoded(&[(1, end)], Encoding::Json)];
+            assert_eq!(again[0].classes.counted.total, 1, "it is accepted");
+            assert_eq!(bench.commit(&mut again).await, [0], "{ahead} s ahead");
+            assert_eq!(again[0].classes.duplicate.total, 1, "{ahead} s ahead");
+            bench.maintain().await;
+            bench.restart().await;
+            bench.now_s += 61.min(late_s - bench.now_s).max(1);
+        }
+        assert_eq!(bench.send(&[(1, end)]).await, 0, "it is late");
+        // Its part ends at most ten minutes after it, and is kept for ten more.
+        bench.now_s += GRACE_S + PART_S;
+        bench.maintain().await;
+        assert!(bench.seen.parts.is_empty(), "{ahead} s ahead");
+        assert!(bench.store.span_parts().await.unwrap().is_empty());
+        assert!(bench.store.span_chunk_ids().await.unwrap().is_empty());
+    }
+}
+
+/// What is too far ahead leaves nothing behind: no memory, and no reason to refuse it when its time has come.
+#[tokio::test]
+async fn a_span_too_far_ahead_is_not_remembered() {
+    let (_directory, store) = sqlite().await;
+    let mut bench = Bench::start(store, DEFAULT_BYTES, START_S).await;
+    let spans: Vec<Sent> = (0..1000)
+        .map(|number| (number, START_S + 601 + 600 * i64::try_from(number).unwrap()))
+        .collect();
+    let mut ahead = [bench.decoded(&spans, Encoding::Protobuf)];
+    assert_eq!(bench.commit(&mut ahead).await, [0]);
+    assert_eq!(ahead[0].classes.future.total, 1000);
+    assert_eq!((bench.seen.parts.len(), bench.seen.bytes()), (0, 0));
+    bench.now_s += 1;
+    assert_eq!(bench.send(&spans).await, 1, "the first one's time has come");
+    assert_eq!(bench.send(&spans).await, 0);
 }
 
 #[tokio::test]
