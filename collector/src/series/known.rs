@@ -107,22 +107,22 @@ impl Known {
 
     /// The durable series of spans that came with the same bytes before: all that decides where they belong.
     pub(crate) fn span_series(&self, bytes: &[u8]) -> Option<SeriesId> {
-        self.recall.spans.get(bytes)
+        self.recall.span(bytes)
     }
 
     /// Remembers the durable series of spans.
     pub(crate) fn remember_spans(&self, bytes: &[u8], series: SeriesId) {
-        self.recall.spans.remember(bytes, series);
+        self.recall.remember_span(bytes, series);
     }
 
     /// Where a point belongs that came with the same bytes before.
     pub(crate) fn point_place(&self, bytes: &[u8]) -> Option<PointPlace> {
-        self.recall.points.get(bytes)
+        self.recall.point(bytes)
     }
 
     /// Remembers where a point belongs.
     pub(crate) fn remember_point(&self, bytes: &[u8], place: PointPlace) {
-        self.recall.points.remember(bytes, place);
+        self.recall.remember_point(bytes, place);
     }
 
     /// The durable series with this encoded key.

@@ -1,25 +1,32 @@
 //! What was found out once about bytes that come again and again, so that they need not be taken apart again.
 
-use std::collections::HashMap;
-use std::mem;
-use std::sync::{PoisonError, RwLock};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use foldhash::fast::RandomState;
+use twox_hash::XxHash3_128;
+use zerocopy::FromZeros;
 
 use super::SeriesId;
 use crate::point::StreamId;
 
-/// Bytes of a generation, some ten thousands of entries.
-const MAX_BYTES: usize = 16 << 20;
-/// What an entry takes beside its bytes.
-const ENTRY_BYTES: usize = 64;
+/// Entries that a set holds.
+const WAYS: usize = 4;
+/// Numbers of an entry: two of what was found out, and two that tell of which bytes.
+const WORDS: usize = 4;
+const SETS: usize = 1 << 17;
+/// Bytes of the secret that XXH3 mixes into the bytes.
+const SECRET: usize = 192;
 
-/// What is remembered of spans and of points, by all that decides it.
-#[derive(Debug, Default)]
+/// What is remembered of spans and of points, by a hash of all that decides it.
+///
+/// A table of 16 MiB, of which only what is used takes memory. Readers and writers do not wait for each other: what
+/// tells of which bytes an entry is, is mixed with what was found out of them, so that an entry that is read while
+/// it is written is nobody's.
 pub(super) struct Recall {
-    pub(super) points: Table<PointPlace>,
-    /// Durable series.
-    pub(super) spans: Table<SeriesId>,
+    of_spans: Secret,
+    of_points: Secret,
+    table: Box<[AtomicU64]>,
 }
 
 /// Where a point belongs.
@@ -30,69 +37,178 @@ pub(crate) struct PointPlace {
     pub(crate) series: SeriesId,
 }
 
-#[derive(Debug)]
-pub(super) struct Table<T>(RwLock<Generations<T>>);
+/// Made anew by every process: nobody can choose bytes that are taken for others.
+struct Secret([u8; SECRET]);
 
-/// What was remembered lately, and before that. What of the older comes on is remembered anew when that is forgotten.
-#[derive(Debug)]
-struct Generations<T> {
-    young: Map<T>,
-    old: Map<T>,
-    /// What the young take.
-    bytes: usize,
-}
-
-type Map<T> = HashMap<Box<[u8]>, T, RandomState>;
-
-impl<T: Copy> Table<T> {
-    pub(super) fn get(&self, bytes: &[u8]) -> Option<T> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = table.young.get(bytes).or_else(|| table.old.get(bytes));
-        found.copied()
+impl Recall {
+    /// The durable series of spans.
+    pub(super) fn span(&self, bytes: &[u8]) -> Option<SeriesId> {
+        self.get(self.of_spans.hash(bytes))
+            .map(|[_, series]| SeriesId(series))
     }
 
-    pub(super) fn remember(&self, bytes: &[u8], value: T) {
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let more = bytes.len() + ENTRY_BYTES;
-        if table.bytes + more > MAX_BYTES {
-            table.old = mem::take(&mut table.young);
-            table.bytes = 0;
+    pub(super) fn remember_span(&self, bytes: &[u8], series: SeriesId) {
+        self.remember(self.of_spans.hash(bytes), [0, series.0]);
+    }
+
+    pub(super) fn point(&self, bytes: &[u8]) -> Option<PointPlace> {
+        self.get(self.of_points.hash(bytes))
+            .map(|[stream, series]| PointPlace {
+                stream: StreamId(stream),
+                series: SeriesId(series),
+            })
+    }
+
+    pub(super) fn remember_point(&self, bytes: &[u8], place: PointPlace) {
+        let found = [place.stream.0, place.series.0];
+        self.remember(self.of_points.hash(bytes), found);
+    }
+
+    fn get(&self, hash: [u64; 2]) -> Option<[u64; 2]> {
+        let mut entries = self.set(hash).map(read);
+        entries.find_map(|(of, found)| (of == hash).then_some(found))
+    }
+
+    fn remember(&self, hash: [u64; 2], found: [u64; 2]) {
+        let free = self.set(hash).find(|entry| {
+            let (of, _) = read(entry);
+            of == hash || of == [0, 0]
+        });
+        let oldest = || {
+            let at = usize::from(hash[1].to_le_bytes()[7]) % WAYS;
+            self.set(hash).nth(at)
+        };
+        if let Some([first, second, one, other]) = free.or_else(oldest) {
+            one.store(found[0], Ordering::Relaxed);
+            other.store(found[1], Ordering::Relaxed);
+            first.store(hash[0] ^ found[0], Ordering::Relaxed);
+            second.store(hash[1] ^ found[1], Ordering::Relaxed);
         }
-        if table.young.insert(bytes.into(), value).is_none() {
-            table.bytes += more;
+    }
+
+    /// The entries that may be of these bytes.
+    fn set(&self, hash: [u64; 2]) -> impl Iterator<Item = &[AtomicU64; WORDS]> {
+        let mask = SETS as u64 - 1;
+        let at = usize::try_from(hash[0] & mask).unwrap_or_default() * WAYS;
+        self.table.as_chunks().0.iter().skip(at).take(WAYS)
+    }
+}
+
+/// Of which bytes an entry is, and what was found out of them.
+fn read([first, second, one, other]: &[AtomicU64; WORDS]) -> ([u64; 2], [u64; 2]) {
+    let [first, second, one, other] =
+        [first, second, one, other].map(|word| word.load(Ordering::Relaxed));
+    ([first ^ one, second ^ other], [one, other])
+}
+
+impl Secret {
+    fn new() -> Secret {
+        let random = RandomState::new();
+        let mut bytes = [0; SECRET];
+        for (number, eight) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *eight = random.hash_one(number).to_le_bytes();
+        }
+        Secret(bytes)
+    }
+
+    /// Never that of an entry that nobody wrote.
+    fn hash(&self, bytes: &[u8]) -> [u64; 2] {
+        match XxHash3_128::oneshot_with_secret(&self.0, bytes) {
+            Ok(hash) => {
+                let [low, high] = zerocopy::transmute!(hash.to_le_bytes());
+                [low, high | 1]
+            }
+            Err(too_short) => unreachable!("{too_short}"),
         }
     }
 }
 
-impl<T> Default for Table<T> {
-    fn default() -> Table<T> {
-        Table(RwLock::new(Generations {
-            young: Map::default(),
-            old: Map::default(),
-            bytes: 0,
-        }))
+impl Default for Recall {
+    fn default() -> Recall {
+        let table = <[AtomicU64]>::new_box_zeroed_with_elems(SETS * WAYS * WORDS);
+        Recall {
+            of_spans: Secret::new(),
+            of_points: Secret::new(),
+            // Without room for it nothing is remembered.
+            table: table.unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Debug for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recall(…)")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
-    #[test]
-    fn what_came_lately_is_remembered_in_bounded_memory() {
-        let table = Table::default();
-        let bytes = |number: usize| [&number.to_le_bytes()[..], &[7; 992]].concat();
-        let generation = MAX_BYTES / (1000 + ENTRY_BYTES);
-        for number in 0..5 * generation {
-            table.remember(&bytes(number), number);
-            assert_eq!(table.get(&bytes(number)), Some(number));
-            if number >= generation {
-                let before = number - generation;
-                assert_eq!(table.get(&bytes(before)), Some(before));
-            }
+    fn place(number: u64) -> PointPlace {
+        PointPlace {
+            stream: StreamId(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            series: SeriesId(number % 7),
         }
-        assert_eq!(table.get(&bytes(0)), None);
-        let held = table.0.read().expect("no panic");
-        assert!(held.young.len() + held.old.len() <= 2 * generation);
+    }
+
+    #[test]
+    fn spans_and_points_are_remembered_apart() {
+        let recall = Recall::default();
+        recall.remember_span(b"GET /", SeriesId(3));
+        assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
+        assert_eq!(recall.point(b"GET /"), None);
+        recall.remember_point(b"GET /", place(5));
+        recall.remember_point(b"GET /", place(6));
+        assert_eq!(recall.point(b"GET /"), Some(place(6)));
+        assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
+        assert_eq!(recall.span(b"GET /cart"), None);
+    }
+
+    #[test]
+    fn much_is_remembered_and_nothing_of_others() {
+        let recall = Recall::default();
+        let room = (SETS * WAYS) as u64;
+        let kept = |upto: u64| {
+            (0..upto)
+                .filter(|number| {
+                    let found = recall.point(&number.to_le_bytes());
+                    assert!(found.is_none_or(|found| found == place(*number)));
+                    found.is_some()
+                })
+                .count() as u64
+        };
+        for number in 0..room / 4 {
+            recall.remember_point(&number.to_le_bytes(), place(number));
+        }
+        assert!(kept(room / 4) > room / 4 * 99 / 100);
+        for number in room / 4..4 * room {
+            recall.remember_point(&number.to_le_bytes(), place(number));
+        }
+        assert!((room * 9 / 10..=room).contains(&kept(4 * room)));
+    }
+
+    #[test]
+    fn an_entry_that_is_being_written_is_nobodys() {
+        let recall = Recall::default();
+        // All in one set, more than it holds.
+        let hash = |number: u64| [SETS as u64 * number, number << 56 | 1];
+        let found = |number: u64| [number ^ u64::MAX, number << 8];
+        thread::scope(|scope| {
+            for from in 0..2 {
+                let (recall, hash, found) = (&recall, &hash, &found);
+                scope.spawn(move || {
+                    for round in 0..200_000_u64 {
+                        let number = (round * 7 + from) % 16;
+                        recall.remember(hash(number), found(number));
+                        let other = (round * 5 + 3 * from) % 16;
+                        let seen = recall.get(hash(other));
+                        assert!(seen.is_none_or(|seen| seen == found(other)));
+                    }
+                });
+            }
+        });
     }
 }
