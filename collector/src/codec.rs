@@ -44,9 +44,14 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Appends all of a large number.
+pub(crate) fn put_fixed(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
 /// Appends the bits of a double.
 pub(crate) fn put_f64(out: &mut Vec<u8>, value: f64) {
-    out.extend_from_slice(&value.to_bits().to_le_bytes());
+    put_fixed(out, value.to_bits());
 }
 
 /// Puts a version before `body` and a checksum of both behind it.

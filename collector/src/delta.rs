@@ -1,12 +1,12 @@
 //! Deltas: what one group commit writes to the journal.
 
 use crate::classes::Ledger;
-use crate::codec::{CodecError, CountOverflow, Reader, put_bytes, put_varint, seal, unseal};
+use crate::codec::{CodecError, CountOverflow, Reader, put_varint, seal, unseal};
 use crate::exemplar::ExemplarSet;
 use crate::measured::{BoundsRead, BoundsWritten, Measured};
-use crate::point::StreamId;
 use crate::series::SeriesId;
 use crate::slice::Slice;
+use crate::streams::StreamStates;
 
 const VERSION: u8 = 2;
 /// The first form, whose classes did not tell signals apart. It is still read: it is what an older
@@ -35,7 +35,7 @@ pub struct Delta {
     /// sorted by series.
     pub unweighted: Vec<(SeriesId, Slice)>,
     /// The state of every stream that was touched, after the last touch.
-    pub streams: Vec<(StreamId, Vec<u8>)>,
+    pub streams: StreamStates,
     /// Traces worth a look.
     pub exemplars: ExemplarSet,
 }
@@ -54,16 +54,6 @@ impl Delta {
         Ok(())
     }
 
-    /// Adds a later delta: counts are summed, its stream states replace earlier ones. On overflow
-    /// nothing is changed.
-    pub fn merge(&mut self, later: &Delta) -> Result<(), CountOverflow> {
-        self.add(later.entries.clone(), &later.classes)?;
-        self.set_streams(later.streams.clone());
-        self.note_unweighted(later.unweighted.clone());
-        self.exemplars.merge(&later.exemplars);
-        Ok(())
-    }
-
     /// Notes that spans of these series in these slices were sampled without a weight.
     pub fn note_unweighted(&mut self, unweighted: Vec<(SeriesId, Slice)>) {
         self.unweighted.extend(unweighted);
@@ -71,20 +61,6 @@ impl Delta {
         self.unweighted
             .sort_unstable_by_key(|(series, slice)| (*series, std::cmp::Reverse(*slice)));
         self.unweighted.dedup_by_key(|(series, _)| *series);
-    }
-
-    /// Notes states of streams, in place of earlier ones; each stream once.
-    pub fn set_streams(&mut self, states: Vec<(StreamId, Vec<u8>)>) {
-        self.streams.extend(states);
-        // Stable: of one stream the later state stands last.
-        self.streams.sort_by_key(|(id, _)| *id);
-        self.streams.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same {
-                std::mem::swap(&mut later.1, &mut earlier.1);
-            }
-            same
-        });
     }
 
     /// The stored form: versioned, with a checksum.
@@ -103,11 +79,7 @@ impl Delta {
             entry.measured.encode_into(&mut bounds, &mut body);
         }
         self.classes.encode_into(&mut body);
-        put_varint(&mut body, self.streams.len() as u64);
-        for (id, state) in &self.streams {
-            body.extend_from_slice(&id.0.to_le_bytes());
-            put_bytes(&mut body, state);
-        }
+        self.streams.encode_into(&mut body);
         put_varint(&mut body, self.unweighted.len() as u64);
         for (series, slice) in &self.unweighted {
             body.extend_from_slice(&series.0.to_le_bytes());
@@ -134,11 +106,7 @@ impl Delta {
             WITHOUT_SIGNALS => Ledger::decode_undivided(&mut reader)?,
             _ => Ledger::decode_from(&mut reader)?,
         };
-        let length = reader.length()?;
-        let mut streams = Vec::with_capacity(length);
-        for _ in 0..length {
-            streams.push((StreamId(reader.fixed()?), reader.bytes()?.to_vec()));
-        }
+        let streams = StreamStates::decode_from(&mut reader)?;
         let unweighted = match version {
             WITHOUT_SIGNALS => Vec::new(),
             _ => decode_unweighted(&mut reader)?,
@@ -150,9 +118,6 @@ impl Delta {
             ExemplarSet::decode_from(&mut reader)?
         };
         reader.done()?;
-        if !streams.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(CodecError::Invalid("order"));
-        }
         Ok(Delta {
             entries,
             classes,

@@ -1,7 +1,6 @@
 //! Streams: the state that makes running totals and deltas into counts, each once.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
 
 use foldhash::fast::RandomState;
 
@@ -15,11 +14,13 @@ mod buckets;
 mod running;
 mod spread;
 mod state;
+mod states;
 mod sum;
 mod unstarted;
 mod work;
 
 use state::State;
+pub use states::StreamStates;
 pub use work::Increments;
 use work::Work;
 
@@ -44,24 +45,30 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Streams {
     origin: Origin,
-    states: HashMap<StreamId, Kept, RandomState>,
+    /// Where in `kept` a stream stands.
+    places: HashMap<StreamId, usize, RandomState>,
+    kept: Vec<Kept>,
     /// Number of the latest checkpoint.
     checkpoint: u64,
     /// Since the checkpoint, if there is one: every stream that changed, as it was.
-    undo: Option<Vec<(StreamId, Option<State>)>>,
+    undo: Option<Vec<Changed>>,
+    /// Where the streams of the points at hand stand.
+    at_hand: Vec<Option<usize>>,
 }
 
 /// A stream's state, and the checkpoint at which it was last saved; none yet is 0.
 #[derive(Debug)]
 struct Kept {
+    id: StreamId,
     state: State,
     saved_at: u64,
 }
 
-impl From<State> for Kept {
-    fn from(state: State) -> Kept {
-        Kept { state, saved_at: 0 }
-    }
+/// A stream that changed, and its state before; none if it is new.
+#[derive(Debug)]
+struct Changed {
+    place: usize,
+    before: Option<State>,
 }
 
 /// What points added.
@@ -75,8 +82,6 @@ pub struct Absorbed {
     pub classes: Classes,
     /// What to tell the sender.
     pub problems: Problems,
-    /// Streams whose state changed, sorted.
-    pub touched: Vec<StreamId>,
 }
 
 impl Streams {
@@ -84,9 +89,11 @@ impl Streams {
     pub fn new(origin: Origin) -> Streams {
         Streams {
             origin,
-            states: HashMap::default(),
+            places: HashMap::default(),
+            kept: Vec::new(),
             checkpoint: 0,
             undo: None,
+            at_hand: Vec::new(),
         }
     }
 
@@ -108,22 +115,40 @@ impl Streams {
         points: &[Point],
     ) -> (Classes, Problems) {
         let mut work = Work::new(increments);
-        for point in points {
-            let origin = self.origin_of(point);
-            if let Some(state) = self.state(point) {
-                let outcome = state.advance(point, origin);
+        let at_hand = self.at_hand_of(points);
+        for (point, known) in points.iter().zip(&at_hand) {
+            let origin = match known {
+                Some(_) => self.origin,
+                None => self.origin_of(point),
+            };
+            if let Some(place) = known.or_else(|| self.place(point)) {
+                let outcome = self.kept[place].state.advance(point, origin);
                 work.take(point, outcome);
             } else {
                 work.reject(point, "too many metric streams");
             }
         }
+        self.at_hand = at_hand;
         (work.classes, work.problems)
+    }
+
+    /// Where the points' streams stand, those that are known already, each saved to be rolled back. All are looked up
+    /// before any changes: memory is slow, and can be asked for many things at once.
+    fn at_hand_of(&mut self, points: &[Point]) -> Vec<Option<usize>> {
+        let mut at_hand = std::mem::take(&mut self.at_hand);
+        at_hand.clear();
+        let places = points.iter().map(|point| self.places.get(&point.stream));
+        at_hand.extend(places.map(Option::<&usize>::copied));
+        for place in at_hand.iter().flatten() {
+            self.save(*place);
+        }
+        at_hand
     }
 
     /// What is known about the time before a point. A reading that is new where the points themselves are not was not
     /// asked for until now: its first point is a base, whenever the total began.
     fn origin_of(&self, point: &Point) -> Origin {
-        let seen = |id: &StreamId| self.states.contains_key(id);
+        let seen = |id: &StreamId| self.places.contains_key(id);
         match &point.beside {
             Some(beside) if seen(beside) && !seen(&point.stream) => Origin::Live {
                 observing_since_nanos: u64::MAX,
@@ -141,11 +166,12 @@ impl Streams {
 
     /// Undoes everything since the checkpoint: the commit failed.
     pub fn rollback(&mut self) {
-        for (id, state) in self.undo.take().unwrap_or_default() {
-            match state {
-                Some(state) => self.states.insert(id, state.into()),
-                None => self.states.remove(&id),
-            };
+        // From the latest on, so that new streams leave in the order in which they came last.
+        for Changed { place, before } in self.undo.take().unwrap_or_default().into_iter().rev() {
+            match before {
+                Some(state) => self.kept[place].state = state,
+                None => self.remove(place),
+            }
         }
     }
 
@@ -154,14 +180,34 @@ impl Streams {
         self.undo = None;
     }
 
-    /// The stored form of a stream's state; `None` if there is no such stream.
-    pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
-        self.states.get(&id).map(|kept| kept.state.encode())
+    /// The stored form of every state that changed since the checkpoint.
+    pub fn changed(&self) -> StreamStates {
+        let mut states = StreamStates::default();
+        let mut encoded = Vec::new();
+        for Changed { place, .. } in self.undo.iter().flatten() {
+            let Kept { id, state, .. } = &self.kept[*place];
+            encoded.clear();
+            state.encode_into(&mut encoded);
+            states.push(*id, &encoded);
+        }
+        states
     }
 
-    /// Takes back a state that [`Streams::encode_state`] gave.
+    /// The stored form of a stream's state; `None` if there is no such stream.
+    pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
+        let place = self.places.get(&id)?;
+        let mut encoded = Vec::new();
+        self.kept[*place].state.encode_into(&mut encoded);
+        Some(encoded)
+    }
+
+    /// Takes back a state that [`Streams::changed`] gave.
     pub fn restore(&mut self, id: StreamId, bytes: &[u8]) -> Result<(), CodecError> {
-        self.states.insert(id, State::decode(bytes)?.into());
+        let state = State::decode(bytes)?;
+        match self.places.get(&id) {
+            Some(place) => self.kept[*place].state = state,
+            None => drop(self.insert(id, state)),
+        }
         Ok(())
     }
 
@@ -170,13 +216,15 @@ impl Streams {
     /// began before that time begins with a base, as if observing had begun then.
     pub fn trim(&mut self, older_than_nanos: u64) -> Vec<StreamId> {
         let old = self
-            .states
+            .kept
             .iter()
-            .filter(|(_, kept)| kept.state.latest() < older_than_nanos);
-        let mut old: Vec<_> = old.map(|(id, _)| *id).collect();
+            .filter(|kept| kept.state.latest() < older_than_nanos);
+        let mut old: Vec<_> = old.map(|kept| kept.id).collect();
         old.sort_unstable();
         for id in &old {
-            self.states.remove(id);
+            if let Some(place) = self.places.get(id) {
+                self.remove(*place);
+            }
         }
         if let Origin::Live {
             observing_since_nanos,
@@ -188,43 +236,65 @@ impl Streams {
         old
     }
 
-    /// The state of a point's stream, saved to be rolled back; none if there is no room for a new one.
-    fn state(&mut self, point: &Point) -> Option<&mut State> {
-        let Streams {
-            states,
-            checkpoint,
-            undo,
-            ..
-        } = self;
-        let room = states.len() < MAX_STREAMS;
-        let kept = match states.entry(point.stream) {
-            Place::Occupied(place) => place.into_mut(),
-            Place::Vacant(place) if room => {
-                if let Some(undo) = undo {
-                    undo.push((point.stream, None));
-                }
-                let state = State::new(&point.value);
-                let saved_at = *checkpoint;
-                return Some(&mut place.insert(Kept { state, saved_at }).state);
-            }
-            Place::Vacant(_) => return None,
-        };
-        if let Some(undo) = undo
-            && kept.saved_at != *checkpoint
-        {
-            kept.saved_at = *checkpoint;
-            undo.push((point.stream, Some(kept.state.clone())));
+    /// Where a point's stream stands, saved to be rolled back; none if there is no room for a new one.
+    fn place(&mut self, point: &Point) -> Option<usize> {
+        if let Some(place) = self.places.get(&point.stream).copied() {
+            self.save(place);
+            return Some(place);
         }
-        Some(&mut kept.state)
+        if self.kept.len() >= MAX_STREAMS {
+            return None;
+        }
+        let place = self.insert(point.stream, State::new(&point.value));
+        if let Some(undo) = &mut self.undo {
+            undo.push(Changed {
+                place,
+                before: None,
+            });
+            self.kept[place].saved_at = self.checkpoint;
+        }
+        Some(place)
+    }
+
+    /// Saves a state as it was at the checkpoint, if there is one and it is not saved yet.
+    fn save(&mut self, place: usize) {
+        let kept = &mut self.kept[place];
+        if let Some(undo) = &mut self.undo
+            && kept.saved_at != self.checkpoint
+        {
+            kept.saved_at = self.checkpoint;
+            let before = Some(kept.state.clone());
+            undo.push(Changed { place, before });
+        }
+    }
+
+    fn insert(&mut self, id: StreamId, state: State) -> usize {
+        let place = self.kept.len();
+        self.places.insert(id, place);
+        self.kept.push(Kept {
+            id,
+            state,
+            saved_at: 0,
+        });
+        place
+    }
+
+    /// Removes a stream; the last one takes its place.
+    fn remove(&mut self, place: usize) {
+        let gone = self.kept.swap_remove(place);
+        self.places.remove(&gone.id);
+        if let Some(moved) = self.kept.get(place) {
+            self.places.insert(moved.id, place);
+        }
     }
 
     /// Number of streams.
     pub fn len(&self) -> usize {
-        self.states.len()
+        self.kept.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
+        self.kept.is_empty()
     }
 }

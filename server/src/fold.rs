@@ -350,7 +350,7 @@ fn fold_of(cut: &Cut, unjudged_from: Option<i64>) -> Fold {
         streams: cut
             .streams
             .iter()
-            .map(|(id, state)| (id.0.cast_signed(), state.clone()))
+            .map(|(id, state)| (id.0.cast_signed(), state.to_vec()))
             .collect(),
         counters: classes::counters(&cut.classes)
             .chain(cut.unweighted.counters())

@@ -17,12 +17,16 @@ use collector::{
 };
 use foldhash::HashMap;
 use slo_specs::{Catalog, Fingerprint, Objective, Tally, Tier, Timeline};
+use smallvec::SmallVec;
 
 use self::accounts::Accounts;
 use self::latency::Latency;
 pub(crate) use self::latency::{MINUTES_S, Quantiles};
 pub(crate) use self::unweighted::Unweighted;
 use crate::sli::{Index, tally};
+
+/// A stored state of a metric stream. Those of sums need no allocation.
+pub(crate) type StateBytes = SmallVec<[u8; 32]>;
 
 /// One service's slice, gathered since the last cut.
 #[derive(Debug, Default, Clone)]
@@ -42,7 +46,7 @@ pub(crate) struct Cut {
     pub(crate) upto: i64,
     pub(crate) slices: BTreeMap<(Slice, Arc<str>), Gathered>,
     pub(crate) chunks: BTreeMap<(Fingerprint, i64), slo_specs::Chunk>,
-    pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
+    pub(crate) streams: BTreeMap<StreamId, StateBytes>,
     /// Traces worth a look.
     pub(crate) exemplars: ExemplarSet,
     pub(crate) classes: Ledger,
@@ -103,7 +107,8 @@ pub(crate) struct Live {
     latencies: BTreeMap<Fingerprint, Latency>,
     /// What each series measured since the last cut.
     pending: HashMap<(Slice, SeriesId), Measured>,
-    streams: HashMap<StreamId, Vec<u8>>,
+    /// The latest state of each stream that changed since the last cut.
+    streams: HashMap<StreamId, StateBytes>,
     /// Traces worth a look, since the last cut.
     exemplars: ExemplarSet,
     classes: Ledger,
@@ -269,7 +274,11 @@ impl Live {
     pub(crate) fn apply(&mut self, seq: i64, delta: Delta) {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
-        self.streams.extend(delta.streams);
+        for (id, state) in delta.streams.iter() {
+            let kept = self.streams.entry(id).or_default();
+            kept.clear();
+            kept.extend_from_slice(state);
+        }
         self.exemplars.merge(&delta.exemplars);
         for (series, slice) in &delta.unweighted {
             self.note_unweighted(*series, slice.end_seconds());
@@ -400,7 +409,7 @@ impl Live {
     pub(crate) fn forget_streams(&mut self, ids: Vec<StreamId>, observing_since_nanos: u64) {
         // An empty state removes the stored one.
         self.streams
-            .extend(ids.into_iter().map(|id| (id, Vec::new())));
+            .extend(ids.into_iter().map(|id| (id, StateBytes::new())));
         self.observing_since_nanos = Some(observing_since_nanos);
     }
 

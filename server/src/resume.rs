@@ -61,8 +61,8 @@ pub(crate) async fn resume(
     failpoint!("start.loaded");
     for row in store.journal_after(store.folded().await?).await? {
         if let Some(delta) = read_delta(store, &row)? {
-            for (id, state) in &delta.streams {
-                restore_stream(store, &mut streams, *id, state)?;
+            for (id, state) in delta.streams.iter() {
+                restore_stream(store, &mut streams, id, state)?;
             }
             locked(&live).apply(row.seq, delta);
         }

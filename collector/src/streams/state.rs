@@ -6,12 +6,14 @@ use smallvec::SmallVec;
 
 use super::Origin;
 use super::running::{Running, Total};
-use crate::codec::{CodecError, Reader, put_f64, put_varint, unseal};
+use crate::codec::{CodecError, Reader, put_f64, put_fixed, put_varint, unseal};
 use crate::point::{Buckets, Number, Point, PointValue, Temporality};
 
 /// What a stored state starts with. It has no checksum of its own: the journal row or the row of the stream has one.
-const VERSION: u8 = 2;
-/// The first form, which had.
+const VERSION: u8 = 3;
+/// The form before, which wrote every fraction, and every time as a difference.
+const WITH_FRACTIONS: u8 = 2;
+/// The first form, the same with a checksum.
 const SEALED: u8 = 1;
 /// Intervals of a delta stream with gaps between them that are remembered.
 const MAX_INTERVALS: usize = 64;
@@ -31,7 +33,7 @@ pub(crate) enum State {
     /// Observations counted so far.
     Levels(Levels),
     /// A running total that is sent as a level; none before the first point.
-    Rising(Option<Rising>),
+    Rising(Option<Box<Rising>>),
 }
 
 /// The last value of a running total that does not say when it started.
@@ -135,72 +137,52 @@ impl State {
         }
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         match self {
             State::Running(running) => {
                 out.push(1);
-                running.encode_into(&mut out);
+                running.encode_into(out);
             }
             State::Deltas(deltas) => {
                 out.push(2);
-                put_f64(&mut out, deltas.fraction);
-                put_varint(&mut out, 1 + 2 * deltas.covered.len() as u64);
-                let ends = deltas.covered.iter();
-                let ends = ends.flat_map(|(start, end)| [*start, *end]);
-                put_rising(&mut out, [deltas.forgotten].into_iter().chain(ends));
+                deltas.encode_into(out);
             }
             State::Levels(levels) => {
                 out.push(3);
-                put_varint(&mut out, levels.times.len() as u64);
-                put_rising(&mut out, levels.times.iter().copied());
+                put_varint(out, levels.times.len() as u64);
+                put_rising(out, levels.times.iter().copied());
             }
             State::Rising(rising) => {
                 out.push(4);
-                if let Some(Rising { time, total }) = rising {
-                    put_varint(&mut out, *time);
-                    total.encode_into(0, &mut out);
+                if let Some(rising) = rising {
+                    put_varint(out, rising.time);
+                    rising.total.encode_into(0, out);
                 }
             }
         }
-        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<State, CodecError> {
-        let mut reader = match bytes.split_first() {
-            Some((&VERSION, body)) => Reader::new(body),
-            _ => unseal(SEALED, bytes)?,
+        let (version, mut reader) = match bytes.split_first() {
+            Some((version @ (&VERSION | &WITH_FRACTIONS), body)) => (*version, Reader::new(body)),
+            _ => (SEALED, unseal(SEALED, bytes)?),
         };
         let state = match reader.byte()? {
             1 => State::Running(Running::decode_from(&mut reader)?),
-            2 => {
-                let fraction = reader.f64()?;
-                let times = rising(&mut reader)?;
-                let (forgotten, ends) = times.split_first().ok_or(CodecError::Truncated)?;
-                let covered = ends
-                    .as_chunks::<2>()
-                    .0
-                    .iter()
-                    .map(|pair| (pair[0], pair[1]));
-                let covered = covered.collect();
-                State::Deltas(Deltas {
-                    covered,
-                    forgotten: *forgotten,
-                    fraction,
-                })
-            }
+            2 if version == VERSION => State::Deltas(Deltas::decode_from(&mut reader)?),
+            2 => State::Deltas(Deltas::decode_with_fraction(&mut reader)?),
             3 => State::Levels(Levels {
                 times: rising(&mut reader)?,
             }),
             4 if reader.is_empty() => State::Rising(None),
-            4 => State::Rising(Some(Rising {
+            4 => State::Rising(Some(Box::new(Rising {
                 time: reader.varint()?,
                 total: match Total::decode_from(&mut reader)? {
                     (0, total @ Total::Number { .. }) => total,
                     _ => return Err(CodecError::Invalid("stream state")),
                 },
-            })),
+            }))),
             _ => return Err(CodecError::Invalid("stream state")),
         };
         reader.done()?;
@@ -241,6 +223,53 @@ impl Deltas {
             from,
             to: time,
         }
+    }
+
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        let fraction = self.fraction != 0.0;
+        put_varint(out, (self.covered.len() as u64) << 1 | u64::from(fraction));
+        if fraction {
+            put_f64(out, self.fraction);
+        }
+        put_varint(out, self.forgotten);
+        for (start, end) in &self.covered {
+            put_fixed(out, *start);
+            put_varint(out, end - start);
+        }
+    }
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Deltas, CodecError> {
+        let head = reader.varint()?;
+        let fraction = match head & 1 {
+            0 => 0.0,
+            _ => reader.f64()?,
+        };
+        let mut deltas = Deltas {
+            fraction,
+            forgotten: reader.varint()?,
+            covered: SmallVec::new(),
+        };
+        let mut before = deltas.forgotten;
+        for _ in 0..head >> 1 {
+            let start = reader.fixed()?;
+            let end = start.checked_add(reader.varint()?);
+            let end = end.filter(|_| before <= start);
+            before = end.ok_or(CodecError::Invalid("time"))?;
+            deltas.covered.push((start, before));
+        }
+        Ok(deltas)
+    }
+
+    fn decode_with_fraction(reader: &mut Reader<'_>) -> Result<Deltas, CodecError> {
+        let fraction = reader.f64()?;
+        let times = rising(reader)?;
+        let (forgotten, ends) = times.split_first().ok_or(CodecError::Truncated)?;
+        let ends = ends.as_chunks::<2>().0.iter();
+        Ok(Deltas {
+            covered: ends.map(|pair| (pair[0], pair[1])).collect(),
+            forgotten: *forgotten,
+            fraction,
+        })
     }
 
     /// Where the last interval before a time ended: what a point without a start accrued since.
@@ -285,13 +314,13 @@ impl Deltas {
 }
 
 /// The first point is a base. A total that fell was set back to zero before its new value.
-fn advance_total<'p>(rising: &mut Option<Rising>, point: &'p Point) -> Outcome<'p> {
+fn advance_total<'p>(rising: &mut Option<Box<Rising>>, point: &'p Point) -> Outcome<'p> {
     let to = point.time_nanos;
-    let Some(Rising { time, total }) = rising else {
-        *rising = Some(Rising {
+    let Some(Rising { time, total }) = rising.as_deref_mut() else {
+        *rising = Some(Box::new(Rising {
             time: to,
             total: Total::new(&point.value, false),
-        });
+        }));
         return Outcome::Baseline;
     };
     if to <= *time {
@@ -360,4 +389,34 @@ fn rising(reader: &mut Reader<'_>) -> Result<Vec<u64>, CodecError> {
         times.push(previous);
     }
     Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::seal;
+
+    #[test]
+    fn the_forms_before_are_read_and_the_present_one_is_shorter() {
+        let mut old = vec![WITH_FRACTIONS, 2];
+        put_f64(&mut old, 0.25);
+        put_varint(&mut old, 5);
+        put_rising(
+            &mut old,
+            [30, 1 << 60, (1 << 60) + 5, 1 << 61, (1 << 61) + 9].into_iter(),
+        );
+        let state = State::Deltas(Deltas {
+            covered: [(1 << 60, (1 << 60) + 5), (1 << 61, (1 << 61) + 9)]
+                .into_iter()
+                .collect(),
+            forgotten: 30,
+            fraction: 0.25,
+        });
+        assert_eq!(State::decode(&old).as_ref(), Ok(&state));
+        assert_eq!(State::decode(&seal(SEALED, &old[1..])).as_ref(), Ok(&state));
+        let mut new = Vec::new();
+        state.encode_into(&mut new);
+        assert_eq!(State::decode(&new), Ok(state));
+        assert!(new.len() < old.len());
+    }
 }

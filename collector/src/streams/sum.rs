@@ -14,6 +14,8 @@ const MAX_BUCKETS: usize = 8192;
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     measured: Measured,
+    /// Events without values beside those.
+    counted: u64,
     bucketed: Option<Bucketed>,
 }
 
@@ -33,7 +35,16 @@ struct Bucketed {
 impl Sum {
     pub(super) fn count(&self) -> u64 {
         let bucketed = self.bucketed.as_ref().map_or(0, |bucketed| bucketed.count);
-        self.measured.count() + bucketed
+        self.measured.count() + self.counted + bucketed
+    }
+
+    /// Adds events without values; whether they fit.
+    pub(super) fn add_counted(&mut self, count: u64) -> bool {
+        let fits = self.count().checked_add(count).is_some();
+        if fits {
+            self.counted += count;
+        }
+        fits
     }
 
     /// Adds numbers; whether they fit.
@@ -60,6 +71,8 @@ impl Sum {
 
     pub(super) fn finish(mut self) -> Measured {
         self.measure();
+        let fits = self.measured.merge(&Measured::counted(self.counted));
+        debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
         self.measured
     }
 

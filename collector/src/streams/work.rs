@@ -16,7 +16,7 @@ use crate::delta::{Entry, place};
 use crate::histogram::SparseHistogram;
 use crate::measure::{Reading, SHARE_UNITS};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
-use crate::point::{Buckets, Point, Scheme, StreamId};
+use crate::point::{Buckets, Point, Scheme};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
@@ -33,8 +33,8 @@ const MAX_CELLS: usize = 1 << 15;
 #[derive(Debug, Default)]
 pub struct Increments {
     sums: Sums,
-    taken: Vec<SeriesId>,
-    touched: Vec<StreamId>,
+    /// Series of counted points in the order of the points, each with how many there are in a row.
+    taken: Vec<(SeriesId, u64)>,
 }
 
 type Sums = HashMap<(Slice, SeriesId), Sum, RandomState>;
@@ -61,8 +61,14 @@ impl Increments {
         Absorbed {
             entries,
             taken: counted(self.taken),
-            touched: each_once(self.touched),
             ..Absorbed::default()
+        }
+    }
+
+    fn note_taken(&mut self, series: SeriesId) {
+        match self.taken.last_mut() {
+            Some((last, points)) if *last == series => *points += 1,
+            _ => self.taken.push((series, 1)),
         }
     }
 }
@@ -77,7 +83,6 @@ impl<'i> Work<'i> {
     }
 
     pub(crate) fn take(&mut self, point: &Point, outcome: Outcome<'_>) {
-        self.increments.touched.push(point.stream);
         if point.reading.other.is_some() {
             return self.take_other(point, outcome);
         }
@@ -92,11 +97,11 @@ impl<'i> Work<'i> {
                     return self.reject(point, "point adds more than can be true");
                 }
                 self.classes.counted.note(false);
-                self.increments.taken.push(point.series);
+                self.increments.note_taken(point.series);
             }
             Outcome::Baseline => {
                 self.classes.counted.note(false);
-                self.increments.taken.push(point.series);
+                self.increments.note_taken(point.series);
                 self.classes.baseline.note(false);
             }
             Outcome::Duplicate => self.classes.duplicate.note(false),
@@ -134,8 +139,15 @@ impl<'i> Work<'i> {
         };
         let sums = &mut self.increments.sums;
         let most = amount.count().max(SHARE_UNITS);
-        if let (1, Amount::Buckets(buckets)) = (spread.slices().len(), amount) {
-            return add_whole(sums, (spread.last(), point.series), buckets, &point.reading);
+        if spread.slices().len() == 1 {
+            let place = (spread.last(), point.series);
+            match amount {
+                Amount::Buckets(buckets) => return add_whole(sums, place, buckets, &point.reading),
+                Amount::Count(count) if point.reading.other != Some(Reading::Growth) => {
+                    return *count == 0 || sums.entry(place).or_default().add_counted(*count);
+                }
+                Amount::Count(_) | Amount::Level(_) => {}
+            }
         }
         let fits = |slice: Slice| {
             let known = sums.get(&(slice, point.series)).map_or(0, Sum::count);
@@ -194,17 +206,17 @@ fn shares<'b>(buckets: &'b Buckets, spread: &mut Spread) -> Vec<Cow<'b, [(i64, u
     parts.into_iter().map(Cow::Owned).collect()
 }
 
-/// Each series with how often it stands.
-fn counted(mut taken: Vec<SeriesId>) -> Vec<(SeriesId, u64)> {
+/// Each series once, with all its points.
+fn counted(mut taken: Vec<(SeriesId, u64)>) -> Vec<(SeriesId, u64)> {
     taken.sort_unstable();
-    let same = taken.chunk_by(|one, next| one == next);
-    same.map(|same| (same[0], same.len() as u64)).collect()
-}
-
-fn each_once(mut touched: Vec<StreamId>) -> Vec<StreamId> {
-    touched.sort_unstable();
-    touched.dedup();
-    touched
+    taken.dedup_by(|next, one| {
+        let same = next.0 == one.0;
+        if same {
+            one.1 += next.1;
+        }
+        same
+    });
+    taken
 }
 
 impl Amount<'_> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use collector::{
     Answer, Classes, Decoded, Delta, Entry, ExemplarSet, Increments, Kind, Known, Ledger, SeriesId,
-    SeriesKey, Slice, Spans, StreamId, Streams, Summed,
+    SeriesKey, Slice, Spans, Streams, Summed,
 };
 use foldhash::fast::RandomState;
 
@@ -25,8 +25,6 @@ pub(super) struct Gathered {
     points: Increments,
     unweighted: Vec<(SeriesId, Slice)>,
     exemplars: ExemplarSet,
-    /// Streams whose state changed.
-    touched: Vec<StreamId>,
     pub(super) series: HashMap<SeriesId, Arc<SeriesKey>, RandomState>,
     pub(super) requests: Vec<([u8; 16], Vec<u8>)>,
 }
@@ -78,7 +76,6 @@ impl Gathered {
         self.unweighted = summed.unweighted;
         let points = std::mem::take(&mut self.points).finish();
         self.entries.extend(points.entries);
-        self.touched = points.touched;
         let mut live = locked(live);
         let unmatched = live.unmatched(summed.taken);
         self.classes.spans.leave_unmatched(unmatched);
@@ -123,8 +120,7 @@ impl Gathered {
         );
         delta.note_unweighted(std::mem::take(&mut self.unweighted));
         delta.exemplars = std::mem::take(&mut self.exemplars);
-        let state = |id: &StreamId| Some((*id, streams.encode_state(*id)?));
-        delta.set_streams(self.touched.iter().filter_map(state).collect());
+        delta.streams = streams.changed();
         delta
     }
 }

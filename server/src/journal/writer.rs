@@ -363,9 +363,9 @@ impl Writer {
             let Some(delta) = read_delta(&self.store, &row)? else {
                 continue;
             };
-            for (id, state) in &delta.streams {
+            for (id, state) in delta.streams.iter() {
                 self.streams
-                    .restore(*id, state)
+                    .restore(id, state)
                     .map_err(|error| StoreError::damaged("journal", row.seq, &error))?;
             }
             self.apply(row.seq, delta);
