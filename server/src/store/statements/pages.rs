@@ -121,58 +121,48 @@ pub(super) async fn load(
 
 /// Adds a row, unless the same incident, rule and kind was owed to the receiver before.
 pub(super) async fn insert(connection: &mut Connection, page: &Page) -> Result<(), sqlx::Error> {
-    let page = &as_kept(page);
-    sqlx::query::<Db>(
-        "insert into outbox (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, \
+    let statement = "insert into outbox (receiver, incident, objective, rule, kind, notice, created_ms, due_ms, \
          attempts, escalated, fallback_of, done_ms, outcome, crc) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-         on conflict (incident, rule, kind, receiver) do nothing",
-    )
-    .bind(&page.receiver)
-    .bind(page.incident)
-    .bind(&page.objective)
-    .bind(&page.rule)
-    .bind(page.kind.as_str())
-    .bind(&page.notice)
-    .bind(page.created_ms)
-    .bind(page.due_ms)
-    .bind(page.attempts)
-    .bind(page.escalated.as_deref())
-    .bind(page.fallback_of.as_deref())
-    .bind(page.done_ms)
-    .bind(page.outcome.as_deref())
-    .bind(page.sum().value())
-    .execute(connection)
-    .await
-    .map(drop)
+         on conflict (incident, rule, kind, receiver) do nothing";
+    write(connection, statement, page, None).await
 }
 
 /// Writes all of a row.
 pub(super) async fn update(connection: &mut Connection, page: &Page) -> Result<(), sqlx::Error> {
-    let page = &as_kept(page);
-    sqlx::query::<Db>(
-        "update outbox set receiver = $1, incident = $2, objective = $3, rule = $4, kind = $5, notice = $6, \
-         created_ms = $7, due_ms = $8, attempts = $9, escalated = $10, fallback_of = $11, done_ms = $12, \
-         outcome = $13, crc = $14 where id = $15",
-    )
-    .bind(&page.receiver)
-    .bind(page.incident)
-    .bind(&page.objective)
-    .bind(&page.rule)
-    .bind(page.kind.as_str())
-    .bind(&page.notice)
-    .bind(page.created_ms)
-    .bind(page.due_ms)
-    .bind(page.attempts)
-    .bind(page.escalated.as_deref())
-    .bind(page.fallback_of.as_deref())
-    .bind(page.done_ms)
-    .bind(page.outcome.as_deref())
-    .bind(page.sum().value())
-    .bind(page.id)
-    .execute(connection)
-    .await
-    .map(drop)
+    let statement = "update outbox set receiver = $1, incident = $2, objective = $3, rule = $4, kind = $5, \
+         notice = $6, created_ms = $7, due_ms = $8, attempts = $9, escalated = $10, fallback_of = $11, \
+         done_ms = $12, outcome = $13, crc = $14 where id = $15";
+    write(connection, statement, page, Some(page.id)).await
+}
+
+async fn write(
+    connection: &mut Connection,
+    statement: &'static str,
+    page: &Page,
+    id: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    let page = as_kept(page);
+    let query = sqlx::query::<Db>(statement)
+        .bind(&page.receiver)
+        .bind(page.incident)
+        .bind(&page.objective)
+        .bind(&page.rule)
+        .bind(page.kind.as_str())
+        .bind(&page.notice)
+        .bind(page.created_ms)
+        .bind(page.due_ms)
+        .bind(page.attempts)
+        .bind(page.escalated.as_deref())
+        .bind(page.fallback_of.as_deref())
+        .bind(page.done_ms)
+        .bind(page.outcome.as_deref())
+        .bind(page.sum().value());
+    let query = match id {
+        Some(id) => query.bind(id),
+        None => query,
+    };
+    query.execute(connection).await.map(drop)
 }
 
 /// With text as the databases keep it: the checksum is of what comes back.
