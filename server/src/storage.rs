@@ -94,6 +94,9 @@ struct State {
     unstored: BTreeMap<AlertKey, OutboxRow>,
     /// Ticks in a row whose transitions could not be stored.
     failed: u32,
+    /// What keeps ticks from being stored, in ticks in a row, and since when. A full disk may have room for one
+    /// request more, and none for a slice.
+    unkept: Option<(&'static str, Timestamp)>,
 }
 
 impl StorageWatch {
@@ -187,6 +190,11 @@ impl StorageWatch {
                 "New telemetry is refused, and senders are asked to try again: {why}."
             ));
         }
+        if let Some((why, _)) = self.state.unkept {
+            notes.push(format!(
+                "What was counted is in the journal and on these pages, but cannot be stored as slices and alerts: {why}."
+            ));
+        }
         if self.health.is_unsound() {
             notes.push(
                 "The database file is damaged in places that were not read yet; see the log."
@@ -223,9 +231,18 @@ impl StorageWatch {
             .collect()
     }
 
+    /// What keeps requests, or ticks, from being stored, and for how long.
+    fn trouble(&self, now: Timestamp) -> Option<(&'static str, Duration)> {
+        let unkept = self.state.unkept.map(|(why, since)| {
+            let lasted = now.duration_since(since).try_into();
+            (why, lasted.unwrap_or_default())
+        });
+        let troubles = self.health.trouble().into_iter().chain(unkept);
+        troubles.max_by_key(|(_, lasted)| *lasted)
+    }
+
     async fn alarm(&mut self, judge: &mut Judge, now: Timestamp) -> Result<(), StoreError> {
-        let trouble = self.health.trouble();
-        match (trouble, self.state.fired) {
+        match (self.trouble(now), self.state.fired) {
             (Some((why, lasted)), fired) if lasted >= PATIENCE || fired.is_some() => {
                 let (since, incident) = *self
                     .state
@@ -332,6 +349,21 @@ impl StorageWatch {
         Ok(())
     }
 
+    /// What became of a tick's fold.
+    pub(crate) fn folded(&mut self, failed: Option<&StoreError>, now: Timestamp) {
+        match failed {
+            Some(error) => self.unkept(error, now),
+            // Its transitions, of the last tick, may be what is not kept.
+            None if self.state.failed == 0 => self.state.unkept = None,
+            None => {}
+        }
+    }
+
+    fn unkept(&mut self, error: &StoreError, now: Timestamp) {
+        let since = self.state.unkept.map_or(now, |(_, since)| since);
+        self.state.unkept = Some((error.in_short(), since));
+    }
+
     /// The transitions of a tick were stored: what was delivered without the store is in it now, or is over.
     pub(crate) fn stored(&mut self, judge: &mut Judge, now: Timestamp) {
         self.state.failed = 0;
@@ -358,7 +390,14 @@ impl StorageWatch {
 
     /// The transitions of a tick could not be stored. When that lasts, the fires among them are delivered all the
     /// same, and keep their numbers.
-    pub(crate) fn not_stored(&mut self, pages: &[OutboxRow], judge: &mut Judge, now: Timestamp) {
+    pub(crate) fn not_stored(
+        &mut self,
+        error: &StoreError,
+        pages: &[OutboxRow],
+        judge: &mut Judge,
+        now: Timestamp,
+    ) {
+        self.unkept(error, now);
         self.state.failed = self.state.failed.saturating_add(1);
         if self.state.failed < 2 {
             return;

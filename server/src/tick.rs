@@ -96,13 +96,12 @@ impl Ticker {
         if let Err(error) = self.folder.count_history(now.as_second()).await {
             tracing::error!(error = %error, "cannot read the history of new objectives; trying again at the next tick");
         }
-        if let Err(error) = self
-            .folder
-            .fold(now.as_second(), self.judge.unjudged_from())
-            .await
-        {
+        let unjudged = self.judge.unjudged_from();
+        let folded = self.folder.fold(now.as_second(), unjudged).await;
+        if let Err(error) = &folded {
             tracing::error!(error = %error, "cannot fold the journal into slices; trying again at the next tick");
         }
+        self.storage.folded(folded.err().as_ref(), now);
         failpoint!("tick.folded");
         if self.alerts_in_doubt {
             self.reread_alerts().await;
@@ -117,7 +116,7 @@ impl Ticker {
             }
             Err(error) => {
                 self.alerts_in_doubt = true;
-                self.storage.not_stored(&owed, &mut self.judge, now);
+                self.storage.not_stored(&error, &owed, &mut self.judge, now);
                 tracing::error!(
                     error = %error,
                     alerts.changes = step.changes.len(),

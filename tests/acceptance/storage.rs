@@ -188,12 +188,17 @@ fn fires_once(pages: &[Delivery], objective: &str) {
 }
 
 async fn resolved(inbox: &Inbox, objective: &str) -> Result<()> {
-    wait::until("it is resolved", SOON, async || {
+    told(inbox, "resolve", objective).await
+}
+
+/// Waits until such a page of the objective is there.
+async fn told(inbox: &Inbox, event: &str, objective: &str) -> Result<()> {
+    wait::until(&format!("{event} of {objective}"), SOON, async || {
         let pages = inbox.deliveries();
-        let resolves = pages
+        let told = pages
             .iter()
-            .any(|page| page.body["event"] == "resolve" && page.body["slo"]["id"] == objective);
-        Ok(resolves.then_some(()))
+            .any(|page| page.body["event"] == event && page.body["slo"]["id"] == objective);
+        Ok(told.then_some(()))
     })
     .await
 }

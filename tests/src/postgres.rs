@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::disk::Disk;
 use crate::wait;
 
 /// From `postgres` to its first accepted connection.
@@ -94,6 +95,20 @@ impl Postgres {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Moves the database `sloburn`, which nobody uses yet, to a small disk of its own.
+    pub async fn move_to_disk(&self, mebibytes: u32) -> Result<Disk> {
+        let place = self.directory.path().join("small");
+        let disk = Disk::mount(&place, mebibytes)?;
+        if let Some((uid, gid)) = self.user {
+            chown(&place, Some(uid), Some(gid))?;
+        }
+        let space = format!("create tablespace small location '{}'", place.display());
+        self.psql("postgres", &space).await?;
+        let moved = "alter database sloburn set tablespace small";
+        self.psql("postgres", moved).await?;
+        Ok(disk)
     }
 
     /// Ends the server as a crash would, and starts it again with its data and on its port.

@@ -202,8 +202,8 @@ impl Notice {
                 NoticeEvent::Fire,
                 "sloburn cannot store what it is sent",
                 format!(
-                    "sloburn refuses new telemetry, and senders are asked to try again: {why}. \
-                     What they give up on is missing from every objective."
+                    "sloburn's store cannot commit: {why}. Telemetry is refused meanwhile, and senders are \
+                     asked to try again; what they give up on is missing from every objective."
                 ),
             )
         };

@@ -60,11 +60,48 @@ async fn a_promise_ends_with_the_outage() {
     ] {
         let alert = Alert { state, version: 1 };
         let mut judge = Judge::resume(BTreeMap::from([(key.clone(), alert)]), 1, None);
-        watch.not_stored(std::slice::from_ref(&page), &mut judge, at(0));
+        watch.not_stored(
+            &StoreError::Full,
+            std::slice::from_ref(&page),
+            &mut judge,
+            at(0),
+        );
         assert_eq!(judge.withdraw(&key), None, "one failed tick is no outage");
-        watch.not_stored(std::slice::from_ref(&page), &mut judge, at(10));
+        watch.not_stored(
+            &StoreError::Full,
+            std::slice::from_ref(&page),
+            &mut judge,
+            at(10),
+        );
         watch.stored(&mut judge, at(20));
         assert_eq!(judge.withdraw(&key), None, "{then}");
         assert_eq!(judge.take_incident(), incident + 1, "{then}");
+    }
+}
+
+#[tokio::test]
+async fn ticks_that_cannot_be_stored_page_although_requests_can() {
+    let place = Place::sqlite();
+    let mut watch = watch(&place).await;
+    watch.health.committed();
+    let mut judge = Judge::resume(BTreeMap::new(), 0, None);
+    let full = StoreError::Full;
+    for (second, failed, fires, case) in [
+        (0, Some(&full), false, "one fold that fails is no outage"),
+        (10, None, false, "the next succeeds"),
+        (20, Some(&full), false, "it fails again"),
+        (30, Some(&full), false, "for ten seconds"),
+        (40, Some(&full), true, "for twenty seconds"),
+        (50, Some(&full), true, "and goes on"),
+        (60, None, false, "until a fold succeeds"),
+    ] {
+        watch.folded(failed, at(second));
+        watch.tick(&mut judge, at(second)).await;
+        let alerts = watch.store.alerts().await.unwrap();
+        let own = alerts.iter().find(|alert| is_own(&alert.objective));
+        let firing = own.is_some_and(|alert| alert.state.contains("firing"));
+        assert_eq!(firing, fires, "{case}: {own:?}");
+        let told = watch.notes(0).iter().any(|note| note.contains("slices"));
+        assert_eq!(told, failed.is_some(), "{case}");
     }
 }

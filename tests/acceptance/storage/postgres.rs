@@ -9,7 +9,7 @@ use acceptance::specs::availability;
 use acceptance::{clock, wait};
 use anyhow::{Context, Result, ensure};
 
-use super::{SOON, fires_once, home, post_body, resolved};
+use super::{SOON, fires_once, home, post_body, resolved, send_until_refused, told};
 
 /// What happens to PostgreSQL while requests come.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +187,50 @@ async fn refuse(postgres: &Postgres, how: &str) -> Result<()> {
          deferrable initially {when} for each row execute function refuse();"
     );
     postgres.psql("sloburn", &sql).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_full_disk_of_postgres_refuses_requests_pages_and_recovers() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let disk = postgres.move_to_disk(32).await?;
+    let inbox = Inbox::start().await?;
+    let home = home(&inbox)?.on_postgres(&postgres.url());
+    let sloburn = home.start().await?;
+    clock::within_a_slice().await?;
+    ensure!(send(&sloburn.http(), &Spans::now("shop", 50, 50)).await? == 200);
+    disk.fill()?;
+    let (acknowledged, refused) = send_until_refused(&sloburn).await?;
+    let (status, why) = sloburn.get("/readyz").await?;
+    ensure!(
+        status == 503 && why.contains("commit: the disk is full"),
+        "{why}"
+    );
+    // The alert that was about to fire, and the disk itself.
+    for objective in ["shop", "sloburn:storage"] {
+        told(&inbox, "fire", objective)
+            .await
+            .with_context(|| sloburn.told())?;
+    }
+
+    disk.free()?;
+    wait::until("requests are accepted again", SOON, async || {
+        Ok((post_body(&sloburn, &refused).await? == 200).then_some(()))
+    })
+    .await
+    .with_context(|| sloburn.told())?;
+    resolved(&inbox, "sloburn:storage")
+        .await
+        .with_context(|| sloburn.told())?;
+    fires_once(&inbox.deliveries(), "shop");
+    fires_once(&inbox.deliveries(), "sloburn:storage");
+    let total = 100 + acknowledged + 10;
+    sloburn.slo_that("shop", |slo| slo.total == total).await?;
+    sloburn.kill().await?;
+    let sloburn = home.start().await?;
+    sloburn.slo_that("shop", |slo| slo.total == total).await?;
+    drop(sloburn);
+    drop(disk);
+    postgres.stop().await
 }
 
 /// As a database administrator may have set them, for other programs.
