@@ -64,21 +64,28 @@ impl Recall {
         self.remember(self.of_points.hash(bytes), found);
     }
 
+    /// What was found out of bytes with this hash. All entries are looked at in the same way: where it stands cannot be
+    /// foreseen, and a wrong guess would wait for memory.
     fn get(&self, hash: [u64; 2]) -> Option<[u64; 2]> {
-        let mut entries = self.set(hash).map(read);
-        entries.find_map(|(of, found)| (of == hash).then_some(found))
+        let (mut found, mut any) = ([0; 2], 0);
+        for entry in self.set(hash)?.as_chunks().0 {
+            let (of, value) = read(entry);
+            let same = u64::from(of == hash).wrapping_neg();
+            found = [found[0] | value[0] & same, found[1] | value[1] & same];
+            any |= same;
+        }
+        (any != 0).then_some(found)
     }
 
     fn remember(&self, hash: [u64; 2], found: [u64; 2]) {
-        let free = self.set(hash).find(|entry| {
+        let entries = self.set(hash).map(|set| set.as_chunks().0);
+        let entries = entries.unwrap_or_default();
+        let free = entries.iter().find(|entry| {
             let (of, _) = read(entry);
             of == hash || of == [0, 0]
         });
-        let oldest = || {
-            let at = usize::from(hash[1].to_le_bytes()[7]) % WAYS;
-            self.set(hash).nth(at)
-        };
-        if let Some([first, second, one, other]) = free.or_else(oldest) {
+        let another = || entries.get(usize::from(hash[1].to_le_bytes()[7]) % WAYS);
+        if let Some([first, second, one, other]) = free.or_else(another) {
             one.store(found[0], Ordering::Relaxed);
             other.store(found[1], Ordering::Relaxed);
             first.store(hash[0] ^ found[0], Ordering::Relaxed);
@@ -86,11 +93,10 @@ impl Recall {
         }
     }
 
-    /// The entries that may be of these bytes.
-    fn set(&self, hash: [u64; 2]) -> impl Iterator<Item = &[AtomicU64; WORDS]> {
-        let mask = SETS as u64 - 1;
-        let at = usize::try_from(hash[0] & mask).unwrap_or_default() * WAYS;
-        self.table.as_chunks().0.iter().skip(at).take(WAYS)
+    /// The entries that may be of these bytes; none if there was no room for the table.
+    fn set(&self, hash: [u64; 2]) -> Option<&[AtomicU64; WAYS * WORDS]> {
+        let at = usize::try_from(hash[0] & (SETS as u64 - 1)).unwrap_or_default();
+        self.table.as_chunks().0.get(at)
     }
 }
 

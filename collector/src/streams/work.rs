@@ -33,8 +33,8 @@ const MAX_CELLS: usize = 1 << 15;
 #[derive(Debug, Default)]
 pub struct Increments {
     sums: Sums,
-    /// Series of counted points in the order of the points, each with how many there are in a row.
-    taken: Vec<(SeriesId, u64)>,
+    /// Counted points by series.
+    taken: HashMap<SeriesId, u64, RandomState>,
 }
 
 type Sums = HashMap<(Slice, SeriesId), Sum, RandomState>;
@@ -58,17 +58,12 @@ impl Increments {
         });
         let mut entries: Vec<Entry> = entries.collect();
         entries.sort_unstable_by_key(place);
+        let mut taken: Vec<_> = self.taken.into_iter().collect();
+        taken.sort_unstable();
         Absorbed {
             entries,
-            taken: counted(self.taken),
+            taken,
             ..Absorbed::default()
-        }
-    }
-
-    fn note_taken(&mut self, series: SeriesId) {
-        match self.taken.last_mut() {
-            Some((last, points)) if *last == series => *points += 1,
-            _ => self.taken.push((series, 1)),
         }
     }
 }
@@ -97,11 +92,11 @@ impl<'i> Work<'i> {
                     return self.reject(point, "point adds more than can be true");
                 }
                 self.classes.counted.note(false);
-                self.increments.note_taken(point.series);
+                *self.increments.taken.entry(point.series).or_default() += 1;
             }
             Outcome::Baseline => {
                 self.classes.counted.note(false);
-                self.increments.note_taken(point.series);
+                *self.increments.taken.entry(point.series).or_default() += 1;
                 self.classes.baseline.note(false);
             }
             Outcome::Duplicate => self.classes.duplicate.note(false),
@@ -204,19 +199,6 @@ fn shares<'b>(buckets: &'b Buckets, spread: &mut Spread) -> Vec<Cow<'b, [(i64, u
         }
     }
     parts.into_iter().map(Cow::Owned).collect()
-}
-
-/// Each series once, with all its points.
-fn counted(mut taken: Vec<(SeriesId, u64)>) -> Vec<(SeriesId, u64)> {
-    taken.sort_unstable();
-    taken.dedup_by(|next, one| {
-        let same = next.0 == one.0;
-        if same {
-            one.1 += next.1;
-        }
-        same
-    });
-    taken
 }
 
 impl Amount<'_> {
