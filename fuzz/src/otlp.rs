@@ -116,15 +116,15 @@ fn check(kind: Kind, encoding: Encoding, bytes: &[u8]) {
 /// Makes points into counts: the same points again add nothing, and their streams can be stored.
 fn absorb(decoded: &Decoded) -> (Classes, Vec<Entry>) {
     let mut streams = Streams::new(Origin::Replay);
+    streams.checkpoint();
     let first = streams.absorb(&decoded.points);
     sorted(&first.entries);
-    for id in &first.touched {
-        let state = streams.encode_state(*id).expect("it was touched");
+    for (id, state) in streams.changed().iter() {
         let mut restored = Streams::new(Origin::Replay);
         restored
-            .restore(*id, &state)
+            .restore(id, state)
             .expect("a state that was just encoded");
-        assert_eq!(restored.encode_state(*id), Some(state));
+        assert_eq!(restored.encode_state(id).as_deref(), Some(state));
     }
     (first.classes, first.entries)
 }
