@@ -4,17 +4,20 @@
 //! `make fuzz` calls them with libFuzzer's inputs (`fuzz/libfuzzer`), `cargo test` with those kept in
 //! `fuzz/seeds`: real payloads, and what once broke something.
 
+mod bodies;
 #[path = "../../collector/tests/otlp/json_writer.rs"]
 mod json_writer;
 mod otlp;
 mod specs;
+#[path = "../../server/src/receive/inflate/steps.rs"]
+mod steps;
 mod stored;
 
 /// A decoder under test. Panics when its promise is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("traces-protobuf", otlp::traces_protobuf),
     ("traces-json", otlp::traces_json),
     ("metrics-protobuf", otlp::metrics_protobuf),
@@ -27,6 +30,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("stream", stored::stream),
     ("chunk", stored::chunk),
     ("spec", specs::spec),
+    ("inflate", bodies::inflate),
 ];
 
 /// The target of that name.
