@@ -5,6 +5,7 @@
 //! `fuzz/seeds`: real payloads, and what once broke something.
 
 mod bodies;
+mod config;
 #[path = "../../collector/tests/otlp/json_writer.rs"]
 mod json_writer;
 mod otlp;
@@ -17,7 +18,7 @@ mod stored;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("traces-protobuf", otlp::traces_protobuf),
     ("traces-json", otlp::traces_json),
     ("metrics-protobuf", otlp::metrics_protobuf),
@@ -31,6 +32,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("chunk", stored::chunk),
     ("spec", specs::spec),
     ("inflate", bodies::inflate),
+    ("config", config::config),
 ];
 
 /// The target of that name.

@@ -4,6 +4,8 @@
 //! which wins over the default. After [`Config::resolve`] nothing checks a setting again.
 
 mod document;
+#[cfg(test)]
+mod mutated;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
