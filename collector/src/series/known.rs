@@ -1,5 +1,8 @@
 //! The series known so far: bounded, shared between decoding and the one writer.
 
+#[cfg(test)]
+mod remembered;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
