@@ -15,7 +15,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
+use crate::series::{Known, PointHash, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ pub(crate) struct Owner {
     pub(crate) identity: Identity,
     /// All that decides where it belongs, if that was looked for; and what was found.
     pub(crate) deciding: Vec<u8>,
+    pub(crate) hash: Option<PointHash>,
     pub(crate) place: Option<PointPlace>,
     pub(crate) series: Option<SeriesId>,
 }
@@ -185,11 +186,16 @@ impl<'m> Fold<'m> {
 
     /// Begins a span or point.
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
+        self.forget_item();
+        self.budget.item()
+    }
+
+    /// Forgets the item before.
+    pub(crate) fn forget_item(&mut self) {
         self.own.slots.clear(self.dimensions.keys().len());
         self.own.identity.clear();
         self.own.deciding.clear();
-        (self.own.place, self.own.series) = (None, None);
-        self.budget.item()
+        (self.own.hash, self.own.place, self.own.series) = (None, None, None);
     }
 
     /// From here on, all attributes are kept to tell streams apart.
@@ -440,7 +446,7 @@ impl Clock {
 }
 
 impl Budget {
-    fn item(&mut self) -> Result<(), RequestError> {
+    pub(crate) fn item(&mut self) -> Result<(), RequestError> {
         self.items += 1;
         self.check(self.items, "spans, points or records")
     }

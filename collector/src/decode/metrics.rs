@@ -15,7 +15,7 @@ use crate::decode::interning::Belongs;
 use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
 use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
-use crate::series::{KeyHead, PointPlace, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, PointHash, PointPlace, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
 
@@ -223,32 +223,42 @@ impl Fold<'_> {
         let signal = signal.unwrap_or_else(|| self.metric.data.signal());
         let (stream, belongs) = (self.stream_id(other), self.point_belongs(signal));
         if let (None, Belongs::To(series)) = (other, belongs)
-            && !self.own.deciding.is_empty()
+            && let Some(hash) = self.own.hash
         {
             let place = PointPlace { stream, series };
-            let known = self.interning.known();
-            known.remember_point(&self.own.deciding, place);
+            self.interning.known().remember_point(hash, place);
         }
         (stream, belongs)
     }
 
-    /// Whether a point of this metric with attributes of the same bytes came before: then it belongs where that one
-    /// did, and its attributes need not be read.
-    pub(crate) fn recognise(&mut self, attributes: &[&[u8]]) -> bool {
+    /// A hash of all that decides where a point of this metric with these attributes belongs; none if that is not
+    /// remembered.
+    pub(crate) fn hash_of_point(&mut self, attributes: &[&[u8]]) -> Option<PointHash> {
         // Other readings have streams and series of their own; longer values tell series apart, but not streams.
         if !self.metric.others.is_empty()
             || self.measure.limits.max_value_bytes > MAX_IDENTIFYING_BYTES
         {
-            return false;
+            return None;
         }
         let deciding = &mut self.own.deciding;
+        deciding.clear();
         deciding.extend_from_slice(&self.metric.identity);
         deciding.extend_from_slice(&self.splitting);
         for attribute in attributes {
             put_bytes(deciding, attribute);
         }
-        self.own.place = self.interning.known().point_place(deciding);
-        self.own.place.is_some()
+        Some(self.interning.known().point_hash(deciding))
+    }
+
+    /// Where a point belongs, if one of the same hash came before: then its attributes need not be read.
+    pub(crate) fn place_of(&self, hash: PointHash) -> Option<PointPlace> {
+        self.interning.known().point_place(hash)
+    }
+
+    /// Begins a point that was read before, but for its attributes.
+    pub(crate) fn begin_point(&mut self, hash: Option<PointHash>, place: Option<PointPlace>) {
+        self.forget_item();
+        (self.own.hash, self.own.place) = (hash, place);
     }
 
     fn stream_id(&mut self, other: Option<Reading>) -> StreamId {

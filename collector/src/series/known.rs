@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::recall::{PointPlace, Recall};
+use super::recall::{PointHash, PointPlace, Recall};
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
 
@@ -118,14 +118,19 @@ impl Known {
         self.recall.remember_span(bytes, series);
     }
 
+    /// A hash of all that decides where a point belongs.
+    pub(crate) fn point_hash(&self, bytes: &[u8]) -> PointHash {
+        self.recall.point_hash(bytes)
+    }
+
     /// Where a point belongs that came with the same bytes before.
-    pub(crate) fn point_place(&self, bytes: &[u8]) -> Option<PointPlace> {
-        self.recall.point(bytes)
+    pub(crate) fn point_place(&self, hash: PointHash) -> Option<PointPlace> {
+        self.recall.point(hash)
     }
 
     /// Remembers where a point belongs.
-    pub(crate) fn remember_point(&self, bytes: &[u8], place: PointPlace) {
-        self.recall.remember_point(bytes, place);
+    pub(crate) fn remember_point(&self, hash: PointHash, place: PointPlace) {
+        self.recall.remember_point(hash, place);
     }
 
     /// The durable series with this encoded key.

@@ -37,6 +37,10 @@ pub(crate) struct PointPlace {
     pub(crate) series: SeriesId,
 }
 
+/// All that decides where a point belongs, in short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PointHash([u64; 2]);
+
 /// Made anew by every process: nobody can choose bytes that are taken for others.
 struct Secret([u8; SECRET]);
 
@@ -51,17 +55,19 @@ impl Recall {
         self.remember(self.of_spans.hash(bytes), [0, series.0]);
     }
 
-    pub(super) fn point(&self, bytes: &[u8]) -> Option<PointPlace> {
-        self.get(self.of_points.hash(bytes))
-            .map(|[stream, series]| PointPlace {
-                stream: StreamId(stream),
-                series: SeriesId(series),
-            })
+    pub(super) fn point_hash(&self, bytes: &[u8]) -> PointHash {
+        PointHash(self.of_points.hash(bytes))
     }
 
-    pub(super) fn remember_point(&self, bytes: &[u8], place: PointPlace) {
-        let found = [place.stream.0, place.series.0];
-        self.remember(self.of_points.hash(bytes), found);
+    pub(super) fn point(&self, hash: PointHash) -> Option<PointPlace> {
+        self.get(hash.0).map(|[stream, series]| PointPlace {
+            stream: StreamId(stream),
+            series: SeriesId(series),
+        })
+    }
+
+    pub(super) fn remember_point(&self, hash: PointHash, place: PointPlace) {
+        self.remember(hash.0, [place.stream.0, place.series.0]);
     }
 
     /// What was found out of bytes with this hash. All entries are looked at in the same way: where it stands cannot be
@@ -163,12 +169,13 @@ mod tests {
     #[test]
     fn spans_and_points_are_remembered_apart() {
         let recall = Recall::default();
+        let get = recall.point_hash(b"GET /");
         recall.remember_span(b"GET /", SeriesId(3));
         assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
-        assert_eq!(recall.point(b"GET /"), None);
-        recall.remember_point(b"GET /", place(5));
-        recall.remember_point(b"GET /", place(6));
-        assert_eq!(recall.point(b"GET /"), Some(place(6)));
+        assert_eq!(recall.point(get), None);
+        recall.remember_point(get, place(5));
+        recall.remember_point(get, place(6));
+        assert_eq!(recall.point(get), Some(place(6)));
         assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
         assert_eq!(recall.span(b"GET /cart"), None);
     }
@@ -176,22 +183,23 @@ mod tests {
     #[test]
     fn much_is_remembered_and_nothing_of_others() {
         let recall = Recall::default();
+        let hash = |number: u64| recall.point_hash(&number.to_le_bytes());
         let room = (SETS * WAYS) as u64;
         let kept = |upto: u64| {
             (0..upto)
                 .filter(|number| {
-                    let found = recall.point(&number.to_le_bytes());
+                    let found = recall.point(hash(*number));
                     assert!(found.is_none_or(|found| found == place(*number)));
                     found.is_some()
                 })
                 .count() as u64
         };
         for number in 0..room / 4 {
-            recall.remember_point(&number.to_le_bytes(), place(number));
+            recall.remember_point(hash(number), place(number));
         }
         assert!(kept(room / 4) > room / 4 * 99 / 100);
         for number in room / 4..4 * room {
-            recall.remember_point(&number.to_le_bytes(), place(number));
+            recall.remember_point(hash(number), place(number));
         }
         assert!((room * 9 / 10..=room).contains(&kept(4 * room)));
     }

@@ -10,6 +10,7 @@ use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::spans::SentId;
 use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::point::Number;
+use crate::series::{PointHash, PointPlace};
 use crate::wire::{Field, Message, packed_fixed64, varint};
 
 /// Decodes an `ExportMetricsServiceRequest`.
@@ -33,22 +34,74 @@ fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     let (number, of_points) = data.unwrap_or((0, &[]));
     let kind = data_of(number, of_points)?;
     fold.begin_metric(&lossy(name), &lossy(unit), kind)?;
-    let (mut sent, mut attributes) = (SentPoint::default(), Attributes::default());
+    let mut points = Points::default();
     each(of_points, 1, |point| {
-        fold.begin_item()?;
-        sent.clear();
+        fold.budget.item()?;
+        points.read(point, kind, fold)?;
+        if points.read == points.all.len() {
+            points.hand_on(fold)?;
+        }
+        Ok(())
+    })?;
+    points.hand_on(fold)
+}
+
+/// Points that are handed on together, as where they belong is looked up together: memory is slow, and can be asked
+/// for many things at once.
+#[derive(Default)]
+struct Points<'a> {
+    all: [Sent<'a>; 8],
+    /// So many of them are read.
+    read: usize,
+}
+
+#[derive(Default)]
+struct Sent<'a> {
+    point: SentPoint,
+    attributes: Attributes<'a>,
+    hash: Option<PointHash>,
+    place: Option<PointPlace>,
+}
+
+impl<'a> Points<'a> {
+    fn read(&mut self, of: &'a [u8], kind: Data, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        let Some(Sent {
+            point, attributes, ..
+        }) = self.all.get_mut(self.read)
+        else {
+            return Ok(());
+        };
+        point.clear();
         attributes.clear(fold);
         let read = match kind {
-            Data::Histogram(_) => histogram(point, &mut sent, &mut attributes, fold),
-            Data::Exponential(_) => exponential(point, &mut sent, &mut attributes, fold),
-            Data::Gauge | Data::Sum { .. } => number_point(point, &mut sent, &mut attributes),
+            Data::Histogram(_) => histogram(of, point, attributes, fold),
+            Data::Exponential(_) => exponential(of, point, attributes, fold),
+            Data::Gauge | Data::Sum { .. } => number_point(of, point, attributes),
             Data::Summary | Data::Absent => Ok(()),
         };
-        let read = read.and_then(|()| attributes.hand_to(fold));
-        sent.mistaken = !readable(read)?;
-        fold.point(&sent);
+        point.mistaken = !readable(read)?;
+        self.read += 1;
         Ok(())
-    })
+    }
+
+    fn hand_on(&mut self, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        let all = &mut self.all[..self.read];
+        self.read = 0;
+        for sent in &mut *all {
+            sent.hash = fold.hash_of_point(&sent.attributes.sent);
+        }
+        for sent in &mut *all {
+            sent.place = sent.hash.and_then(|hash| fold.place_of(hash));
+        }
+        for sent in all {
+            fold.begin_point(sent.hash, sent.place);
+            if sent.place.is_none() && !sent.point.mistaken {
+                sent.point.mistaken = !readable(sent.attributes.hand_to(fold))?;
+            }
+            fold.point(&sent.point);
+        }
+        Ok(())
+    }
 }
 
 /// The attributes of a point as they were sent; buffers are reused.
@@ -71,11 +124,8 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Reads them, unless a point with the same ones came before.
+    /// Reads them.
     fn hand_to(&self, fold: &mut Fold<'_>) -> Result<(), RequestError> {
-        if fold.recognise(&self.sent) {
-            return Ok(());
-        }
         for attribute in &self.sent {
             let (key, rest) = key_of(attribute)?;
             fold.own_attribute(key, || value_in(rest))?;
