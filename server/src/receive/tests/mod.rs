@@ -4,6 +4,7 @@ mod connections;
 mod exporters;
 mod over_grpc;
 mod over_http;
+mod together;
 
 use std::io::Write;
 use std::net::SocketAddr;
