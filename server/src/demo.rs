@@ -59,7 +59,7 @@ async fn run(args: DemoArgs) -> anyhow::Result<Telemetry> {
     let telemetry = Telemetry::start(&config.telemetry)?;
     // A store that has a past already keeps it: ours would be counted beside it.
     let past = is_new(place.data());
-    let server = Server::start(config).await?;
+    let server = Box::pin(Server::start(config)).await?;
     let addresses = server.addresses();
 
     let stop = CancellationToken::new();

@@ -55,7 +55,7 @@ pub fn main(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let telemetry = Telemetry::start(&config.telemetry)?;
-        let mut server = Server::start(config).await?;
+        let mut server = Box::pin(Server::start(config)).await?;
         telemetry.export(server.metrics());
         server.announce()?;
         let code = tokio::select! {
