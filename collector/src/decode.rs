@@ -129,7 +129,9 @@ impl Decoded {
         // What a series or a point has beside itself: names, values, bins.
         const BESIDE: usize = 128;
         let sized = |count: usize, size: usize| count * (size + BESIDE);
+        let beyond = |point: &Point| point.value.held_bytes().saturating_sub(BESIDE);
         sized(self.points.len(), size_of::<Point>())
+            + self.points.iter().map(beyond).sum::<usize>()
             + sized(self.new_series.len(), size_of::<SeriesKey>())
             + size_of_val(self.spans.records())
     }

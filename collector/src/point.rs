@@ -62,6 +62,16 @@ pub(crate) enum PointValue {
     Buckets(Temporality, Buckets),
 }
 
+impl PointValue {
+    /// Bytes that it occupies beside itself: a filled bucket takes 16, and may be a single one in its request.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            PointValue::Buckets(_, buckets) => buckets.counts.capacity() * size_of::<(i64, u64)>(),
+            PointValue::Sum(..) | PointValue::Level(_) | PointValue::Total(_) => 0,
+        }
+    }
+}
+
 /// Whether a value is since the stream's start or since the last point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temporality {

@@ -86,6 +86,31 @@ fn a_point_of_many_buckets_and_a_long_time_counts_in_few_slices() {
 }
 
 #[test]
+fn what_buckets_occupy_is_said_whole() {
+    let point = HistogramDataPoint {
+        start_time_unix_nano: at(-10),
+        time_unix_nano: at(0),
+        count: 4_096,
+        bucket_counts: vec![1; 4_096],
+        explicit_bounds: (1..4_096).map(f64::from).collect(),
+        ..HistogramDataPoint::default()
+    };
+    for points in [1, 100] {
+        let data = Data::Histogram(Histogram {
+            data_points: vec![point.clone(); points],
+            aggregation_temporality: DELTA,
+        });
+        let held = decoded(Kind::Metrics, &metrics("latency", "ms", data)).held_bytes();
+        // A number and a count each; and not many times as much.
+        let buckets = points * 4_096 * 16;
+        assert!(
+            (buckets..buckets * 2).contains(&held),
+            "{held} of {buckets}"
+        );
+    }
+}
+
+#[test]
 fn histograms_survive_a_change_of_bounds() {
     let mut streams = Streams::new(LIVE);
     streams.absorb(&histogram(CUMULATIVE, -20, &[50.0, 100.0], &[1, 2, 3]));
