@@ -52,9 +52,19 @@ pub struct FoundIncident {
 
 impl Store {
     /// Reads some of the pages and incidents behind the last ones, and notes those that are damaged. Returns the
-    /// last ones; each the highest there is after the end.
+    /// last ones; each the highest there is after the end. If an index would keep an owed page from its receiver,
+    /// indexes are made anew.
     pub async fn scrub(&self, after: (i64, i64)) -> Result<(i64, i64), StoreError> {
-        on_engine!(self, mend::scrub(after))
+        let (last, astray) = on_engine!(self, mend::scrub(after))?;
+        if astray {
+            match &*self.engine {
+                Engine::Sqlite(engine) => _ = engine.make_indexes().await,
+                Engine::Postgres(_) => tracing::error!(
+                    "an owed page is not found by the index `outbox_owed`; run `reindex table outbox`"
+                ),
+            }
+        }
+        Ok(last)
     }
 
     /// Notes damaged numbers and replaces them by what other rows tell. To call before anything is loaded.

@@ -21,6 +21,42 @@ const TABLE_LEAF: u8 = 0x0d;
 const INDEX_LEAF: u8 = 0x0a;
 const SECRET_S: i64 = 1_700_000_000;
 
+/// Tables whose rows must be what they were.
+const TABLES: [&str; 10] = [
+    "journal", "series", "stream", "slice", "tally", "counter", "meta", "alert", "incident",
+    "outbox",
+];
+
+#[tokio::test]
+async fn a_page_that_its_index_lost_is_owed_again() {
+    let place = Place::sqlite();
+    let Location::Directory(directory) = &place.location else {
+        unreachable!("it is SQLite");
+    };
+    let (bytes, _) = stored(&place, directory).await;
+    let store = place.open().await;
+    let written = paged(&store).await.unwrap();
+    store.close().await;
+    let (mut lost, mut wrong) = (0, Vec::new());
+    for (_, records) in roots(&place, &bytes, &["outbox_owed"]).await {
+        for at in records.into_iter().flatten() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            std::fs::write(directory.join("sloburn.db"), flipped).unwrap();
+            let store = place.open().await;
+            let seen = paged(&store).await;
+            lost += usize::from(seen.is_err() || seen.is_ok_and(|seen| seen != written));
+            store.scrub((0, 0)).await.unwrap();
+            if paged(&store).await.unwrap() != written {
+                wrong.push(at);
+            }
+            store.close().await;
+        }
+    }
+    assert!(lost > 10, "{lost} flips were to be seen");
+    assert!(wrong.is_empty(), "not mended: {wrong:?}");
+}
+
 #[tokio::test]
 async fn a_flipped_bit_is_never_read_as_something_else() {
     let place = Place::sqlite();
@@ -28,7 +64,7 @@ async fn a_flipped_bit_is_never_read_as_something_else() {
         unreachable!("it is SQLite");
     };
     let (bytes, written) = stored(&place, directory).await;
-    let tables = tables(&place, &bytes).await;
+    let tables = roots(&place, &bytes, &TABLES).await;
     let mut rng = StdRng::seed_from_u64(15);
     let (mut noticed, mut refused, mut silent) = (0, Vec::new(), Vec::new());
     for _ in 0..FLIPS {
@@ -185,24 +221,27 @@ async fn stored(place: &Place, directory: &Path) -> (Vec<u8>, BTreeSet<String>) 
     (bytes, written)
 }
 
-/// Tables whose rows must be what they were, each with the places of its records in the file.
-async fn tables(place: &Place, bytes: &[u8]) -> Vec<(String, Vec<Range<usize>>)> {
+/// Tables, or indexes, each with the places of its records in the file.
+async fn roots(place: &Place, bytes: &[u8], names: &[&str]) -> Vec<(String, Vec<Range<usize>>)> {
     let Location::Directory(directory) = &place.location else {
         unreachable!("it is SQLite");
     };
     let file = directory.join("sloburn.db").display().to_string();
     let mut connection = sqlx::SqliteConnection::connect(&file).await.unwrap();
-    let roots: Vec<(String, i64)> = sqlx::query_as(
-        "select name, rootpage from sqlite_master where type = 'table' and name in ('journal', 'series', \
-         'stream', 'slice', 'tally', 'counter', 'meta', 'alert', 'incident', 'outbox')",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .unwrap();
-    assert_eq!(roots.len(), 10);
-    let records =
-        |(name, root): (String, i64)| (name, records(bytes, usize::try_from(root).unwrap()));
-    roots.into_iter().map(records).collect()
+    let root = "select rootpage from sqlite_master where name = $1";
+    let mut roots = Vec::new();
+    for name in names {
+        let page: i64 = sqlx::query_scalar(root)
+            .bind(*name)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        roots.push((
+            (*name).to_owned(),
+            records(bytes, usize::try_from(page).unwrap()),
+        ));
+    }
+    roots
 }
 
 /// Where the values of a page's records are: each table here is one leaf. What SQLite keeps in front of them, their

@@ -1,7 +1,9 @@
 //! Damaged pages and incidents: found before somebody needs them, and written anew.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::pages::{self, Stored};
-use super::{Db, Engine, Writing, alerts, outbox, quarantine};
+use super::{Db, Engine, Found, Writing, alerts, outbox, quarantine};
 use crate::store::damage::{MISMATCH, RowKey};
 use crate::store::error::StoreError;
 use crate::store::mend::{FoundIncident, FoundPage, MendedPage};
@@ -11,15 +13,19 @@ use crate::store::rows::{AlertRow, HistoryRow, Kind};
 const SCRUBBED: i64 = 200;
 
 /// Reads the rows behind these ids of the outbox and of the incidents, some at a time, and notes those that are
-/// damaged; returns the last ids, the highest there is after the last row.
-pub(crate) async fn scrub(engine: &Engine, after: (i64, i64)) -> Result<(i64, i64), StoreError> {
+/// damaged; returns the last ids, the highest there is after the last row, and whether an owed page is astray.
+pub(crate) async fn scrub(
+    engine: &Engine,
+    after: (i64, i64),
+) -> Result<((i64, i64), bool), StoreError> {
     let rows: Vec<Stored> = sqlx::query_as::<Db, _>(pages!("where id > $1 order by id limit $2"))
         .bind(after.0)
         .bind(SCRUBBED)
         .fetch_all(&engine.readers)
         .await?;
     let page = next(rows.iter().map(|row| row.id));
-    pages::sound(engine, rows);
+    let owed = pages::sound(engine, rows).into_iter();
+    let astray = astray(engine, owed.filter(|page| page.done_ms.is_none()).collect()).await?;
     let rows: Vec<alerts::Incident> =
         sqlx::query_as::<Db, _>(incidents!("where incident > $1 order by incident limit $2"))
             .bind(after.1)
@@ -28,7 +34,41 @@ pub(crate) async fn scrub(engine: &Engine, after: (i64, i64)) -> Result<(i64, i6
             .await?;
     let incident = next(rows.iter().map(|row| row.0));
     alerts::sound(engine, rows);
-    Ok((page, incident))
+    Ok(((page, incident), astray))
+}
+
+/// Whether the index that deliveries go by does not lead to one of these owed pages, or says something else of it
+/// than its row: nobody would ever deliver it.
+async fn astray(engine: &Engine, owed: Vec<pages::Page>) -> Result<bool, StoreError> {
+    let mut indexed: BTreeMap<&str, BTreeSet<(String, i64, i64)>> = BTreeMap::new();
+    for page in &owed {
+        if !indexed.contains_key(page.receiver.as_str()) {
+            // All that is asked for is in the index, and is taken from there.
+            let rows: Vec<(Found, i64, i64)> = sqlx::query_as::<Db, _>(
+                "select receiver, incident, id from outbox where receiver = $1 and done_ms is null",
+            )
+            .bind(&page.receiver)
+            .fetch_all(&engine.readers)
+            .await?;
+            let rows = rows.into_iter();
+            let rows = rows.map(|(Found(receiver), incident, id)| (receiver, incident, id));
+            indexed.insert(&page.receiver, rows.collect());
+        }
+        let wanted = (page.receiver.clone(), page.incident, page.id);
+        let rows = indexed.get(page.receiver.as_str());
+        if rows.is_some_and(|rows| rows.contains(&wanted)) {
+            continue;
+        }
+        // It may have been delivered meanwhile.
+        let row: Option<Stored> = sqlx::query_as::<Db, _>(pages!("where id = $1"))
+            .bind(page.id)
+            .fetch_optional(&engine.readers)
+            .await?;
+        if row.is_some_and(|row| row.read().0.done_ms.is_none()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn next(ids: impl ExactSizeIterator<Item = i64>) -> i64 {

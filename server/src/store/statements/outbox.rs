@@ -10,15 +10,16 @@ use crate::store::rows::{
 };
 
 const FIRES: &str = pages!("where incident = $1 and rule = $2 and kind = 'fire' order by id");
+/// `id + 0`: the row says it, not the index, where it may be damaged and nobody sees that.
 const OWED: &str = pages!(
     "where receiver = $1 and done_ms is null and not exists ( \
          select 1 from outbox earlier where earlier.receiver = outbox.receiver \
          and earlier.incident = outbox.incident and earlier.done_ms is null \
-         and earlier.id < outbox.id) \
+         and earlier.id + 0 < outbox.id) \
      order by due_ms, id limit $2"
 );
 const WAITING: &str =
-    pages!("where receiver = $1 and incident = $2 and id >= $3 and done_ms is null");
+    pages!("where receiver = $1 and incident = $2 and id + 0 >= $3 and done_ms is null");
 const INTERRUPTED: &str = pages!(
     "where done_ms is null and id in \
      (select outbox from attempt where ended_ms is null and outcome is null)"
