@@ -14,13 +14,13 @@ use crate::point::StreamId;
 const WAYS: usize = 4;
 /// Numbers of an entry: two of what was found out, and two that tell of which bytes.
 const WORDS: usize = 4;
-const SETS: usize = 1 << 17;
+const SETS: usize = 1 << 16;
 /// Bytes of the secret that XXH3 mixes into the bytes.
 const SECRET: usize = 192;
 
 /// What is remembered of spans and of points, by a hash of all that decides it.
 ///
-/// A table of 16 MiB, of which only what is used takes memory. Readers and writers do not wait for each other: what
+/// A table of 8 MiB, of which only what is used takes memory. Readers and writers do not wait for each other: what
 /// tells of which bytes an entry is, is mixed with what was found out of them, so that an entry that is read while
 /// it is written is nobody's.
 pub(super) struct Recall {
