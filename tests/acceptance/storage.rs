@@ -21,6 +21,17 @@ use tokio::process::{Child, Command};
 /// From a fault to what follows from it: some ticks.
 const SOON: Duration = Duration::from_mins(2);
 
+/// Whether the shop has as many requests as were acknowledged, also after a kill.
+async fn kept_over_a_kill(home: &Home, sloburn: Sloburn, total: u64) -> Result<()> {
+    sloburn.slo_that("shop", |slo| slo.total == total).await?;
+    sloburn.kill().await?;
+    let sloburn = home.start().await?;
+    sloburn
+        .slo_that("shop", |slo| slo.total == total)
+        .await
+        .map(drop)
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_requests_pages_and_recovers() -> Result<()> {
     let inbox = Inbox::start().await?;
@@ -71,12 +82,7 @@ async fn a_full_disk_refuses_requests_pages_and_recovers() -> Result<()> {
     resolved(&inbox, "sloburn:storage")
         .await
         .with_context(|| sloburn.told())?;
-    let total = 100 + acknowledged + 10;
-    sloburn.slo_that("shop", |slo| slo.total == total).await?;
-    sloburn.kill().await?;
-    let sloburn = home.start().await?;
-    sloburn.slo_that("shop", |slo| slo.total == total).await?;
-    drop(sloburn);
+    kept_over_a_kill(&home, sloburn, 100 + acknowledged + 10).await?;
     drop(disk);
     Ok(())
 }

@@ -9,7 +9,9 @@ use acceptance::specs::availability;
 use acceptance::{clock, wait};
 use anyhow::{Context, Result, ensure};
 
-use super::{SOON, fires_once, home, post_body, resolved, send_until_refused, told};
+use super::{
+    SOON, fires_once, home, kept_over_a_kill, post_body, resolved, send_until_refused, told,
+};
 
 /// What happens to PostgreSQL while requests come.
 #[derive(Clone, Copy, Debug)]
@@ -223,12 +225,7 @@ async fn a_full_disk_of_postgres_refuses_requests_pages_and_recovers() -> Result
         .with_context(|| sloburn.told())?;
     fires_once(&inbox.deliveries(), "shop");
     fires_once(&inbox.deliveries(), "sloburn:storage");
-    let total = 100 + acknowledged + 10;
-    sloburn.slo_that("shop", |slo| slo.total == total).await?;
-    sloburn.kill().await?;
-    let sloburn = home.start().await?;
-    sloburn.slo_that("shop", |slo| slo.total == total).await?;
-    drop(sloburn);
+    kept_over_a_kill(&home, sloburn, 100 + acknowledged + 10).await?;
     drop(disk);
     postgres.stop().await
 }

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use tokio::time::Instant;
 
 use crate::chaos::lane::Lane;
 use crate::chaos::load::spans;
@@ -126,11 +125,11 @@ pub async fn commit_cut(
     for _ in 0..times {
         loaded(lane, &load, rng.random_range(5..40)).await?;
         lane.wire()?.cut(statement, cut);
-        let deadline = Instant::now() + LOADED;
-        while !lane.wire()?.is_cut() {
-            ensure!(Instant::now() < deadline, "no commit of `{statement}`");
+        wait::until(statement, LOADED, async || {
             meter.export(lane, rng).await?;
-        }
+            Ok(lane.wire()?.is_cut().then_some(()))
+        })
+        .await?;
     }
     loaded(lane, &load, 20).await?;
     lane.oracle.remember(load.stop().await);
