@@ -56,12 +56,23 @@ pub(crate) fn put_f64(out: &mut Vec<u8>, value: f64) {
 
 /// Puts a version before `body` and a checksum of both behind it.
 pub(crate) fn seal(version: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() + 1 + CHECKSUM_BYTES);
-    out.push(version);
+    let mut out = versioned(version, body.len());
     out.extend_from_slice(body);
-    let checksum = checksum(&out);
-    out.extend_from_slice(&checksum);
+    sealed(out)
+}
+
+/// The beginning of what will be [`sealed`], with room for a body of so many bytes.
+pub(crate) fn versioned(version: u8, room: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(room + 1 + CHECKSUM_BYTES);
+    out.push(version);
     out
+}
+
+/// Puts a checksum behind a version and a body.
+pub(crate) fn sealed(mut versioned: Vec<u8>) -> Vec<u8> {
+    let checksum = checksum(&versioned);
+    versioned.extend_from_slice(&checksum);
+    versioned
 }
 
 /// Checks what [`seal`] wrote and gives a reader over the body.

@@ -74,13 +74,16 @@ pub struct Summed {
     pub unweighted: Vec<(SeriesId, Slice)>,
 }
 
-/// A span as it is summed.
+/// A span as it is summed: what is sorted, and so as small as can be.
 #[derive(Clone, Copy, Debug)]
 struct Item {
-    /// Slice and series: what is sorted by.
-    place: (Slice, SeriesId),
+    series: SeriesId,
+    slice: Slice,
+    /// Whether it stands for more than `spans`, and nobody knows for how many.
+    unweighted: bool,
     nanos: u64,
-    weight: Weight,
+    /// So many does it count for.
+    spans: u64,
 }
 
 /// What becomes of a span that could be counted.
@@ -137,14 +140,16 @@ impl SpanBounds {
 
     /// What sorted spans add up to.
     fn sum(&self, items: &[Item]) -> Summed {
-        let mut summed = Summed::default();
+        let places = || items.chunk_by(|one, next| one.place() == next.place());
+        let room = places().count();
+        let mut summed = Summed {
+            entries: Vec::with_capacity(room),
+            taken: Vec::with_capacity(room),
+            unweighted: Vec::new(),
+        };
         let mut bins = Vec::new();
-        for same in items.chunk_by(|one, next| one.place == next.place) {
-            let Some(&Item {
-                place: (slice, series),
-                ..
-            }) = same.first()
-            else {
+        for same in places() {
+            let Some(&Item { series, slice, .. }) = same.first() else {
                 continue;
             };
             summed.entries.push(Entry {
@@ -153,7 +158,7 @@ impl SpanBounds {
                 measured: self.measured(same, &mut bins),
             });
             summed.taken.push((series, same.len() as u64));
-            if same.iter().any(|item| item.weight == Weight::Unknown) {
+            if same.iter().any(|item| item.unweighted) {
                 summed.unweighted.push((series, slice));
             }
         }
@@ -166,7 +171,7 @@ impl SpanBounds {
         let (mut count, mut clamped) = (0, 0);
         bins.clear();
         for item in items {
-            let spans = item.weight.spans();
+            let spans = item.spans;
             count += spans;
             let duration = i64::try_from(item.nanos).unwrap_or(i64::MAX);
             let first_held = self.longest.partition_point(|longest| *longest < duration);
@@ -186,6 +191,13 @@ impl SpanBounds {
         let steps = Steps::new(Arc::clone(&self.bounds), held);
         let values = SparseHistogram::of_bins(bins, clamped);
         Measured::of_values(count, Scale::Millis, steps, values)
+    }
+}
+
+impl Item {
+    /// What is sorted by: slice and series as one number.
+    fn place(&self) -> u128 {
+        u128::from(self.slice.raw()) << 64 | u128::from(self.series.0)
     }
 }
 
@@ -224,21 +236,22 @@ impl Spans {
     /// What the spans add up to.
     pub fn summed(&self) -> Summed {
         let mut items: Vec<Item> = self.records.iter().map(SpanRecord::item).collect();
-        items.sort_unstable_by_key(|item| item.place);
+        items.sort_unstable_by_key(Item::place);
         self.bounds.sum(&items)
     }
 
     /// What the spans of several requests add up to, the same in whatever order they are. The sum
     /// overflows only with more spans than memory can hold.
-    pub fn sum<'a>(requests: impl IntoIterator<Item = &'a Spans>) -> Result<Summed, CountOverflow> {
+    pub fn sum(requests: &[Spans]) -> Result<Summed, CountOverflow> {
         // Requests that were decoded before and after a change of the specs have different bounds.
         let mut by_bounds: Vec<(&SpanBounds, Vec<Item>)> = Vec::new();
+        let room = requests.iter().map(|spans| spans.records.len()).sum();
         for spans in requests {
             let known = by_bounds
                 .iter()
                 .position(|(bounds, _)| **bounds == *spans.bounds);
             let at = known.unwrap_or_else(|| {
-                by_bounds.push((&spans.bounds, Vec::new()));
+                by_bounds.push((&spans.bounds, Vec::with_capacity(room)));
                 by_bounds.len() - 1
             });
             by_bounds[at]
@@ -247,7 +260,7 @@ impl Spans {
         }
         let mut all = Summed::default();
         for (bounds, mut items) in by_bounds {
-            items.sort_unstable_by_key(|item| item.place);
+            items.sort_unstable_by_key(Item::place);
             let mut summed = bounds.sum(&items);
             if all == Summed::default() {
                 all = summed;
@@ -287,9 +300,11 @@ impl SpanRecord {
 
     fn item(&self) -> Item {
         Item {
-            place: (self.slice, self.series),
+            series: self.series,
+            slice: self.slice,
+            unweighted: self.weight == Weight::Unknown,
             nanos: self.nanos,
-            weight: self.weight,
+            spans: self.weight.spans(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Deltas: what one group commit writes to the journal.
 
 use crate::classes::Ledger;
-use crate::codec::{CodecError, CountOverflow, Reader, put_varint, seal, unseal};
+use crate::codec::{CodecError, CountOverflow, Reader, put_varint, sealed, unseal, versioned};
 use crate::exemplar::ExemplarSet;
 use crate::measured::{BoundsRead, BoundsWritten, Measured};
 use crate::series::SeriesId;
@@ -66,7 +66,14 @@ impl Delta {
     /// The stored form: versioned, with a checksum.
     pub fn encode(&self) -> Vec<u8> {
         let mut bounds = BoundsWritten::default();
-        let mut body = Vec::with_capacity(self.entries.len() * 32 + self.streams.len() * 48);
+        for entry in &self.entries {
+            entry.measured.note_bounds(&mut bounds);
+        }
+        let mut body = versioned(
+            VERSION,
+            self.entries.len() * 64 + self.streams.bytes() + 1024,
+        );
+        bounds.encode_into(&mut body);
         put_varint(&mut body, self.entries.len() as u64);
         let mut previous = 0;
         for entry in &self.entries {
@@ -86,10 +93,7 @@ impl Delta {
             put_varint(&mut body, u64::from(slice.raw()));
         }
         self.exemplars.encode_into(&mut body);
-        let mut out = Vec::with_capacity(body.len() + 16);
-        bounds.encode_into(&mut out);
-        out.extend_from_slice(&body);
-        seal(VERSION, &out)
+        sealed(body)
     }
 
     /// Reads the stored form.

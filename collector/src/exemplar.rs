@@ -59,6 +59,11 @@ impl Exemplar {
 impl Exemplars {
     /// Keeps a trace if it is among those that took longest.
     pub fn note(&mut self, one: Exemplar) {
+        // Most come after enough that took longer.
+        let longer = |kept: &&Exemplar| kept.why == one.why && kept.nanos > one.nanos;
+        if self.kept.iter().filter(longer).count() >= KEPT {
+            return;
+        }
         let begin = self.kept.partition_point(|kept| kept.why < one.why);
         let at = self.kept.partition_point(|kept| kept.order() < one.order());
         if at - begin >= KEPT {

@@ -92,7 +92,7 @@ impl SparseHistogram {
     /// A histogram of values given by their bins, each with how many it stands for, in any order;
     /// sorts them.
     pub(crate) fn of_bins(values: &mut [(u16, u64)], clamped: u64) -> SparseHistogram {
-        values.sort_unstable();
+        values.sort_unstable_by_key(|(index, _)| *index);
         let bins = values.chunk_by(|one, next| one.0 == next.0);
         let bins = bins
             .map(|same| Bin {
@@ -114,6 +114,11 @@ impl SparseHistogram {
             });
         let mut bins: Vec<(u16, u64)> = bins.collect();
         SparseHistogram::of_bins(&mut bins, clamped)
+    }
+
+    /// See [`Measured::fetch`](crate::Measured::fetch).
+    pub(crate) fn fetch(&self) -> u64 {
+        self.bins.first().map_or(0, |bin| bin.count)
     }
 
     /// Adds the other's counts. Their sum must fit in a `u64`: [`Measured`](crate::Measured) checks

@@ -131,6 +131,11 @@ impl Measured {
         &self.highs
     }
 
+    /// Has what a merge changes come near: some word of it, of no meaning by itself.
+    pub fn fetch(&self) -> u64 {
+        self.count ^ self.highs.fetch()
+    }
+
     /// Adds the other's measurements. A bound that only one side counted is estimated from the
     /// other's histogram. On overflow nothing is changed.
     pub fn merge(&mut self, other: &Measured) -> Result<(), CountOverflow> {
@@ -186,6 +191,10 @@ impl Measured {
             lo: lo.map(|bin| bin.2).sum(),
             hi: hi.map(|bin| bin.2).sum(),
         }
+    }
+
+    pub(crate) fn note_bounds(&self, bounds: &mut BoundsWritten) {
+        self.steps.note_bounds(bounds);
     }
 
     pub(crate) fn encode_into(&self, bounds: &mut BoundsWritten, out: &mut Vec<u8>) {

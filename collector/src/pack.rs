@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
 
-use crate::codec::{CodecError, CountOverflow, put_varint, seal, unseal};
+use crate::codec::{CodecError, CountOverflow, put_varint, sealed, unseal, versioned};
 use crate::measured::{BoundsRead, BoundsWritten, Measured};
 use crate::series::SeriesId;
 
@@ -47,18 +47,19 @@ impl Pack {
     /// The stored form: versioned, with a checksum.
     pub fn encode(&self) -> Vec<u8> {
         let mut bounds = BoundsWritten::default();
-        let mut body = Vec::with_capacity(self.series.len() * 24);
+        for measured in self.series.values() {
+            measured.note_bounds(&mut bounds);
+        }
+        let mut body = versioned(VERSION, self.series.len() * 32 + 64);
+        bounds.encode_into(&mut body);
+        put_varint(&mut body, self.series.len() as u64);
         let mut previous = 0;
         for (id, measured) in &self.series {
             put_varint(&mut body, id.0 - previous);
             previous = id.0;
             measured.encode_into(&mut bounds, &mut body);
         }
-        let mut out = Vec::with_capacity(body.len() + 16);
-        bounds.encode_into(&mut out);
-        put_varint(&mut out, self.series.len() as u64);
-        out.extend_from_slice(&body);
-        seal(VERSION, &out)
+        sealed(body)
     }
 
     /// Reads the stored form.

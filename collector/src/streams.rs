@@ -1,6 +1,7 @@
 //! Streams: the state that makes running totals and deltas into counts, each once.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use foldhash::fast::RandomState;
 
@@ -50,14 +51,17 @@ pub struct Streams {
     kept: Vec<Kept>,
     /// Number of the latest checkpoint.
     checkpoint: u64,
-    /// Since the checkpoint, if there is one: every stream that changed, as it was.
-    undo: Option<Vec<Changed>>,
+    /// Whether changes can be rolled back to the checkpoint.
+    saving: bool,
+    /// Since the checkpoint: every stream that changed, as it was.
+    undo: Vec<Changed>,
     /// Where the streams of the points at hand stand.
     at_hand: Vec<Option<usize>>,
 }
 
 /// A stream's state, and the checkpoint at which it was last saved; none yet is 0.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Kept {
     id: StreamId,
     state: State,
@@ -92,7 +96,8 @@ impl Streams {
             places: HashMap::default(),
             kept: Vec::new(),
             checkpoint: 0,
-            undo: None,
+            saving: false,
+            undo: Vec::new(),
             at_hand: Vec::new(),
         }
     }
@@ -133,12 +138,16 @@ impl Streams {
     }
 
     /// Where the points' streams stand, those that are known already, each saved to be rolled back. All are looked up
-    /// before any changes: memory is slow, and can be asked for many things at once.
+    /// before any changes, and all that is kept of them is asked for: memory is slow, and can be asked for many things
+    /// at once.
     fn at_hand_of(&mut self, points: &[Point]) -> Vec<Option<usize>> {
         let mut at_hand = std::mem::take(&mut self.at_hand);
         at_hand.clear();
         let places = points.iter().map(|point| self.places.get(&point.stream));
         at_hand.extend(places.map(Option::<&usize>::copied));
+        let saved_at = at_hand.iter().flatten();
+        let saved_at = saved_at.map(|place| self.kept[*place].saved_at);
+        black_box(saved_at.fold(0, |all, one| all ^ one));
         for place in at_hand.iter().flatten() {
             self.save(*place);
         }
@@ -161,30 +170,33 @@ impl Streams {
     /// forgotten.
     pub fn checkpoint(&mut self) {
         self.checkpoint += 1;
-        self.undo = Some(Vec::new());
+        self.saving = true;
+        self.undo.clear();
     }
 
     /// Undoes everything since the checkpoint: the commit failed.
     pub fn rollback(&mut self) {
         // From the latest on, so that new streams leave in the order in which they came last.
-        for Changed { place, before } in self.undo.take().unwrap_or_default().into_iter().rev() {
+        while let Some(Changed { place, before }) = self.undo.pop() {
             match before {
                 Some(state) => self.kept[place].state = state,
                 None => self.remove(place),
             }
         }
+        self.saving = false;
     }
 
     /// Keeps everything since the checkpoint: the commit succeeded.
     pub fn keep(&mut self) {
-        self.undo = None;
+        self.undo.clear();
+        self.saving = false;
     }
 
     /// The stored form of every state that changed since the checkpoint.
     pub fn changed(&self) -> StreamStates {
-        let mut states = StreamStates::default();
+        let mut states = StreamStates::with_room(self.undo.len());
         let mut encoded = Vec::new();
-        for Changed { place, .. } in self.undo.iter().flatten() {
+        for Changed { place, .. } in &self.undo {
             let Kept { id, state, .. } = &self.kept[*place];
             encoded.clear();
             state.encode_into(&mut encoded);
@@ -246,8 +258,8 @@ impl Streams {
             return None;
         }
         let place = self.insert(point.stream, State::new(&point.value));
-        if let Some(undo) = &mut self.undo {
-            undo.push(Changed {
+        if self.saving {
+            self.undo.push(Changed {
                 place,
                 before: None,
             });
@@ -259,12 +271,10 @@ impl Streams {
     /// Saves a state as it was at the checkpoint, if there is one and it is not saved yet.
     fn save(&mut self, place: usize) {
         let kept = &mut self.kept[place];
-        if let Some(undo) = &mut self.undo
-            && kept.saved_at != self.checkpoint
-        {
+        if self.saving && kept.saved_at != self.checkpoint {
             kept.saved_at = self.checkpoint;
             let before = Some(kept.state.clone());
-            undo.push(Changed { place, before });
+            self.undo.push(Changed { place, before });
         }
     }
 

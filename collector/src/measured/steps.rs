@@ -135,6 +135,10 @@ impl Steps {
         }
     }
 
+    pub(crate) fn note_bounds(&self, bounds: &mut BoundsWritten) {
+        bounds.position(&self.bounds);
+    }
+
     pub(crate) fn encode_into(&self, bounds: &mut BoundsWritten, out: &mut Vec<u8>) {
         let exact = self.ranges.iter().all(|range| range.lo == range.hi);
         put_varint(

@@ -14,7 +14,18 @@ pub struct StreamStates {
     bytes: Vec<u8>,
 }
 
+/// What a state of the common kinds takes, with its id and length.
+const LIKELY_BYTES: usize = 32;
+
 impl StreamStates {
+    /// None yet, with room for so many.
+    pub(crate) fn with_room(states: usize) -> StreamStates {
+        StreamStates {
+            len: 0,
+            bytes: Vec::with_capacity(states * LIKELY_BYTES),
+        }
+    }
+
     /// Adds a state, in place of an earlier one of the same stream.
     pub fn push(&mut self, id: StreamId, state: &[u8]) {
         put_fixed(&mut self.bytes, id.0);
@@ -36,6 +47,11 @@ impl StreamStates {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
