@@ -9,7 +9,7 @@ use crate::codec::{CodecError, Reader, first_eight, put_bytes, put_f64, put_sign
 use crate::measure::Reading;
 
 pub use known::Known;
-pub(crate) use recall::{PointHash, PointPlace};
+pub(crate) use recall::{PlaceHash, PointPlace};
 
 /// The name that stands for all names of an overflow series.
 pub const OVERFLOW_NAME: &str = "__overflow__";

@@ -15,7 +15,7 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
 use crate::point::Point;
-use crate::series::{Known, PointHash, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
+use crate::series::{Known, PlaceHash, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
 #[derive(Debug)]
@@ -78,9 +78,8 @@ pub(crate) struct Scope {
 pub(crate) struct Owner {
     pub(crate) slots: Slots,
     pub(crate) identity: Identity,
-    /// All that decides where it belongs, if that was looked for; and what was found.
-    pub(crate) deciding: Vec<u8>,
-    pub(crate) hash: Option<PointHash>,
+    /// Of all that decides where it belongs, if that was looked for; and what was found.
+    pub(crate) hash: Option<PlaceHash>,
     pub(crate) place: Option<PointPlace>,
     pub(crate) series: Option<SeriesId>,
 }
@@ -184,6 +183,11 @@ impl<'m> Fold<'m> {
         self.budget.container()
     }
 
+    /// Has the places of spans or points come near, which are asked for next.
+    pub(crate) fn fetch_places(&self, hashes: impl Iterator<Item = PlaceHash>) {
+        self.interning.known().fetch(hashes);
+    }
+
     /// Begins a span or point.
     pub(crate) fn begin_item(&mut self) -> Result<(), RequestError> {
         self.forget_item();
@@ -194,7 +198,6 @@ impl<'m> Fold<'m> {
     pub(crate) fn forget_item(&mut self) {
         self.own.slots.clear(self.dimensions.keys().len());
         self.own.identity.clear();
-        self.own.deciding.clear();
         (self.own.hash, self.own.place, self.own.series) = (None, None, None);
     }
 

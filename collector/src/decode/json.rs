@@ -197,7 +197,12 @@ fn span<'a>(json: &mut Json<'a>, fold: &mut Fold<'_>) -> Result<Span<'a>, Reques
                 let parent = json.text()?.unwrap_or_default();
                 span.has_parent = parent.bytes().any(|digit| digit != b'0');
             }
-            "name" => span.name = json.text()?.unwrap_or_default(),
+            "name" => {
+                span.name = match json.text()?.unwrap_or_default() {
+                    Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+                    Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+                };
+            }
             "kind" => {
                 let kind = json.enumeration(&SPAN_KINDS)?.unwrap_or_default();
                 span.kind = SpanKind::from_code(kind);

@@ -15,7 +15,7 @@ use crate::decode::interning::Belongs;
 use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
 use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
-use crate::series::{KeyHead, PointHash, PointPlace, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, PlaceHash, PointPlace, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
 
@@ -233,14 +233,14 @@ impl Fold<'_> {
 
     /// A hash of all that decides where a point of this metric with these attributes belongs; none if that is not
     /// remembered.
-    pub(crate) fn hash_of_point(&mut self, attributes: &[&[u8]]) -> Option<PointHash> {
+    pub(crate) fn hash_of_point(&mut self, attributes: &[&[u8]]) -> Option<PlaceHash> {
         // Other readings have streams and series of their own; longer values tell series apart, but not streams.
         if !self.metric.others.is_empty()
             || self.measure.limits.max_value_bytes > MAX_IDENTIFYING_BYTES
         {
             return None;
         }
-        let deciding = &mut self.own.deciding;
+        let deciding = &mut self.key;
         deciding.clear();
         deciding.extend_from_slice(&self.metric.identity);
         deciding.extend_from_slice(&self.splitting);
@@ -251,12 +251,12 @@ impl Fold<'_> {
     }
 
     /// Where a point belongs, if one of the same hash came before: then its attributes need not be read.
-    pub(crate) fn place_of(&self, hash: PointHash) -> Option<PointPlace> {
+    pub(crate) fn place_of(&self, hash: PlaceHash) -> Option<PointPlace> {
         self.interning.known().point_place(hash)
     }
 
     /// Begins a point that was read before, but for its attributes.
-    pub(crate) fn begin_point(&mut self, hash: Option<PointHash>, place: Option<PointPlace>) {
+    pub(crate) fn begin_point(&mut self, hash: Option<PlaceHash>, place: Option<PointPlace>) {
         self.forget_item();
         (self.own.hash, self.own.place) = (hash, place);
     }

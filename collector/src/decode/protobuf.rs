@@ -2,65 +2,35 @@
 //! on each other, as protobuf does not order fields.
 
 mod metrics;
+mod spans;
 mod values;
 
 use crate::decode::fold::Fold;
 use crate::decode::protobuf::values::{key_of, value_in};
-use crate::decode::sampling::Sampling;
-use crate::decode::spans::{SentId, Span};
 use crate::decode::{Broken, Decoded, RequestError, lossy};
-use crate::series::{SpanKind, SpanStatus};
 use crate::wire::{Field, Message};
 
 pub(crate) use metrics::metrics;
+pub(crate) use spans::traces;
 
 const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
-
-/// Decodes an `ExportTraceServiceRequest`.
-pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
-    fold.spans.reserve(likely_items(body));
-    let mut dimensions = Vec::new();
-    request(body, fold, |bytes, fold| {
-        fold.begin_item()?;
-        dimensions.clear();
-        let mut sent = Span::default();
-        let read = span(bytes, &mut sent, &mut dimensions, fold);
-        let read = read.and_then(|()| Ok(take_dimensions(&sent, &dimensions, fold)?));
-        sent.mistaken = !readable(read)?;
-        fold.span(&sent);
-        Ok(())
-    })
-}
 
 /// Room for the spans or points of a request: as a rule there are more of them, as few take 512 bytes.
 fn likely_items(body: &[u8]) -> usize {
     (body.len() / 512).min(4096)
 }
 
-/// Reads a span's dimensions, each by its position and as it was sent, unless a span with the same ones came before.
-fn take_dimensions(
-    span: &Span<'_>,
-    sent: &[(usize, &[u8])],
-    fold: &mut Fold<'_>,
-) -> Result<(), Broken> {
-    if !fold.recognise_span(span, sent) {
-        let most = fold.measure.limits.max_value_bytes;
-        for (at, sent) in sent {
-            fold.own.slots.set(*at, &value_in(sent)?, most);
-        }
-    }
-    Ok(())
-}
-
 /// Decodes an `ExportLogsServiceRequest`: checks its structure and counts its records.
 pub(crate) fn logs(body: &[u8], fold: Fold<'_>) -> Result<Decoded, RequestError> {
-    request(body, fold, |bytes, fold| {
-        fold.begin_item()?;
-        match record_times(bytes) {
-            Ok((time, observed)) => fold.record(time, observed),
-            Err(Broken(_)) => fold.broken_record(),
-        }
-        Ok(())
+    request(body, fold, |of_scope, fold| {
+        each(of_scope, 2, |bytes| {
+            fold.begin_item()?;
+            match record_times(bytes) {
+                Ok((time, observed)) => fold.record(time, observed),
+                Err(Broken(_)) => fold.broken_record(),
+            }
+            Ok(())
+        })
     })
 }
 
@@ -91,18 +61,18 @@ fn readable(read: Result<(), RequestError>) -> Result<bool, RequestError> {
     }
 }
 
-/// Reads a request of any kind, whose three levels have the same numbers; `item` reads each span,
-/// metric or record.
+/// Reads a request of any kind, whose three levels have the same numbers; `items` reads the spans, metrics or records
+/// of each scope, in its field 2.
 fn request<'a, 'm>(
     body: &'a [u8],
     mut fold: Fold<'m>,
-    mut item: impl FnMut(&'a [u8], &mut Fold<'m>) -> Result<(), RequestError>,
+    mut items: impl FnMut(&'a [u8], &mut Fold<'m>) -> Result<(), RequestError>,
 ) -> Result<Decoded, RequestError> {
     each(body, 1, |of_resource| {
         resource(of_resource, &mut fold)?;
         each(of_resource, 2, |of_scope| {
             scope(of_scope, &mut fold)?;
-            each(of_scope, 2, |bytes| item(bytes, &mut fold))
+            items(of_scope, &mut fold)
         })
     })?;
     fold.finish()
@@ -164,49 +134,4 @@ fn scope(parent: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
         }
         Ok(())
     })
-}
-
-fn span<'a>(
-    bytes: &'a [u8],
-    span: &mut Span<'a>,
-    dimensions: &mut Vec<(usize, &'a [u8])>,
-    fold: &Fold<'_>,
-) -> Result<(), RequestError> {
-    let mut message = Message::new(bytes);
-    let mut left = fold.measure.limits.max_attributes;
-    while let Some((number, field)) = message.next()? {
-        match (number, field) {
-            (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
-            (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
-            (3, Field::Bytes(state)) => span.sampling = Sampling::of_tracestate(state),
-            (4, Field::Bytes(parent)) => span.has_parent = parent.iter().any(|byte| *byte != 0),
-            (5, Field::Bytes(name)) => span.name = lossy(name),
-            (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
-            (7, Field::Fixed64(start)) => span.start_nanos = start,
-            (8, Field::Fixed64(end)) => span.end_nanos = end,
-            (9, Field::Bytes(attribute)) if left > 0 => {
-                left -= 1;
-                let (key, rest) = key_of(attribute)?;
-                dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
-            }
-            (15, Field::Bytes(status)) => span.status = status_of(status)?,
-            (9 | 11 | 13, Field::Bytes(_)) => {}
-            (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn status_of(bytes: &[u8]) -> Result<SpanStatus, Broken> {
-    let mut status = SpanStatus::default();
-    let mut message = Message::new(bytes);
-    while let Some((number, field)) = message.next()? {
-        match (number, field) {
-            (3, Field::Varint(code)) => status = SpanStatus::from_code(code),
-            (3, _) => return Err(WRONG_TYPE),
-            _ => {}
-        }
-    }
-    Ok(status)
 }

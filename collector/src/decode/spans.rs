@@ -7,14 +7,16 @@ use crate::counted::{SpanRecord, Weight};
 use crate::decode::attributes::kept;
 use crate::decode::fold::{Fold, Timing, UNREADABLE};
 use crate::decode::interning::Belongs;
+use crate::decode::lossy;
 use crate::decode::sampling::Sampling;
-use crate::series::{KeyHead, Signal, SpanKind, SpanStatus};
+use crate::series::{KeyHead, PlaceHash, Signal, SpanKind, SpanStatus};
 use crate::slice::Slice;
 
 /// A span as far as it is looked at; its dimensions are in the fold's own slots.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Span<'a> {
-    pub(crate) name: Cow<'a, str>,
+    /// As it was sent: read only where it is not known already.
+    pub(crate) name: Cow<'a, [u8]>,
     pub(crate) kind: SpanKind,
     pub(crate) status: SpanStatus,
     pub(crate) has_parent: bool,
@@ -69,7 +71,7 @@ impl Fold<'_> {
             self.classes.invalid.note(bad);
             let service = &self.resource.service;
             self.problems
-                .note(fault, || format!("span `{}` of `{service}`", span.name));
+                .note(fault, || format!("span `{}` of `{service}`", span.name()));
             return;
         }
         let timing = self.saw_event(span.end_nanos);
@@ -126,28 +128,37 @@ impl Fold<'_> {
         let service = &self.resource.service;
         self.problems
             .note("sampled without a weight, so counted once", || {
-                format!("span `{}` of `{service}`", span.name)
+                format!("span `{}` of `{service}`", span.name())
             });
     }
 
-    /// Whether a span that differs in nothing that decides where it belongs came before: then it belongs where that
-    /// one did. `dimensions` are its attributes that are dimensions, each by its position and as it was sent.
-    pub(crate) fn recognise_span(
+    /// A hash of all that decides where a span belongs. `dimensions` are its attributes that are dimensions, each by its
+    /// position and as it was sent.
+    pub(crate) fn hash_of_span(
         &mut self,
         span: &Span<'_>,
         dimensions: &[(usize, &[u8])],
-    ) -> bool {
+    ) -> PlaceHash {
         let surroundings = self.surroundings();
         let root = self.measure.roots && !span.has_parent;
-        let deciding = &mut self.own.deciding;
+        let deciding = &mut self.key;
+        deciding.clear();
         deciding.extend_from_slice(&surroundings);
         deciding.extend_from_slice(&[span.kind.code(), span.status.code(), u8::from(root)]);
-        put_bytes(deciding, span.name.as_bytes());
+        put_bytes(deciding, &span.name);
         for (at, sent) in dimensions {
             put_varint(deciding, *at as u64);
             put_bytes(deciding, sent);
         }
-        self.own.series = self.interning.known().span_series(deciding);
+        self.interning.known().span_hash(deciding)
+    }
+
+    /// Begins a span that was read before, but for its dimensions; whether one of the same hash came before, so that
+    /// they need not be read.
+    pub(crate) fn begin_span(&mut self, hash: PlaceHash) -> bool {
+        self.forget_item();
+        self.own.hash = Some(hash);
+        self.own.series = self.interning.known().span_series(hash);
         self.own.series.is_some()
     }
 
@@ -157,17 +168,15 @@ impl Fold<'_> {
         }
         self.build_span_key(span);
         let belongs = self.interning.find(&self.key);
-        if let Belongs::To(series) = belongs
-            && !self.own.deciding.is_empty()
-        {
-            let known = self.interning.known();
-            known.remember_spans(&self.own.deciding, series);
+        if let (Belongs::To(series), Some(hash)) = (belongs, self.own.hash) {
+            self.interning.known().remember_span(hash, series);
         }
         belongs
     }
 
     fn build_span_key(&mut self, span: &Span<'_>) {
         self.key.clear();
+        let name = span.name();
         let head = KeyHead {
             signal: Signal::Spans,
             overflow: false,
@@ -175,7 +184,7 @@ impl Fold<'_> {
             status: span.status,
             root: self.measure.roots && !span.has_parent,
             service: &self.resource.service,
-            name: kept(&span.name, self.measure.limits.max_value_bytes),
+            name: kept(&name, self.measure.limits.max_value_bytes),
             unit: "",
         };
         head.encode_into(&mut self.key);
@@ -191,12 +200,16 @@ impl Fold<'_> {
                 "" => String::new(),
                 instance => format!(" on `{instance}`"),
             };
-            format!("span `{}` of `{service}`{on}, by {seconds} s", span.name)
+            format!("span `{}` of `{service}`{on}, by {seconds} s", span.name())
         });
     }
 }
 
 impl Span<'_> {
+    fn name(&self) -> Cow<'_, str> {
+        lossy(&self.name)
+    }
+
     /// How many spans this one stands for.
     fn weight(&self) -> u64 {
         self.sampling.weight(self.trace.number(), self.id.number())

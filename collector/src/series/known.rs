@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
-use super::recall::{PointHash, PointPlace, Recall};
+use super::recall::{PlaceHash, PointPlace, Recall};
 use super::{AttributeValue, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind, SpanStatus};
 use crate::measure::Limits;
 
@@ -108,28 +108,38 @@ impl Known {
         self.read().widest.clone()
     }
 
-    /// The durable series of spans that came with the same bytes before: all that decides where they belong.
-    pub(crate) fn span_series(&self, bytes: &[u8]) -> Option<SeriesId> {
-        self.recall.span(bytes)
+    /// A hash of all that decides where spans belong.
+    pub(crate) fn span_hash(&self, bytes: &[u8]) -> PlaceHash {
+        self.recall.span_hash(bytes)
+    }
+
+    /// The durable series of spans that came with the same bytes before.
+    pub(crate) fn span_series(&self, hash: PlaceHash) -> Option<SeriesId> {
+        self.recall.span(hash)
     }
 
     /// Remembers the durable series of spans.
-    pub(crate) fn remember_spans(&self, bytes: &[u8], series: SeriesId) {
-        self.recall.remember_span(bytes, series);
+    pub(crate) fn remember_span(&self, hash: PlaceHash, series: SeriesId) {
+        self.recall.remember_span(hash, series);
     }
 
     /// A hash of all that decides where a point belongs.
-    pub(crate) fn point_hash(&self, bytes: &[u8]) -> PointHash {
+    pub(crate) fn point_hash(&self, bytes: &[u8]) -> PlaceHash {
         self.recall.point_hash(bytes)
     }
 
+    /// Has what is remembered of these come near, so that asking for each takes little.
+    pub(crate) fn fetch(&self, hashes: impl Iterator<Item = PlaceHash>) {
+        self.recall.fetch(hashes);
+    }
+
     /// Where a point belongs that came with the same bytes before.
-    pub(crate) fn point_place(&self, hash: PointHash) -> Option<PointPlace> {
+    pub(crate) fn point_place(&self, hash: PlaceHash) -> Option<PointPlace> {
         self.recall.point(hash)
     }
 
     /// Remembers where a point belongs.
-    pub(crate) fn remember_point(&self, hash: PointHash, place: PointPlace) {
+    pub(crate) fn remember_point(&self, hash: PlaceHash, place: PointPlace) {
         self.recall.remember_point(hash, place);
     }
 

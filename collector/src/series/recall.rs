@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use twox_hash::XxHash3_128;
@@ -37,36 +38,49 @@ pub(crate) struct PointPlace {
     pub(crate) series: SeriesId,
 }
 
-/// All that decides where a point belongs, in short.
+/// All that decides where a span or a point belongs, in short.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PointHash([u64; 2]);
+pub(crate) struct PlaceHash([u64; 2]);
 
 /// Made anew by every process: nobody can choose bytes that are taken for others.
 struct Secret([u8; SECRET]);
 
 impl Recall {
+    pub(super) fn span_hash(&self, bytes: &[u8]) -> PlaceHash {
+        PlaceHash(self.of_spans.hash(bytes))
+    }
+
+    pub(super) fn point_hash(&self, bytes: &[u8]) -> PlaceHash {
+        PlaceHash(self.of_points.hash(bytes))
+    }
+
+    /// Has what is remembered of these come near: each is waited for at the same time as the others.
+    pub(super) fn fetch(&self, hashes: impl Iterator<Item = PlaceHash>) {
+        let sets = hashes.filter_map(|PlaceHash(hash)| self.set(hash));
+        let near = sets.map(|set| {
+            let half = WAYS * WORDS / 2;
+            set[0].load(Ordering::Relaxed) ^ set[half].load(Ordering::Relaxed)
+        });
+        black_box(near.fold(0, |all, one| all ^ one));
+    }
+
     /// The durable series of spans.
-    pub(super) fn span(&self, bytes: &[u8]) -> Option<SeriesId> {
-        self.get(self.of_spans.hash(bytes))
-            .map(|[_, series]| SeriesId(series))
+    pub(super) fn span(&self, hash: PlaceHash) -> Option<SeriesId> {
+        self.get(hash.0).map(|[_, series]| SeriesId(series))
     }
 
-    pub(super) fn remember_span(&self, bytes: &[u8], series: SeriesId) {
-        self.remember(self.of_spans.hash(bytes), [0, series.0]);
+    pub(super) fn remember_span(&self, hash: PlaceHash, series: SeriesId) {
+        self.remember(hash.0, [0, series.0]);
     }
 
-    pub(super) fn point_hash(&self, bytes: &[u8]) -> PointHash {
-        PointHash(self.of_points.hash(bytes))
-    }
-
-    pub(super) fn point(&self, hash: PointHash) -> Option<PointPlace> {
+    pub(super) fn point(&self, hash: PlaceHash) -> Option<PointPlace> {
         self.get(hash.0).map(|[stream, series]| PointPlace {
             stream: StreamId(stream),
             series: SeriesId(series),
         })
     }
 
-    pub(super) fn remember_point(&self, hash: PointHash, place: PointPlace) {
+    pub(super) fn remember_point(&self, hash: PlaceHash, place: PointPlace) {
         self.remember(hash.0, [place.stream.0, place.series.0]);
     }
 
@@ -169,15 +183,16 @@ mod tests {
     #[test]
     fn spans_and_points_are_remembered_apart() {
         let recall = Recall::default();
-        let get = recall.point_hash(b"GET /");
-        recall.remember_span(b"GET /", SeriesId(3));
-        assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
-        assert_eq!(recall.point(get), None);
-        recall.remember_point(get, place(5));
-        recall.remember_point(get, place(6));
-        assert_eq!(recall.point(get), Some(place(6)));
-        assert_eq!(recall.span(b"GET /"), Some(SeriesId(3)));
-        assert_eq!(recall.span(b"GET /cart"), None);
+        let (span, point) = (recall.span_hash(b"GET /"), recall.point_hash(b"GET /"));
+        recall.remember_span(span, SeriesId(3));
+        assert_eq!(recall.span(span), Some(SeriesId(3)));
+        assert_eq!(recall.point(point), None);
+        recall.remember_point(point, place(5));
+        recall.remember_point(point, place(6));
+        recall.fetch([span, point].into_iter());
+        assert_eq!(recall.point(point), Some(place(6)));
+        assert_eq!(recall.span(span), Some(SeriesId(3)));
+        assert_eq!(recall.span(recall.span_hash(b"GET /cart")), None);
     }
 
     #[test]

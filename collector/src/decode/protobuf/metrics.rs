@@ -10,17 +10,24 @@ use crate::decode::protobuf::values::{key_of, value_in};
 use crate::decode::spans::SentId;
 use crate::decode::{Broken, Decoded, RequestError, lossy};
 use crate::point::Number;
-use crate::series::{PointHash, PointPlace};
+use crate::series::PlaceHash;
 use crate::wire::{Field, Message, packed_fixed64, varint};
 
 /// Decodes an `ExportMetricsServiceRequest`.
 pub(crate) fn metrics(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
     fold.identify_streams();
     fold.points.reserve(likely_items(body));
-    request(body, fold, |bytes, fold| metric(bytes, fold))
+    let mut points = Points::default();
+    request(body, fold, |of_scope, fold| {
+        each(of_scope, 2, |bytes| metric(bytes, &mut points, fold))
+    })
 }
 
-fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
+fn metric<'a>(
+    of: &'a [u8],
+    points: &mut Points<'a>,
+    fold: &mut Fold<'_>,
+) -> Result<(), RequestError> {
     let (mut name, mut unit, mut data) = (&[][..], &[][..], None);
     let mut message = Message::new(of);
     while let Some((number, field)) = message.next()? {
@@ -34,7 +41,6 @@ fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
     let (number, of_points) = data.unwrap_or((0, &[]));
     let kind = data_of(number, of_points)?;
     fold.begin_metric(&lossy(name), &lossy(unit), kind)?;
-    let mut points = Points::default();
     each(of_points, 1, |point| {
         fold.budget.item()?;
         points.read(point, kind, fold)?;
@@ -50,7 +56,7 @@ fn metric(of: &[u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
 /// for many things at once.
 #[derive(Default)]
 struct Points<'a> {
-    all: [Sent<'a>; 8],
+    all: [Sent<'a>; 16],
     /// So many of them are read.
     read: usize,
 }
@@ -59,8 +65,7 @@ struct Points<'a> {
 struct Sent<'a> {
     point: SentPoint,
     attributes: Attributes<'a>,
-    hash: Option<PointHash>,
-    place: Option<PointPlace>,
+    hash: Option<PlaceHash>,
 }
 
 impl<'a> Points<'a> {
@@ -90,12 +95,11 @@ impl<'a> Points<'a> {
         for sent in &mut *all {
             sent.hash = fold.hash_of_point(&sent.attributes.sent);
         }
-        for sent in &mut *all {
-            sent.place = sent.hash.and_then(|hash| fold.place_of(hash));
-        }
+        fold.fetch_places(all.iter().filter_map(|sent| sent.hash));
         for sent in all {
-            fold.begin_point(sent.hash, sent.place);
-            if sent.place.is_none() && !sent.point.mistaken {
+            let place = sent.hash.and_then(|hash| fold.place_of(hash));
+            fold.begin_point(sent.hash, place);
+            if place.is_none() && !sent.point.mistaken {
                 sent.point.mistaken = !readable(sent.attributes.hand_to(fold))?;
             }
             fold.point(&sent.point);

@@ -1,0 +1,129 @@
+//! Spans in protobuf.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::{WRONG_TYPE, each, likely_items, readable, request};
+use crate::decode::fold::Fold;
+use crate::decode::protobuf::values::{key_of, value_in};
+use crate::decode::sampling::Sampling;
+use crate::decode::spans::{SentId, Span};
+use crate::decode::{Broken, Decoded, RequestError};
+use crate::series::{PlaceHash, SpanKind, SpanStatus};
+use crate::wire::{Field, Message};
+
+/// Decodes an `ExportTraceServiceRequest`.
+pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
+    fold.spans.reserve(likely_items(body));
+    let mut spans = Spans::default();
+    request(body, fold, |of_scope, fold| {
+        each(of_scope, 2, |bytes| {
+            fold.budget.item()?;
+            spans.read(bytes, fold)?;
+            if spans.read == spans.all.len() {
+                spans.hand_on(fold)?;
+            }
+            Ok(())
+        })?;
+        spans.hand_on(fold)
+    })
+}
+
+/// Spans of one scope that are handed on together, as where they belong is looked up together: memory is slow, and can
+/// be asked for many things at once.
+#[derive(Default)]
+struct Spans<'a> {
+    all: [Sent<'a>; 16],
+    /// So many of them are read.
+    read: usize,
+}
+
+#[derive(Default)]
+struct Sent<'a> {
+    span: Span<'a>,
+    /// Those of its attributes that are dimensions, each by its position and as it was sent.
+    dimensions: SmallVec<[(usize, &'a [u8]); 4]>,
+    hash: Option<PlaceHash>,
+}
+
+impl<'a> Spans<'a> {
+    fn read(&mut self, bytes: &'a [u8], fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        if let Some(sent) = self.all.get_mut(self.read) {
+            *sent = Sent::default();
+            let read = sent.read(bytes, fold);
+            sent.span.mistaken = !readable(read)?;
+            sent.hash = Some(fold.hash_of_span(&sent.span, &sent.dimensions));
+            self.read += 1;
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        let all = &mut self.all[..self.read];
+        self.read = 0;
+        fold.fetch_places(all.iter().filter_map(|sent| sent.hash));
+        for sent in all {
+            let known = sent.hash.is_some_and(|hash| fold.begin_span(hash));
+            if !known && !sent.span.mistaken {
+                sent.span.mistaken = !readable(sent.hand_to(fold))?;
+            }
+            fold.span(&sent.span);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Sent<'a> {
+    fn read(&mut self, bytes: &'a [u8], fold: &Fold<'_>) -> Result<(), RequestError> {
+        let Sent {
+            span, dimensions, ..
+        } = self;
+        let mut message = Message::new(bytes);
+        let mut left = fold.measure.limits.max_attributes;
+        while let Some((number, field)) = message.next()? {
+            match (number, field) {
+                (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
+                (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
+                (3, Field::Bytes(state)) => span.sampling = Sampling::of_tracestate(state),
+                (4, Field::Bytes(parent)) => span.has_parent = parent.iter().any(|byte| *byte != 0),
+                (5, Field::Bytes(name)) => span.name = Cow::Borrowed(name),
+                (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
+                (7, Field::Fixed64(start)) => span.start_nanos = start,
+                (8, Field::Fixed64(end)) => span.end_nanos = end,
+                (9, Field::Bytes(attribute)) if left > 0 => {
+                    left -= 1;
+                    let (key, rest) = key_of(attribute)?;
+                    dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
+                }
+                (15, Field::Bytes(status)) => span.status = status_of(status)?,
+                (9 | 11 | 13, Field::Bytes(_)) => {}
+                (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the values of its dimensions.
+    fn hand_to(&self, fold: &mut Fold<'_>) -> Result<(), RequestError> {
+        let most = fold.measure.limits.max_value_bytes;
+        for (at, sent) in &self.dimensions {
+            fold.own.slots.set(*at, &value_in(sent)?, most);
+        }
+        Ok(())
+    }
+}
+
+fn status_of(bytes: &[u8]) -> Result<SpanStatus, Broken> {
+    let mut status = SpanStatus::default();
+    let mut message = Message::new(bytes);
+    while let Some((number, field)) = message.next()? {
+        match (number, field) {
+            (3, Field::Varint(code)) => status = SpanStatus::from_code(code),
+            (3, _) => return Err(WRONG_TYPE),
+            _ => {}
+        }
+    }
+    Ok(status)
+}
