@@ -9,11 +9,12 @@ mod unweighted;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry as Place;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use collector::{
     Class, CountOverflow, Delta, Entry, ExemplarSet, Known, Ledger, Measured, Pack, SeriesId,
-    SeriesKey, Signal, Slice, SpanKind, SpanStatus, StreamId,
+    SeriesKey, Signal, Slice, SpanKind, SpanStatus, StreamId, StreamStates,
 };
 use foldhash::HashMap;
 use slo_specs::{Catalog, Fingerprint, Objective, Tally, Tier, Timeline};
@@ -27,6 +28,9 @@ use crate::sli::{Index, tally};
 
 /// A stored state of a metric stream. Those of sums need no allocation.
 pub(crate) type StateBytes = SmallVec<[u8; 32]>;
+
+/// States of streams that are looked up together.
+const TOGETHER: usize = 16;
 
 /// One service's slice, gathered since the last cut.
 #[derive(Debug, Default, Clone)]
@@ -274,11 +278,7 @@ impl Live {
     pub(crate) fn apply(&mut self, seq: i64, delta: Delta) {
         self.applied = seq;
         sum(self.classes.merge(&delta.classes), "classes");
-        for (id, state) in delta.streams.iter() {
-            let kept = self.streams.entry(id).or_default();
-            kept.clear();
-            kept.extend_from_slice(state);
-        }
+        self.keep_states(&delta.streams);
         self.exemplars.merge(&delta.exemplars);
         for (series, slice) in &delta.unweighted {
             self.note_unweighted(*series, slice.end_seconds());
@@ -286,15 +286,47 @@ impl Live {
         for of_slice in delta.entries.chunk_by(|one, next| one.slice == next.slice) {
             self.count(of_slice);
         }
-        for Entry {
-            series,
-            slice,
-            measured,
-        } in delta.entries
-        {
-            match self.pending.entry((slice, series)) {
-                Place::Vacant(place) => drop(place.insert(measured)),
-                Place::Occupied(mut place) => sum(place.get_mut().merge(&measured), "a slice"),
+        self.keep_measured(delta.entries);
+    }
+
+    /// Adds entries to what is pending. Some are looked up together before any is added, as in
+    /// [`Live::keep_states`].
+    fn keep_measured(&mut self, entries: Vec<Entry>) {
+        let mut entries = entries.into_iter();
+        while !entries.as_slice().is_empty() {
+            let together = entries.as_slice().iter().take(TOGETHER);
+            let known = together.filter_map(|one| self.pending.get(&(one.slice, one.series)));
+            black_box(known.map(Measured::fetch).fold(0, |all, one| all ^ one));
+            for Entry {
+                series,
+                slice,
+                measured,
+            } in entries.by_ref().take(TOGETHER)
+            {
+                match self.pending.entry((slice, series)) {
+                    Place::Vacant(place) => drop(place.insert(measured)),
+                    Place::Occupied(mut place) => sum(place.get_mut().merge(&measured), "a slice"),
+                }
+            }
+        }
+    }
+
+    /// Keeps the latest state of each stream. Some are looked up together before any is written: memory is slow, and
+    /// can be asked for many things at once.
+    fn keep_states(&mut self, states: &StreamStates) {
+        let mut states = states.iter();
+        loop {
+            let together: SmallVec<[_; TOGETHER]> = states.by_ref().take(TOGETHER).collect();
+            if together.is_empty() {
+                return;
+            }
+            let known = together.iter();
+            let known = known.filter(|(id, _)| self.streams.contains_key(id));
+            self.streams.reserve(together.len() - known.count());
+            for (id, state) in together {
+                let kept = self.streams.entry(id).or_default();
+                kept.clear();
+                kept.extend_from_slice(state);
             }
         }
     }
