@@ -1,4 +1,4 @@
-//! Serving a router on a listener: HTTP/1 and HTTP/2 on one port, with a bound on everything a client may hold.
+//! Serving a listener: HTTP/1 and HTTP/2 on one port, with a bound on everything a client may hold.
 
 mod descriptors;
 mod pool;
@@ -10,7 +10,6 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::{pending, poll};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,6 +24,7 @@ use watched::Watched;
 
 pub(crate) use descriptors::{divide, raise as raise_descriptors};
 pub(crate) use pool::Pool;
+pub(crate) use watched::{Responder, WatchedBody};
 
 /// How long accepting pauses when the system has no more file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -75,11 +75,11 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Serves `router` on `listener` until `stop`; then accepts no more, finishes what is in flight, and returns after
-/// at most the limits' `drain_time`.
+/// Has `responder` answer what comes on `listener` until `stop`; then accepts no more, finishes what is in flight, and
+/// returns after at most the limits' `drain_time`.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    responder: impl Responder,
     pool: Pool,
     stop: CancellationToken,
 ) {
@@ -101,7 +101,7 @@ pub(crate) async fn serve(
                     io: PrefaceDeadline::new(stream, limits.header_time),
                     place,
                     builder: builder.clone(),
-                    router: router.clone(),
+                    responder: responder.clone(),
                     stop: stop.clone(),
                 };
                 connections.spawn(connection.run());
@@ -150,19 +150,19 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 /// One connection and what it needs.
-struct Connection {
+struct Connection<R> {
     io: PrefaceDeadline<TcpStream>,
     place: Place,
     builder: auto::Builder<TokioExecutor>,
-    router: Router,
+    responder: R,
     stop: CancellationToken,
 }
 
-impl Connection {
+impl<R: Responder> Connection<R> {
     /// Serves it to its end. Its errors are the client's affair: a reset, a timeout, a breach of the protocol.
     async fn run(self) {
         let service = Watched {
-            router: self.router,
+            responder: self.responder,
             usage: self.place.usage.clone(),
         };
         let served = self

@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::overflow::Overflow;
 use crate::page;
 use crate::probes::{self, Health};
-use crate::receive;
+use crate::receive::{self, Receive};
 use crate::reload::{Reloader, SpecProblems};
 use crate::resume::{Resumed, locked, resume, stored_alerts};
 use crate::ring::Ring;
@@ -273,7 +273,7 @@ impl Server {
     fn listen(&mut self, config: &Config, sockets: Sockets, parts: receive::Parts, wired: Wired) {
         let (sending, looking) = listen::divide(&config.connections, listen::raise_descriptors());
         let (sending, looking) = (Pool::new(sending), Pool::new(looking));
-        let otlp = receive::router(parts);
+        let otlp = Receive::new(parts);
         let web = web::router(web::State {
             store: wired.store,
             live: wired.live,
@@ -283,15 +283,13 @@ impl Server {
             specs: config.specs.clone(),
         })
         .merge(probes::router(wired.health, wired.metrics));
-        for (listener, router, pool) in [
-            (sockets.otlp_grpc, otlp.clone(), sending.clone()),
-            (sockets.otlp_http, otlp, sending),
-            (sockets.web, web, looking),
-        ] {
-            let stop = self.accepting.clone();
-            self.listeners
-                .spawn(listen::serve(listener, router, pool, stop));
+        let stop = || self.accepting.clone();
+        for listener in [sockets.otlp_grpc, sockets.otlp_http] {
+            let serving = listen::serve(listener, otlp.clone(), sending.clone(), stop());
+            self.listeners.spawn(serving);
         }
+        let serving = listen::serve(sockets.web, web, looking, stop());
+        self.listeners.spawn(serving);
     }
 
     /// The addresses that are listened on, with the ports that were given out for port 0.

@@ -14,16 +14,22 @@ use tower::Service as _;
 
 use super::pool::{USEFUL_BYTES, Usage};
 
-/// A router on one connection.
+/// What answers the requests of a listener: a cheap handle.
+pub(crate) trait Responder: Clone + Send + 'static {
+    /// The answer to a request.
+    fn respond(self, request: Request<WatchedBody>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// A responder on one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Watched {
-    pub(super) router: Router,
+pub(super) struct Watched<R> {
+    pub(super) responder: R,
     pub(super) usage: Arc<Usage>,
 }
 
 /// A request's body.
 #[derive(Debug)]
-struct WatchedBody {
+pub(crate) struct WatchedBody {
     body: Incoming,
     usage: Arc<Usage>,
     awaited: bool,
@@ -34,7 +40,14 @@ struct WatchedBody {
 /// A request from its head to its answer, also if nobody waits for that.
 struct UnderWay(Arc<Usage>);
 
-impl hyper::service::Service<Request<Incoming>> for Watched {
+impl Responder for Router {
+    async fn respond(mut self, request: Request<WatchedBody>) -> Response<Body> {
+        let Ok(answer) = self.call(request).await;
+        answer
+    }
+}
+
+impl<R: Responder> hyper::service::Service<Request<Incoming>> for Watched<R> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -44,11 +57,11 @@ impl hyper::service::Service<Request<Incoming>> for Watched {
         usage.request_began();
         let under_way = UnderWay(Arc::clone(usage));
         let request = request.map(|body| WatchedBody::new(body, Arc::clone(usage)));
-        let mut router = self.router.clone();
+        let responder = self.responder.clone();
         Box::pin(async move {
-            let answer = router.call(request).await;
+            let answer = responder.respond(request).await;
             under_way.0.was_useful();
-            answer
+            Ok(answer)
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
+
+use crate::listen::WatchedBody;
 
 use super::limits::ReceiveLimits;
 use super::refusal::Refusal;
@@ -23,7 +25,7 @@ const PRESSED_BYTES: usize = 64 << 10;
 ///
 /// A body that comes in one piece is not copied, and holds on to the buffer that it came in.
 pub(super) async fn read(
-    body: &mut Body,
+    body: &mut WatchedBody,
     most: usize,
     limits: &ReceiveLimits,
     share: &mut Share,
@@ -127,7 +129,7 @@ impl<'a> Pace<'a> {
 
 /// Reads and forgets the rest of a refused request's body, within the same bounds. A sender that is still writing
 /// when the connection closes would see a reset, which it repeats for ever, and not its answer.
-pub(super) async fn drain(body: &mut Body, limits: &ReceiveLimits) {
+pub(super) async fn drain(body: &mut WatchedBody, limits: &ReceiveLimits) {
     let deadline = Instant::now() + limits.body_time;
     let mut bytes = 0;
     while bytes <= limits.request_bytes {

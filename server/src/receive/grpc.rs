@@ -1,8 +1,6 @@
 //! OTLP over gRPC: the `Export` methods of the three collector services.
 
-use axum::Router;
 use axum::body::Body;
-use axum::routing::post;
 use bytes::{BufMut, Bytes};
 use collector::{Answer, Encoding, Kind};
 use http::header::CONTENT_TYPE;
@@ -10,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tonic::{Code, Status};
 
+use crate::listen::WatchedBody;
 use crate::metrics::Transport;
 
 use super::inflate::Coding;
@@ -24,21 +23,17 @@ const PREFIX: usize = 5;
 const ENCODING: &str = "grpc-encoding";
 const GRPC: &str = "application/grpc";
 
-/// The routes of the three services.
-pub(super) fn routes(receive: &Receive) -> Router {
-    let services = [
-        ("trace.v1.TraceService", Kind::Traces),
-        ("metrics.v1.MetricsService", Kind::Metrics),
-        ("logs.v1.LogsService", Kind::Logs),
-    ];
-    let mut router = Router::new();
-    for (service, kind) in services {
-        let receive = receive.clone();
-        let handler = move |request| async move { export(&receive, kind, request).await };
-        let path = format!("/opentelemetry.proto.collector.{service}/Export");
-        router = router.route(&path, post(handler));
+/// The signal whose service has its `Export` at `path`.
+pub(super) fn signal(path: &str) -> Option<Kind> {
+    let service = path
+        .strip_prefix("/opentelemetry.proto.collector.")?
+        .strip_suffix("/Export")?;
+    match service {
+        "trace.v1.TraceService" => Some(Kind::Traces),
+        "metrics.v1.MetricsService" => Some(Kind::Metrics),
+        "logs.v1.LogsService" => Some(Kind::Logs),
+        _ => None,
     }
-    router
 }
 
 /// Whether a request is gRPC's.
@@ -47,7 +42,12 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     media.is_some_and(|media| media.starts_with(GRPC.as_bytes()))
 }
 
-async fn export(receive: &Receive, kind: Kind, request: Request<Body>) -> Response<Body> {
+/// The answer to a call of `kind`'s `Export`.
+pub(super) async fn export(
+    receive: &Receive,
+    kind: Kind,
+    request: Request<WatchedBody>,
+) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     if !is_grpc(&head.headers) {
         return otlp_http::not_grpc(&head.headers);
@@ -79,7 +79,7 @@ fn call(kind: Kind, headers: &HeaderMap) -> Result<Call, Refusal> {
 /// Reads the one message of a call, and how it is compressed.
 pub(super) async fn read(
     coding: Coding,
-    body: &mut Body,
+    body: &mut WatchedBody,
     limits: &ReceiveLimits,
     share: &mut Share,
 ) -> Result<(Coding, Bytes), Refusal> {

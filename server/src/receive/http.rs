@@ -1,12 +1,11 @@
 //! OTLP over HTTP: `POST /v1/traces`, `/v1/metrics`, `/v1/logs`, in protobuf and in JSON.
 
-use ::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use ::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use axum::Router;
 use axum::body::Body;
-use axum::routing::post;
 use collector::{Answer, Encoding, Kind};
 
+use crate::listen::WatchedBody;
 use crate::metrics::Transport;
 
 use super::inflate::Coding;
@@ -16,30 +15,29 @@ use super::{Call, Receive, grpc};
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
-/// The routes of the three signals.
-pub(super) fn routes(receive: &Receive) -> Router {
-    let signals = [
-        ("/v1/traces", Kind::Traces),
-        ("/v1/metrics", Kind::Metrics),
-        ("/v1/logs", Kind::Logs),
-    ];
-    let mut router = Router::new();
-    for (path, kind) in signals {
-        let receive = receive.clone();
-        let handler = move |request| async move { export(&receive, kind, request).await };
-        router = router.route(path, post(handler));
+/// The signal that is posted to `path`.
+pub(super) fn signal(path: &str) -> Option<Kind> {
+    match path {
+        "/v1/traces" => Some(Kind::Traces),
+        "/v1/metrics" => Some(Kind::Metrics),
+        "/v1/logs" => Some(Kind::Logs),
+        _ => None,
     }
-    router
 }
 
-/// The answer of a path that is none.
-pub(super) async fn not_found(request: Request<Body>) -> Response<Body> {
-    elsewhere(&request, &Refusal::NotFound)
-}
-
-/// The answer to anything but POST.
-pub(super) async fn method_not_allowed(request: Request<Body>) -> Response<Body> {
-    elsewhere(&request, &Refusal::MethodNotAllowed)
+/// The answer to a request that is for none of the signals: its path is none, or it is no POST.
+pub(super) fn astray(request: &Request<WatchedBody>, refusal: &Refusal) -> Response<Body> {
+    let headers = request.headers();
+    let mut response = if grpc::is_grpc(headers) {
+        grpc::refused(refusal)
+    } else {
+        refused(reply_encoding(headers), refusal)
+    };
+    if matches!(refusal, Refusal::MethodNotAllowed) {
+        let allowed = HeaderValue::from_static("POST");
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
 }
 
 /// The answer to a call of a gRPC method whose content type is not gRPC's.
@@ -48,7 +46,12 @@ pub(super) fn not_grpc(headers: &HeaderMap) -> Response<Body> {
     refused(reply_encoding(headers), &Refusal::UnsupportedType(media))
 }
 
-async fn export(receive: &Receive, kind: Kind, request: Request<Body>) -> Response<Body> {
+/// The answer to a POST of telemetry.
+pub(super) async fn export(
+    receive: &Receive,
+    kind: Kind,
+    request: Request<WatchedBody>,
+) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     let (call, encoding) = (call(kind, &head.headers), reply_encoding(&head.headers));
     // Bodies may be long in coming, and heads are not in the room that they share.
@@ -103,13 +106,6 @@ fn reply_encoding(headers: &HeaderMap) -> Encoding {
     } else {
         Encoding::Json
     }
-}
-
-fn elsewhere(request: &Request<Body>, refusal: &Refusal) -> Response<Body> {
-    if grpc::is_grpc(request.headers()) {
-        return grpc::refused(refusal);
-    }
-    refused(reply_encoding(request.headers()), refusal)
 }
 
 fn accepted(kind: Kind, encoding: Encoding, answer: &Answer) -> Response<Body> {

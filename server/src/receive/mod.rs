@@ -1,4 +1,4 @@
-//! Receiving OTLP: the three signals over gRPC and HTTP, on one router for both ports.
+//! Receiving OTLP: the three signals over gRPC and HTTP, all of it on both ports.
 //!
 //! A request is read and decompressed within bounds ([`ReceiveLimits`]), decoded by the collector, handed to the
 //! journal, and acknowledged when it is durable.
@@ -20,9 +20,10 @@ mod tests;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use ::http::header::CONTENT_LENGTH;
+use ::http::{HeaderValue, Method, Request, Response};
 use arc_swap::ArcSwap;
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use collector::{Answer, Decoded, Encoding, Kind, Known, Measure, RequestHasher};
 use futures_util::FutureExt;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Submission};
+use crate::listen::{Responder, WatchedBody};
 use crate::metrics::{Metrics, Outcome, RequestSeen, Transport};
 use crate::overflow::Overflow;
 use crate::ring::{Received, Ring};
@@ -67,9 +69,9 @@ pub(crate) struct Parts {
     pub(crate) limits: ReceiveLimits,
 }
 
-/// The receiver: a cheap handle that every route has.
+/// The receiver of OTLP over gRPC and HTTP: a cheap handle.
 #[derive(Clone, Debug)]
-struct Receive {
+pub(crate) struct Receive {
     parts: Arc<Parts>,
     room: Room,
 }
@@ -89,26 +91,35 @@ struct Sizes {
     payload: usize,
 }
 
-/// The routes of OTLP over gRPC and HTTP. Both ports serve all of them.
-pub(crate) fn router(parts: Parts) -> Router {
-    let most = parts.limits.request_bytes.saturating_mul(2);
-    let room = Room::new(
-        parts.limits.in_flight_bytes.max(most) + room::STEP * 2,
-        parts.limits.hold,
-    );
-    let receive = Receive {
-        parts: Arc::new(parts),
-        room,
-    };
-    http::routes(&receive)
-        .merge(grpc::routes(&receive))
-        .method_not_allowed_fallback(http::method_not_allowed)
-        .fallback(http::not_found)
+impl Responder for Receive {
+    async fn respond(self, request: Request<WatchedBody>) -> Response<Body> {
+        let (method, path) = (request.method().clone(), request.uri().path());
+        let response = match (http::signal(path), grpc::signal(path)) {
+            (None, None) => http::astray(&request, &Refusal::NotFound),
+            _ if method != Method::POST => http::astray(&request, &Refusal::MethodNotAllowed),
+            (Some(kind), _) => http::export(&self, kind, request).await,
+            (None, Some(kind)) => grpc::export(&self, kind, request).await,
+        };
+        measured(&method, response)
+    }
 }
 
 impl Receive {
+    /// With the room that all its requests share.
+    pub(crate) fn new(parts: Parts) -> Receive {
+        let most = parts.limits.request_bytes.saturating_mul(2);
+        let room = Room::new(
+            parts.limits.in_flight_bytes.max(most) + room::STEP * 2,
+            parts.limits.hold,
+        );
+        Receive {
+            parts: Arc::new(parts),
+            room,
+        }
+    }
+
     /// Takes one request to its answer, and counts it. A panic on the way is a passing trouble to the sender.
-    async fn export(&self, call: Call, body: &mut Body) -> Result<Answer, Refusal> {
+    async fn export(&self, call: Call, body: &mut WatchedBody) -> Result<Answer, Refusal> {
         let mut watch = Watch::new(self, call);
         let answer = unpanicked(self.take(call, body, &mut watch.sizes)).await;
         watch.outcome = match &answer {
@@ -128,7 +139,7 @@ impl Receive {
     async fn take(
         &self,
         call: Call,
-        body: &mut Body,
+        body: &mut WatchedBody,
         sizes: &mut Sizes,
     ) -> Result<Answer, Refusal> {
         let limits = &self.parts.limits;
@@ -195,14 +206,34 @@ impl Receive {
     }
 }
 
+/// An answer that says how long it is, also if that is 0, as hyper does not over HTTP/2; to HEAD it says no more.
+fn measured(method: &Method, mut response: Response<Body>) -> Response<Body> {
+    // What gRPC answers to CONNECT with 200 would open a tunnel: it may not have a length.
+    if method == Method::CONNECT && response.status().is_success() {
+        return response;
+    }
+    if let Some(length) = response.body().size_hint().exact() {
+        let length = match length {
+            0 => HeaderValue::from_static("0"),
+            length => length.into(),
+        };
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
 /// Makes a panic a passing trouble: a sender that is told INTERNAL drops what it sent.
-async fn unpanicked(
+fn unpanicked(
     taking: impl Future<Output = Result<Answer, Refusal>>,
-) -> Result<Answer, Refusal> {
-    let caught = AssertUnwindSafe(taking).catch_unwind().await;
-    caught.unwrap_or_else(|_| {
-        tracing::error!("receiving a request panicked");
-        Err(Refusal::Panicked)
+) -> impl Future<Output = Result<Answer, Refusal>> {
+    AssertUnwindSafe(taking).catch_unwind().map(|caught| {
+        caught.unwrap_or_else(|_| {
+            tracing::error!("receiving a request panicked");
+            Err(Refusal::Panicked)
+        })
     })
 }
 

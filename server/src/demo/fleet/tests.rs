@@ -25,7 +25,7 @@ use crate::journal::queue::{JournalHandle, Queued, Submission};
 use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
 use crate::overflow::Overflow;
-use crate::receive::{self, ReceiveLimits};
+use crate::receive::{self, Receive, ReceiveLimits};
 use crate::ring::Ring;
 
 #[derive(Clone, Debug, Default)]
@@ -227,7 +227,7 @@ async fn every_span_reaches_the_server_over_grpc_and_http() {
     let stop = CancellationToken::new();
     let serving = listen::serve(
         listener,
-        receive::router(parts),
+        Receive::new(parts),
         Pool::new(ConnectionLimits::default()),
         stop.clone(),
     );

@@ -4,6 +4,7 @@ mod connections;
 mod exporters;
 mod over_grpc;
 mod over_http;
+mod routes;
 mod together;
 
 use std::io::Write;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, ReceiveLimits, router};
+use super::{Parts, Receive, ReceiveLimits};
 use crate::clock::SystemClock;
 use crate::journal::queue::{JournalHandle, Queued, Refused};
 use crate::listen::{ConnectionLimits, Pool, serve};
@@ -86,7 +87,7 @@ impl Served {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(
             listener,
-            router(parts),
+            Receive::new(parts),
             Pool::new(connections),
             stop.clone(),
         ));
