@@ -13,6 +13,9 @@ use crate::decode::{Broken, Decoded, RequestError};
 use crate::series::{PlaceHash, SpanKind, SpanStatus};
 use crate::wire::{Field, Message};
 
+/// The field that most of a span is.
+const ATTRIBUTE: u8 = 9;
+
 /// Decodes an `ExportTraceServiceRequest`.
 pub(crate) fn traces(body: &[u8], mut fold: Fold<'_>) -> Result<Decoded, RequestError> {
     fold.spans.reserve(likely_items(body));
@@ -81,7 +84,17 @@ impl<'a> Sent<'a> {
         } = self;
         let mut message = Message::new(bytes);
         let mut left = fold.measure.limits.max_attributes;
-        while let Some((number, field)) = message.next()? {
+        loop {
+            while left > 0
+                && let Some(attribute) = message.next_short(ATTRIBUTE)
+            {
+                left -= 1;
+                let (key, rest) = key_of(attribute)?;
+                dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
+            }
+            let Some((number, field)) = message.next()? else {
+                return Ok(());
+            };
             match (number, field) {
                 (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
                 (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
@@ -102,7 +115,6 @@ impl<'a> Sent<'a> {
                 _ => {}
             }
         }
-        Ok(())
     }
 
     /// Reads the values of its dimensions.
