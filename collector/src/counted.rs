@@ -79,6 +79,8 @@ pub struct Summed {
 struct Item {
     series: SeriesId,
     slice: Slice,
+    /// The histogram's bin that it is in.
+    bin: u16,
     /// Whether it stands for more than `spans`, and nobody knows for how many.
     unweighted: bool,
     nanos: u64,
@@ -147,7 +149,6 @@ impl SpanBounds {
             taken: Vec::with_capacity(room),
             unweighted: Vec::new(),
         };
-        let mut bins = Vec::new();
         for same in places() {
             let Some(&Item { series, slice, .. }) = same.first() else {
                 continue;
@@ -155,7 +156,7 @@ impl SpanBounds {
             summed.entries.push(Entry {
                 series,
                 slice,
-                measured: self.measured(same, &mut bins),
+                measured: self.measured(same),
             });
             summed.taken.push((series, same.len() as u64));
             if same.iter().any(|item| item.unweighted) {
@@ -165,11 +166,10 @@ impl SpanBounds {
         summed
     }
 
-    /// Spans of one series in one slice; `bins` is a buffer.
-    fn measured(&self, items: &[Item], bins: &mut Vec<(u16, u64)>) -> Measured {
+    /// Sorted spans of one series in one slice.
+    fn measured(&self, items: &[Item]) -> Measured {
         let mut held = vec![Range::default(); self.longest.len()];
         let (mut count, mut clamped) = (0, 0);
-        bins.clear();
         for item in items {
             let spans = item.spans;
             count += spans;
@@ -178,9 +178,11 @@ impl SpanBounds {
             if let Some(range) = held.get_mut(first_held) {
                 *range = range.plus(Range::exact(spans));
             }
-            let micros = item.nanos / 1000;
-            clamped += if micros > HIGHEST_US { spans } else { 0 };
-            bins.push((index_of(micros), spans));
+            clamped += if item.nanos / 1000 > HIGHEST_US {
+                spans
+            } else {
+                0
+            };
         }
         // What a bound holds, the longer ones hold too.
         let mut shorter = Range::default();
@@ -189,15 +191,20 @@ impl SpanBounds {
             shorter = *range;
         }
         let steps = Steps::new(Arc::clone(&self.bounds), held);
-        let values = SparseHistogram::of_bins(bins, clamped);
+        let values = SparseHistogram::of_sorted(items, |item| (item.bin, item.spans), clamped);
         Measured::of_values(count, Scale::Millis, steps, values)
     }
 }
 
 impl Item {
-    /// What is sorted by: slice and series as one number.
+    /// Slice and series as one number.
     fn place(&self) -> u128 {
         u128::from(self.slice.raw()) << 64 | u128::from(self.series.0)
+    }
+
+    /// What is sorted by: the place, then the bin.
+    fn order(&self) -> u128 {
+        self.place() << 16 | u128::from(self.bin)
     }
 }
 
@@ -236,7 +243,7 @@ impl Spans {
     /// What the spans add up to.
     pub fn summed(&self) -> Summed {
         let mut items: Vec<Item> = self.records.iter().map(SpanRecord::item).collect();
-        items.sort_unstable_by_key(Item::place);
+        items.sort_unstable_by_key(Item::order);
         self.bounds.sum(&items)
     }
 
@@ -260,7 +267,7 @@ impl Spans {
         }
         let mut all = Summed::default();
         for (bounds, mut items) in by_bounds {
-            items.sort_unstable_by_key(Item::place);
+            items.sort_unstable_by_key(Item::order);
             let mut summed = bounds.sum(&items);
             if all == Summed::default() {
                 all = summed;
@@ -302,6 +309,7 @@ impl SpanRecord {
         Item {
             series: self.series,
             slice: self.slice,
+            bin: index_of(self.nanos / 1000),
             unweighted: self.weight == Weight::Unknown,
             nanos: self.nanos,
             spans: self.weight.spans(),

@@ -91,15 +91,23 @@ impl SparseHistogram {
 
     /// A histogram of values given by their bins, each with how many it stands for, in any order;
     /// sorts them.
-    pub(crate) fn of_bins(values: &mut [(u16, u64)], clamped: u64) -> SparseHistogram {
+    fn of_bins(values: &mut [(u16, u64)], clamped: u64) -> SparseHistogram {
         values.sort_unstable_by_key(|(index, _)| *index);
-        let bins = values.chunk_by(|one, next| one.0 == next.0);
-        let bins = bins
-            .map(|same| Bin {
-                index: same[0].0,
-                count: same.iter().map(|(_, count)| count).sum(),
-            })
-            .collect();
+        SparseHistogram::of_sorted(values, |value| *value, clamped)
+    }
+
+    /// A histogram of values in the order of their bins, each with its bin and how many it stands for.
+    pub(crate) fn of_sorted<T>(
+        values: &[T],
+        bin: impl Fn(&T) -> (u16, u64),
+        clamped: u64,
+    ) -> SparseHistogram {
+        let same_bin = || values.chunk_by(|one, next| bin(one).0 == bin(next).0);
+        let mut bins = Vec::with_capacity(same_bin().count());
+        bins.extend(same_bin().map(|same| Bin {
+            index: bin(&same[0]).0,
+            count: same.iter().map(|value| bin(value).1).sum(),
+        }));
         SparseHistogram { bins, clamped }
     }
 
