@@ -48,6 +48,8 @@ struct Sent<'a> {
     /// Those of its attributes that are dimensions, each by its position and as it was sent.
     dimensions: SmallVec<[(usize, &'a [u8]); 4]>,
     hash: Option<PlaceHash>,
+    /// Attributes read.
+    attributes: usize,
 }
 
 impl<'a> Spans<'a> {
@@ -79,22 +81,15 @@ impl<'a> Spans<'a> {
 
 impl<'a> Sent<'a> {
     fn read(&mut self, bytes: &'a [u8], fold: &Fold<'_>) -> Result<(), RequestError> {
-        let Sent {
-            span, dimensions, ..
-        } = self;
         let mut message = Message::new(bytes);
-        let mut left = fold.measure.limits.max_attributes;
         loop {
-            while left > 0
-                && let Some(attribute) = message.next_short(ATTRIBUTE)
-            {
-                left -= 1;
-                let (key, rest) = key_of(attribute)?;
-                dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
+            while let Some(attribute) = message.next_short(ATTRIBUTE) {
+                self.attribute(attribute, fold)?;
             }
             let Some((number, field)) = message.next()? else {
                 return Ok(());
             };
+            let span = &mut self.span;
             match (number, field) {
                 (1, Field::Bytes(id)) => span.trace = SentId::of(id, 16),
                 (2, Field::Bytes(id)) => span.id = SentId::of(id, 8),
@@ -104,17 +99,25 @@ impl<'a> Sent<'a> {
                 (6, Field::Varint(kind)) => span.kind = SpanKind::from_code(kind),
                 (7, Field::Fixed64(start)) => span.start_nanos = start,
                 (8, Field::Fixed64(end)) => span.end_nanos = end,
-                (9, Field::Bytes(attribute)) if left > 0 => {
-                    left -= 1;
-                    let (key, rest) = key_of(attribute)?;
-                    dimensions.extend(fold.dimensions.find(key).map(|at| (at, rest)));
-                }
+                (9, Field::Bytes(attribute)) => self.attribute(attribute, fold)?,
                 (15, Field::Bytes(status)) => span.status = status_of(status)?,
-                (9 | 11 | 13, Field::Bytes(_)) => {}
+                (11 | 13, Field::Bytes(_)) => {}
                 (1..=9 | 11 | 13 | 15, _) => return Err(WRONG_TYPE.into()),
                 _ => {}
             }
         }
+    }
+
+    /// Keeps an attribute that is a dimension.
+    #[inline]
+    fn attribute(&mut self, attribute: &'a [u8], fold: &Fold<'_>) -> Result<(), Broken> {
+        if self.attributes < fold.measure.limits.max_attributes {
+            self.attributes += 1;
+            let (key, rest) = key_of(attribute)?;
+            let dimension = fold.dimensions.find(key).map(|at| (at, rest));
+            self.dimensions.extend(dimension);
+        }
+        Ok(())
     }
 
     /// Reads the values of its dimensions.
