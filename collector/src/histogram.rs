@@ -26,7 +26,9 @@ pub struct SparseHistogram {
     clamped: u64,
 }
 
+/// Packed, as they are what most memory goes to: ten bytes and not sixteen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(2))]
 struct Bin {
     index: u16,
     count: u64,
