@@ -71,6 +71,9 @@ pub(super) async fn read(
             bytes.extend_from_slice(&data);
             early(&bytes)?;
         }
+        if body.is_end_stream() {
+            break;
+        }
         if share.is_pressed() {
             pace.check(came, true)?;
         }
