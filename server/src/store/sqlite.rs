@@ -40,6 +40,8 @@ const LOG_FILE: &str = "sloburn.db-wal";
 const LOCK_FILE: &str = "lock";
 /// Readers wait for nobody in WAL mode; a few serve the pages, the evaluator and the workers.
 const READERS: u32 = 4;
+/// Of a new database. Commits are large: with SQLite's 4 KiB each is many pages, and as many system calls.
+const PAGE_BYTES: u32 = 16 << 10;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// By one process.
@@ -77,6 +79,7 @@ impl Engine {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .page_size(PAGE_BYTES)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("journal_size_limit", "67108864")

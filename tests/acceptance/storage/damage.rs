@@ -118,7 +118,8 @@ async fn a_log_that_is_damaged_after_a_crash_is_no_reason_not_to_start() -> Resu
     let mut log = std::fs::read(&file)?;
     // What is in front of it is whole; with it goes what comes behind, which is some commits of a few pages: a
     // damaged last one alone looks like one that was never finished.
-    let at = log.len() - 9 * 4120;
+    let page = u32::from_be_bytes([log[8], log[9], log[10], log[11]]);
+    let at = log.len() - 9 * (24 + usize::try_from(page)?);
     log[at] ^= 0x40;
     std::fs::write(&file, &log)?;
     let sloburn = home.start().await?;

@@ -15,8 +15,8 @@ use crate::store::{Location, RowKey};
 /// Flips by chance; each opens the store twice.
 const FLIPS: usize = 300;
 const NOW_S: i64 = 1_700_000_100;
-/// SQLite's pages, and their kinds.
-const PAGE: usize = 4096;
+/// Where SQLite says how large its pages are; and their kinds.
+const PAGE_SIZE: usize = 16;
 const TABLE_LEAF: u8 = 0x0d;
 const INDEX_LEAF: u8 = 0x0a;
 const SECRET_S: i64 = 1_700_000_000;
@@ -247,10 +247,10 @@ async fn roots(place: &Place, bytes: &[u8], names: &[&str]) -> Vec<(String, Vec<
 /// Where the values of a page's records are: each table here is one leaf. What SQLite keeps in front of them, their
 /// kinds and lengths, it checks itself for the most part.
 fn records(bytes: &[u8], page: usize) -> Vec<Range<usize>> {
-    let start = (page - 1) * PAGE;
+    let short = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    let start = (page - 1) * short(PAGE_SIZE);
     let kind = bytes[start];
     assert!(kind == TABLE_LEAF || kind == INDEX_LEAF, "no leaf: {kind}");
-    let short = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
     let record = |cell: usize| {
         let mut at = start + short(start + 8 + 2 * cell);
         let length = varint(bytes, &mut at);
