@@ -1,7 +1,7 @@
 //! SQLite: how it is opened and how a write begins. The statements are those of PostgreSQL too.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -42,6 +42,8 @@ const LOCK_FILE: &str = "lock";
 const READERS: u32 = 4;
 /// Of a new database. Commits are large: with SQLite's 4 KiB each is many pages, and as many system calls.
 const PAGE_BYTES: u32 = 16 << 10;
+/// The log is copied into the file when it is so long: a disk that is nearly full must have room for it.
+const LOG_BYTES: u32 = 4 << 20;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// By one process.
@@ -82,6 +84,7 @@ impl Engine {
             .page_size(PAGE_BYTES)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            .pragma("wal_autocheckpoint", log_pages(directory).to_string())
             .pragma("journal_size_limit", "67108864")
             // Statement journals of multi-row inserts would else be files, made and deleted for each.
             .pragma("temp_store", "memory")
@@ -223,6 +226,18 @@ impl Engine {
         connection.close().await?;
         Ok(said.into_iter().filter(|line| line != "ok").collect())
     }
+}
+
+/// As many pages as the log may have: those of an existing database are as large as they were made.
+fn log_pages(directory: &Path) -> u32 {
+    let mut header = [0; 18];
+    let read = File::open(directory.join(FILE)).and_then(|mut file| file.read_exact(&mut header));
+    let page_bytes = match (read, u16::from_be_bytes([header[16], header[17]])) {
+        (Err(_), _) => PAGE_BYTES,
+        (Ok(()), 1) => 64 << 10,
+        (Ok(()), bytes) => u32::from(bytes),
+    };
+    LOG_BYTES / page_bytes.max(512)
 }
 
 /// Connections that only read, to a database of this program's schema.

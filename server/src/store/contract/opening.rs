@@ -1,7 +1,8 @@
 //! Who may open a store, and when it lets go.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use super::*;
 use crate::store::Location;
@@ -71,6 +72,48 @@ pub(super) async fn a_closed_store_refuses_writes(store: &Store) {
     assert!(matches!(refused, StoreError::Closed), "{refused}");
     let refused = store.ping_write().await.unwrap_err();
     assert!(matches!(refused, StoreError::Closed), "{refused}");
+}
+
+/// What a disk must have room for that is nearly full, when only pages are written.
+#[tokio::test]
+async fn the_log_is_as_long_whatever_the_size_of_pages() {
+    for page_bytes in [1024, 4096, 16384, 65536] {
+        let place = Place::sqlite();
+        let Location::Directory(directory) = &place.location else {
+            unreachable!("it is SQLite");
+        };
+        // As an earlier version made it.
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join("sloburn.db"))
+            .create_if_missing(true)
+            .page_size(page_bytes);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql("create table t (a); drop table t")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let store = place.open().await;
+        for number in 0..32 {
+            let group = Group {
+                delta: vec![number; 256 << 10],
+                ..group(&[number])
+            };
+            store.commit(&group).await.unwrap();
+        }
+        let log = std::fs::metadata(directory.join("sloburn.db-wal"));
+        let log = log.unwrap().len();
+        assert!(
+            (4 << 20..5 << 20).contains(&log),
+            "{log} bytes with pages of {page_bytes}"
+        );
+        let mut connection = options.connect().await.unwrap();
+        let kept: u32 = sqlx::query_scalar("pragma page_size")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(kept, page_bytes);
+    }
 }
 
 #[tokio::test]
