@@ -13,6 +13,7 @@ use crate::measure::{Limits, Measure};
 use crate::point::Point;
 use crate::series::{Known, SeriesId, SeriesKey};
 
+mod admission;
 mod attributes;
 mod exemplars;
 mod fold;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::classes::{Classes, Problems};
 use crate::codec::{put_bytes, put_varint};
 use crate::counted::{SpanRecord, Spans};
+use crate::decode::admission::{Budget, Clock, Timing};
 use crate::decode::attributes::{Any, Dimensions, Slots, kept};
 use crate::decode::exemplars::Traces;
 use crate::decode::identity::Identity;
@@ -84,33 +85,6 @@ pub(crate) struct Owner {
     pub(crate) series: Option<SeriesId>,
 }
 
-/// What counts as late and future.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    pub(crate) now: u64,
-    pub(crate) earliest: u64,
-    pub(crate) latest: u64,
-}
-
-/// Where a time lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timing {
-    Due,
-    /// A little ahead: taken as now.
-    Ahead,
-    Late,
-    Future,
-}
-
-/// What may still come in this request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    limit: usize,
-    items: usize,
-    containers: usize,
-    buckets: usize,
-}
-
 /// Why an item is rejected that is broken within itself: a field of the wrong type, or cut off.
 pub(crate) const UNREADABLE: &str = "field that cannot be read";
 
@@ -118,28 +92,13 @@ const SERVICE: &[u8] = SERVICE_NAME.as_bytes();
 const INSTANCE: &[u8] = b"service.instance.id";
 const HOST: &[u8] = b"host.name";
 
-/// Histogram buckets in one request, for each item that it may have.
-const BUCKETS_PER_ITEM: usize = 20;
-
 impl<'m> Fold<'m> {
     pub(crate) fn new(measure: &'m Measure, known: &'m Known, now_nanos: u64) -> Fold<'m> {
-        let limits = &measure.limits;
-        let nanos =
-            |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Fold {
             measure,
             dimensions: Dimensions::new(&measure.dimensions),
-            clock: Clock {
-                now: now_nanos,
-                earliest: now_nanos.saturating_sub(nanos(limits.max_late)),
-                latest: now_nanos.saturating_add(nanos(limits.max_future)),
-            },
-            budget: Budget {
-                limit: limits.max_items,
-                items: 0,
-                containers: 0,
-                buckets: 0,
-            },
+            clock: Clock::new(&measure.limits, now_nanos),
+            budget: Budget::new(&measure.limits),
             classes: Classes::default(),
             problems: Problems::default(),
             latest_event_nanos: None,
@@ -431,53 +390,5 @@ fn named(name: &mut String, value: &Any<'_>, most: usize) {
             '\0' => char::REPLACEMENT_CHARACTER,
             c => c,
         }));
-    }
-}
-
-impl Clock {
-    pub(crate) fn timing(&self, nanos: u64) -> Timing {
-        if nanos < self.earliest {
-            Timing::Late
-        } else if nanos > self.latest {
-            Timing::Future
-        } else if nanos > self.now {
-            Timing::Ahead
-        } else {
-            Timing::Due
-        }
-    }
-}
-
-impl Budget {
-    pub(crate) fn item(&mut self) -> Result<(), RequestError> {
-        self.items += 1;
-        self.check(self.items, "spans, points or records")
-    }
-
-    pub(crate) fn buckets(&mut self, more: usize) -> Result<(), RequestError> {
-        self.buckets += more;
-        let limit = self.limit.saturating_mul(BUCKETS_PER_ITEM);
-        if self.buckets > limit {
-            return Err(RequestError::TooManyItems {
-                what: "histogram buckets",
-                limit,
-            });
-        }
-        Ok(())
-    }
-
-    pub(crate) fn container(&mut self) -> Result<(), RequestError> {
-        self.containers += 1;
-        self.check(self.containers, "resources, scopes and metrics")
-    }
-
-    fn check(self, count: usize, what: &'static str) -> Result<(), RequestError> {
-        if count > self.limit {
-            return Err(RequestError::TooManyItems {
-                what,
-                limit: self.limit,
-            });
-        }
-        Ok(())
     }
 }

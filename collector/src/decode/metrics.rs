@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::codec::put_bytes;
 use crate::decode::RequestError;
+use crate::decode::admission::Timing;
 use crate::decode::attributes::kept;
 use crate::decode::exemplars::SentExemplar;
-use crate::decode::fold::{Fold, Timing, UNREADABLE};
+use crate::decode::fold::{Fold, UNREADABLE};
 use crate::decode::identity::MAX_VALUE_BYTES as MAX_IDENTIFYING_BYTES;
 use crate::decode::interning::Belongs;
 use crate::measure::{Reading, Subject};

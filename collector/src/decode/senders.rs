@@ -1,6 +1,7 @@
 //! Who sent a request's spans, and how their clocks compare with ours.
 
-use crate::decode::fold::{Fold, Timing};
+use crate::decode::admission::Timing;
+use crate::decode::fold::Fold;
 
 /// Senders told apart in one request; the spans of further ones are told together.
 const MAX_SENDERS: usize = 64;

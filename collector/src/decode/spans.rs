@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::codec::{put_bytes, put_varint};
 use crate::counted::{SpanRecord, Weight};
+use crate::decode::admission::Timing;
 use crate::decode::attributes::kept;
-use crate::decode::fold::{Fold, Timing, UNREADABLE};
+use crate::decode::fold::{Fold, UNREADABLE};
 use crate::decode::interning::Belongs;
 use crate::decode::lossy;
 use crate::decode::sampling::Sampling;
