@@ -3,6 +3,8 @@
 //! A request's spans are spread over many series, so that sums of one request would hardly be smaller than its spans.
 //! They are sorted and summed once for all requests that are committed together.
 
+mod sorting;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,9 @@ use crate::measure::{Subject, Threshold};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
 use crate::series::SeriesId;
 use crate::slice::Slice;
+
+use self::sorting::Item;
+pub use self::sorting::Sorting;
 
 /// The secret that fingerprints are made with: who does not know it cannot make two spans look like
 /// one.
@@ -74,20 +79,6 @@ pub struct Summed {
     pub unweighted: Vec<(SeriesId, Slice)>,
 }
 
-/// A span as it is summed: what is sorted, and so as small as can be.
-#[derive(Clone, Copy, Debug)]
-struct Item {
-    series: SeriesId,
-    slice: Slice,
-    /// The histogram's bin that it is in.
-    bin: u16,
-    /// Whether it stands for more than `spans`, and nobody knows for how many.
-    unweighted: bool,
-    nanos: u64,
-    /// So many does it count for.
-    spans: u64,
-}
-
 /// What becomes of a span that could be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -138,6 +129,11 @@ impl SpanBounds {
             longest: bounds.iter().map(|bound| longest_held(*bound)).collect(),
             bounds: bounds.into(),
         }
+    }
+
+    /// What spans with these bounds add up to.
+    fn summed(&self, spans: &[&Spans], sorting: &mut Sorting) -> Summed {
+        sorting.sorted(spans, |items| self.sum(items))
     }
 
     /// What sorted spans add up to.
@@ -196,18 +192,6 @@ impl SpanBounds {
     }
 }
 
-impl Item {
-    /// Slice and series as one number.
-    fn place(&self) -> u128 {
-        u128::from(self.slice.raw()) << 64 | u128::from(self.series.0)
-    }
-
-    /// What is sorted by: the place, then the bin.
-    fn order(&self) -> u128 {
-        self.place() << 16 | u128::from(self.bin)
-    }
-}
-
 impl Weight {
     fn spans(self) -> u64 {
         match self {
@@ -242,33 +226,23 @@ impl Spans {
 
     /// What the spans add up to.
     pub fn summed(&self) -> Summed {
-        let mut items: Vec<Item> = self.records.iter().map(SpanRecord::item).collect();
-        items.sort_unstable_by_key(Item::order);
-        self.bounds.sum(&items)
+        self.bounds.summed(&[self], &mut Sorting::default())
     }
 
     /// What the spans of several requests add up to, the same in whatever order they are. The sum
     /// overflows only with more spans than memory can hold.
-    pub fn sum(requests: &[Spans]) -> Result<Summed, CountOverflow> {
-        // Requests that were decoded before and after a change of the specs have different bounds.
-        let mut by_bounds: Vec<(&SpanBounds, Vec<Item>)> = Vec::new();
-        let room = requests.iter().map(|spans| spans.records.len()).sum();
-        for spans in requests {
-            let known = by_bounds
-                .iter()
-                .position(|(bounds, _)| **bounds == *spans.bounds);
-            let at = known.unwrap_or_else(|| {
-                by_bounds.push((&spans.bounds, Vec::with_capacity(room)));
-                by_bounds.len() - 1
-            });
-            by_bounds[at]
-                .1
-                .extend(spans.records.iter().map(SpanRecord::item));
-        }
+    pub fn sum(requests: &[Spans], sorting: &mut Sorting) -> Result<Summed, CountOverflow> {
         let mut all = Summed::default();
-        for (bounds, mut items) in by_bounds {
-            items.sort_unstable_by_key(Item::order);
-            let mut summed = bounds.sum(&items);
+        let mut left: Vec<&Spans> = requests
+            .iter()
+            .filter(|spans| !spans.records.is_empty())
+            .collect();
+        // Requests that were decoded before and after a change of the specs have different bounds.
+        while let Some(Spans { bounds, .. }) = left.first() {
+            let (alike, others): (Vec<&Spans>, Vec<&Spans>) =
+                left.into_iter().partition(|spans| spans.bounds == *bounds);
+            left = others;
+            let mut summed = bounds.summed(&alike, sorting);
             if all == Summed::default() {
                 all = summed;
             } else {

@@ -169,6 +169,9 @@ fn decode_entries(bounds: &BoundsRead, reader: &mut Reader<'_>) -> Result<Vec<En
 /// Entries sorted by slice and series, each pair once.
 pub(crate) fn merged(mut entries: Vec<Entry>) -> Result<Vec<Entry>, CountOverflow> {
     entries.sort_by_key(place);
+    if entries.is_sorted_by(|one, next| place(one) < place(next)) {
+        return Ok(entries);
+    }
     let mut merged: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
         match merged.last_mut() {

@@ -161,11 +161,10 @@ impl SparseHistogram {
         let mut free = mine + absent;
         self.bins.resize(free, Bin { index: 0, count: 0 });
         for theirs in other.bins.iter().rev() {
-            while mine > 0 && self.bins[mine - 1].index > theirs.index {
-                mine -= 1;
-                free -= 1;
-                self.bins[free] = self.bins[mine];
-            }
+            let below = self.bins[..mine].partition_point(|bin| bin.index <= theirs.index);
+            free -= mine - below;
+            self.bins.copy_within(below..mine, free);
+            mine = below;
             if mine == 0 || self.bins[mine - 1].index < theirs.index {
                 free -= 1;
                 self.bins[free] = *theirs;

@@ -32,7 +32,7 @@ mod wire;
 pub use answer::{Answer, Code, Status};
 pub use classes::{Class, Classes, Ledger, Problems};
 pub use codec::{CodecError, CountOverflow};
-pub use counted::{FingerprintKey, SpanRecord, Spans, Summed, Verdict};
+pub use counted::{FingerprintKey, Sorting, SpanRecord, Spans, Summed, Verdict};
 pub use decode::{Decoded, Encoding, Kind, RequestError, Sender, decode};
 pub use delta::{Delta, Entry};
 pub use exemplar::{Exemplar, ExemplarSet, Exemplars, Why};

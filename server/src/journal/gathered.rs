@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use collector::{
     Answer, Classes, Decoded, Delta, Entry, ExemplarSet, Increments, Kind, Known, Ledger, SeriesId,
-    SeriesKey, Slice, Spans, Streams, Summed,
+    SeriesKey, Slice, Sorting, Spans, Streams, Summed,
 };
 use foldhash::fast::RandomState;
 
@@ -30,6 +30,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    pub(super) fn of(requests: usize) -> Gathered {
+        Gathered {
+            spans: Vec::with_capacity(requests),
+            requests: Vec::with_capacity(requests),
+            ..Gathered::default()
+        }
+    }
+
     /// Notes a request with the same bytes as one of the group.
     pub(super) fn take_copy(&mut self, kind: Kind, classes: &Classes) {
         self.refuse(kind, classes);
@@ -65,14 +73,14 @@ impl Gathered {
     }
 
     /// Sums spans and points, and tells what an objective uses from what none does, by the catalog in force now.
-    pub(super) fn sum_up(&mut self, live: &Mutex<Live>) {
+    pub(super) fn sum_up(&mut self, sorting: &mut Sorting, live: &Mutex<Live>) {
         let spans = std::mem::take(&mut self.spans);
-        let summed = Spans::sum(&spans).unwrap_or_else(|overflow| {
+        let summed = Spans::sum(&spans, sorting).unwrap_or_else(|overflow| {
             sum(Err(overflow), "a group");
             Summed::default()
         });
         drop(spans);
-        self.entries.extend(summed.entries);
+        self.entries = summed.entries;
         self.unweighted = summed.unweighted;
         let points = std::mem::take(&mut self.points).finish();
         self.entries.extend(points.entries);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use collector::{Answer, Classes, Delta, Known, Ledger, Streams};
+use collector::{Answer, Classes, Delta, Known, Ledger, Sorting, Streams};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -42,6 +42,7 @@ pub(crate) struct Writer {
     live: Arc<Mutex<Live>>,
     known: Arc<Known>,
     streams: Streams,
+    sorting: Sorting,
     resent: Resent,
     /// Spans counted before, if spans are told apart.
     seen: Option<Seen>,
@@ -88,6 +89,7 @@ impl Writer {
             live: Arc::clone(&wired.live),
             known,
             streams,
+            sorting: Sorting::default(),
             resent,
             seen,
             metrics: wired.metrics.clone(),
@@ -112,18 +114,18 @@ impl Writer {
                 Ok(_) => {
                     pace.fill(&mut group, &mut queue).await;
                     self.metrics.queue_depth(queue.len());
-                    self.commit_group(std::mem::take(&mut group)).await;
+                    self.commit_group(&mut group).await;
                 }
                 Err(_) if self.owed.is_empty() && !self.in_doubt => {
                     self.try_store().await;
                     self.maintain_seen().await;
                 }
-                Err(_) => self.commit_group(Vec::new()).await,
+                Err(_) => self.commit_group(&mut Vec::new()).await,
             }
             self.health.writer_beat();
         }
         if !self.owed.is_empty() {
-            self.commit_group(Vec::new()).await;
+            self.commit_group(&mut Vec::new()).await;
         }
     }
 
@@ -148,16 +150,17 @@ impl Writer {
         }
     }
 
-    async fn commit_group(&mut self, group: Vec<Queued>) {
+    /// Empties the group.
+    async fn commit_group(&mut self, group: &mut Vec<Queued>) {
         if self.in_doubt
             && let Err(error) = self.catch_up().await
         {
-            self.owed.add(&shed(&group));
+            self.owed.add(&shed(group));
             return self.refuse(replies(group), &error);
         }
         self.maintain_seen().await;
         let now = self.clock.now();
-        match self.counted_before(&group, now.as_second()).await {
+        match self.counted_before(group, now.as_second()).await {
             Ok(stored) => {
                 let (mut fresh, resent) = self.sort(group, &stored);
                 match self.settle(&mut fresh).await {
@@ -172,7 +175,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                self.owed.add(&shed(&group));
+                self.owed.add(&shed(group));
                 self.refuse(replies(group), &error);
             }
         }
@@ -206,13 +209,13 @@ impl Writer {
     /// Tells what was committed before, with its stored answer, from the rest, each once.
     fn sort(
         &self,
-        group: Vec<Queued>,
+        group: &mut Vec<Queued>,
         stored: &HashMap<[u8; 16], Vec<u8>>,
     ) -> (Vec<Fresh>, Vec<(Reply, Answer)>) {
         let mut resent = Vec::new();
         let mut fresh: Vec<Fresh> = Vec::with_capacity(group.len());
-        let mut place: HashMap<[u8; 16], usize> = HashMap::new();
-        for queued in group {
+        let mut place: HashMap<[u8; 16], usize> = HashMap::with_capacity(group.len());
+        for queued in group.drain(..) {
             let hash = queued.submission.hash;
             if let Some(answer) = stored.get(&hash) {
                 self.count_resent(&queued);
@@ -295,7 +298,7 @@ impl Writer {
 
     /// Counts requests, and what is owed besides, into one commit.
     fn gather(&mut self, fresh: Vec<Fresh>, now: Timestamp) -> (Gathered, Vec<Waiting>) {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::of(fresh.len());
         let mut waiting = Vec::with_capacity(fresh.len());
         for Fresh { queued, copies } in fresh {
             let Queued {
@@ -321,7 +324,7 @@ impl Writer {
                 _room: room,
             });
         }
-        gathered.sum_up(&self.live);
+        gathered.sum_up(&mut self.sorting, &self.live);
         gathered.add_owed(&self.owed.take());
         if let Some(ingest) = &self.ingest {
             gathered.add_ingest(ingest, &self.known, now.as_second());
@@ -435,8 +438,8 @@ fn all_replies(reply: Reply, copies: Vec<(Reply, Classes)>) -> impl Iterator<Ite
     copies.into_iter().map(|(copy, _)| copy).chain([reply])
 }
 
-fn replies(group: Vec<Queued>) -> Vec<Reply> {
-    group.into_iter().map(|queued| queued.reply).collect()
+fn replies(group: &mut Vec<Queued>) -> Vec<Reply> {
+    group.drain(..).map(|queued| queued.reply).collect()
 }
 
 /// A client that went away needs no answer: its request counts, and a resend is recognised.
