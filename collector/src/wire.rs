@@ -57,6 +57,44 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The next field's bytes, if it is this one and of this length; a quick step as well.
+    #[inline]
+    pub(crate) fn next_exact<const N: usize>(&mut self, number: u8) -> Option<&'a [u8; N]> {
+        match self.rest {
+            [tag, length, rest @ ..] if *tag == number << 3 | 2 && usize::from(*length) == N => {
+                let (bytes, rest) = rest.split_first_chunk()?;
+                self.rest = rest;
+                Some(bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// The next field's number, if it is this one and takes 8 bytes; a quick step as well.
+    #[inline]
+    pub(crate) fn next_fixed64(&mut self, number: u8) -> Option<u64> {
+        match self.rest {
+            [tag, rest @ ..] if *tag == number << 3 | 1 => {
+                let (bytes, rest) = rest.split_first_chunk()?;
+                self.rest = rest;
+                Some(u64::from_le_bytes(*bytes))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next field's number, if it is this one and takes one byte; a quick step as well.
+    #[inline]
+    pub(crate) fn next_small(&mut self, number: u8) -> Option<u64> {
+        match self.rest {
+            [tag, value, rest @ ..] if *tag == number << 3 && *value < 0x80 => {
+                self.rest = rest;
+                Some(u64::from(*value))
+            }
+            _ => None,
+        }
+    }
+
     #[inline]
     fn tag(&mut self) -> Result<(u32, u8), Broken> {
         let tag = self.varint()?;
@@ -126,8 +164,11 @@ impl<'a> Message<'a> {
 #[inline]
 pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
     match bytes {
-        // Tags and most lengths fit one byte.
+        // Tags and most lengths fit one byte, nearly all others two.
         [only, rest @ ..] if *only < 0x80 => Ok((u64::from(*only), rest)),
+        [low, high, rest @ ..] if *high < 0x80 => {
+            Ok((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest))
+        }
         _ => long_varint(bytes),
     }
 }

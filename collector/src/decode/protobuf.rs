@@ -15,9 +15,9 @@ pub(crate) use spans::traces;
 
 const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 
-/// Room for the spans or points of a request: as a rule there are more of them, as few take 512 bytes.
+/// Room for the spans or points of a request: as a rule they take more than 256 bytes each.
 fn likely_items(body: &[u8]) -> usize {
-    (body.len() / 512).min(4096)
+    (body.len() / 256).min(4096)
 }
 
 /// Decodes an `ExportLogsServiceRequest`: checks its structure and counts its records.

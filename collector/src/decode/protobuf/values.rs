@@ -18,6 +18,11 @@ pub(crate) fn key_of(attribute: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
     {
         return Ok((key, rest));
     }
+    key_anywhere(attribute)
+}
+
+#[cold]
+fn key_anywhere(attribute: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
     let mut key = &[][..];
     let mut message = Message::new(attribute);
     while let Some((number, field)) = message.next()? {
