@@ -170,16 +170,25 @@ fn number_point<'a>(
     attributes: &mut Attributes<'a>,
 ) -> Result<(), RequestError> {
     let mut message = Message::new(of);
-    while let Some((number, field)) = message.next()? {
+    usual_times(&mut message, point);
+    if let Some(bits) = message.next_fixed64(4) {
+        point.value = double(bits);
+    }
+    if let Some(bits) = message.next_fixed64(6) {
+        point.value = int(bits);
+    }
+    loop {
+        while let Some(attribute) = message.next_short(7) {
+            attributes.push(attribute);
+        }
+        let Some((number, field)) = message.next()? else {
+            return Ok(());
+        };
         match (number, field) {
             (2, Field::Fixed64(start)) => point.start_nanos = start,
             (3, Field::Fixed64(time)) => point.time_nanos = time,
-            (4, Field::Fixed64(bits)) => {
-                point.value = SentValue::Number(Number::Double(f64::from_bits(bits)));
-            }
-            (6, Field::Fixed64(bits)) => {
-                point.value = SentValue::Number(Number::Int(bits.cast_signed()));
-            }
+            (4, Field::Fixed64(bits)) => point.value = double(bits),
+            (6, Field::Fixed64(bits)) => point.value = int(bits),
             (5, Field::Bytes(sent)) => exemplar(sent, point),
             (7, Field::Bytes(attribute)) => attributes.push(attribute),
             (8, Field::Varint(flags)) => point.flags = flags,
@@ -187,7 +196,25 @@ fn number_point<'a>(
             _ => {}
         }
     }
-    Ok(())
+}
+
+/// Reads the times, if the point begins with them, as nearly all do: see [`Message::next_fixed64`].
+#[inline]
+fn usual_times(message: &mut Message<'_>, point: &mut SentPoint) {
+    if let Some(start) = message.next_fixed64(2) {
+        point.start_nanos = start;
+    }
+    if let Some(time) = message.next_fixed64(3) {
+        point.time_nanos = time;
+    }
+}
+
+fn double(bits: u64) -> SentValue {
+    SentValue::Number(Number::Double(f64::from_bits(bits)))
+}
+
+fn int(bits: u64) -> SentValue {
+    SentValue::Number(Number::Int(bits.cast_signed()))
 }
 
 fn histogram<'a>(
@@ -198,7 +225,14 @@ fn histogram<'a>(
 ) -> Result<(), RequestError> {
     let mut sent = point.empty_histogram();
     let mut message = Message::new(of);
-    while let Some((number, field)) = message.next()? {
+    usual_times(&mut message, point);
+    loop {
+        while let Some(attribute) = message.next_short(9) {
+            attributes.push(attribute);
+        }
+        let Some((number, field)) = message.next()? else {
+            break;
+        };
         match (number, field) {
             (2, Field::Fixed64(start)) => point.start_nanos = start,
             (3, Field::Fixed64(time)) => point.time_nanos = time,
