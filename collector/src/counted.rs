@@ -16,7 +16,7 @@ use crate::decode::spans::Span;
 use crate::delta::{self, Entry};
 use crate::histogram::{HIGHEST_US, SparseHistogram, index_of};
 use crate::measure::{Subject, Threshold};
-use crate::measured::{Bound, Measured, Range, Scale, Steps};
+use crate::measured::{Bound, Measured, Range, Ranges, Scale, Steps};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
@@ -61,7 +61,7 @@ pub struct Spans {
 }
 
 /// The bounds on durations that are counted exactly.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct SpanBounds {
     bounds: Arc<[Bound]>,
     /// For each bound, the longest duration in nanoseconds that it holds; −1 if none.
@@ -164,7 +164,7 @@ impl SpanBounds {
 
     /// Sorted spans of one series in one slice.
     fn measured(&self, items: &[Item]) -> Measured {
-        let mut held = vec![Range::default(); self.longest.len()];
+        let mut held = Ranges::from_elem(Range::default(), self.longest.len());
         let (mut count, mut clamped) = (0, 0);
         for item in items {
             let spans = item.spans;
@@ -238,9 +238,10 @@ impl Spans {
             .filter(|spans| !spans.records.is_empty())
             .collect();
         // Requests that were decoded before and after a change of the specs have different bounds.
-        while let Some(Spans { bounds, .. }) = left.first() {
+        while let Some(first) = left.first() {
+            let bounds = sorting.shared(&first.bounds);
             let (alike, others): (Vec<&Spans>, Vec<&Spans>) =
-                left.into_iter().partition(|spans| spans.bounds == *bounds);
+                left.into_iter().partition(|spans| spans.bounds == bounds);
             left = others;
             let mut summed = bounds.summed(&alike, sorting);
             if all == Summed::default() {

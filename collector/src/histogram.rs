@@ -1,6 +1,7 @@
 //! Sparse histograms with the bucketing of `HdrHistogram`: 1 µs to 1 h, 3 significant digits.
 
 use hdrhistogram::Histogram;
+use smallvec::SmallVec;
 
 use crate::codec::{CodecError, Reader, put_varint};
 
@@ -22,7 +23,7 @@ const HALF: u64 = 1 << (SUB_BUCKET_BITS - 1);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SparseHistogram {
     /// Sorted by index, no zero counts.
-    bins: Vec<Bin>,
+    bins: SmallVec<[Bin; 8]>,
     clamped: u64,
 }
 
@@ -105,7 +106,7 @@ impl SparseHistogram {
         clamped: u64,
     ) -> SparseHistogram {
         let same_bin = || values.chunk_by(|one, next| bin(one).0 == bin(next).0);
-        let mut bins = Vec::with_capacity(same_bin().count());
+        let mut bins = SmallVec::with_capacity(same_bin().count());
         bins.extend(same_bin().map(|same| Bin {
             index: bin(&same[0]).0,
             count: same.iter().map(|value| bin(value).1).sum(),
@@ -194,7 +195,7 @@ impl SparseHistogram {
         most: u64,
     ) -> Result<SparseHistogram, CodecError> {
         let length = reader.length()?;
-        let mut bins = Vec::with_capacity(length);
+        let mut bins = SmallVec::with_capacity(length);
         let mut left = most;
         let mut previous: Option<u16> = None;
         for _ in 0..length {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codec::{CodecError, CountOverflow, Reader, put_varint};
 use crate::histogram::{HIGHEST_US, LOWEST_US, SparseHistogram};
 
-pub(crate) use steps::{Bound, BoundsRead, BoundsWritten, Range, Steps};
+pub(crate) use steps::{Bound, BoundsRead, BoundsWritten, Range, Ranges, Steps};
 
 /// Everything measured of one series in one slice (or any merged span of time).
 ///

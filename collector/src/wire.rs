@@ -118,11 +118,23 @@ impl<'a> Message<'a> {
 
     #[inline]
     fn bytes(&mut self) -> Result<&'a [u8], Broken> {
-        let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        let length = self.length()?;
         let split = self.rest.split_at_checked(length);
         let (bytes, rest) = split.ok_or(Broken("a length beyond the end of its message"))?;
         self.rest = rest;
         Ok(bytes)
+    }
+
+    #[inline]
+    fn length(&mut self) -> Result<usize, Broken> {
+        match self.rest {
+            // That of a span.
+            [low, high, rest @ ..] if *low >= 0x80 && *high < 0x80 => {
+                self.rest = rest;
+                Ok(usize::from(*low & 0x7f) | usize::from(*high) << 7)
+            }
+            _ => Ok(usize::try_from(self.varint()?).unwrap_or(usize::MAX)),
+        }
     }
 
     #[inline]
@@ -164,11 +176,8 @@ impl<'a> Message<'a> {
 #[inline]
 pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
     match bytes {
-        // Tags and most lengths fit one byte, nearly all others two.
+        // Tags and most lengths fit one byte.
         [only, rest @ ..] if *only < 0x80 => Ok((u64::from(*only), rest)),
-        [low, high, rest @ ..] if *high < 0x80 => {
-            Ok((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest))
-        }
         _ => long_varint(bytes),
     }
 }

@@ -1,6 +1,8 @@
 //! Spans in the order of slice, series and bin.
 
-use super::Spans;
+use std::sync::Arc;
+
+use super::{SpanBounds, Spans};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
@@ -11,6 +13,8 @@ pub struct Sorting {
     items: Vec<Item>,
     /// Where each bucket's next item goes; in the end, where the next bucket begins.
     next: Vec<usize>,
+    /// The bounds of the last one. The same ones are shared: they are told to be the same without a look at them.
+    bounds: Arc<SpanBounds>,
 }
 
 /// A span as it is summed: what is sorted, and so as small as can be.
@@ -45,6 +49,14 @@ const MOST_BITS: u32 = 12;
 const KEPT: usize = 1 << 15;
 
 impl Sorting {
+    /// These bounds, as they were the last time.
+    pub(super) fn shared(&mut self, bounds: &Arc<SpanBounds>) -> Arc<SpanBounds> {
+        if self.bounds != *bounds {
+            self.bounds = Arc::clone(bounds);
+        }
+        Arc::clone(&self.bounds)
+    }
+
     /// Calls back with all spans in order.
     pub(super) fn sorted<T>(&mut self, spans: &[&Spans], then: impl FnOnce(&[Item]) -> T) -> T {
         let all = spans.iter().map(|spans| spans.records.len()).sum();
@@ -73,7 +85,7 @@ impl Sorting {
         }
         let result = then(items);
         if all > KEPT {
-            *self = Sorting::default();
+            self.items = Vec::new();
         }
         result
     }

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::codec::{CodecError, Reader, put_f64, put_signed, put_varint};
 
 /// A bound on values, ordered by value and, at the same value, exclusive before inclusive.
@@ -19,11 +21,14 @@ pub(crate) struct Range {
     pub(crate) hi: u64,
 }
 
+/// One for each bound. Few objectives ask for more of one kind of event.
+pub(crate) type Ranges = SmallVec<[Range; 4]>;
+
 /// Counts at bounds. The bounds are shared: all slices of a series have the same ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Steps {
     bounds: Arc<[Bound]>,
-    ranges: Vec<Range>,
+    ranges: Ranges,
 }
 
 /// The sets of bounds met while writing, so that each is stored once.
@@ -104,7 +109,7 @@ impl Range {
 
 impl Steps {
     /// One range for each bound; the bounds are sorted and unique.
-    pub(crate) fn new(bounds: Arc<[Bound]>, ranges: Vec<Range>) -> Steps {
+    pub(crate) fn new(bounds: Arc<[Bound]>, ranges: Ranges) -> Steps {
         debug_assert!(bounds.is_sorted() && bounds.len() == ranges.len());
         Steps { bounds, ranges }
     }
@@ -165,7 +170,7 @@ impl Steps {
         let position = usize::try_from(head >> 1).ok();
         let set = position.and_then(|position| bounds.sets.get(position));
         let bounds = Arc::clone(set.ok_or(CodecError::Invalid("set of bounds"))?);
-        let mut ranges = Vec::with_capacity(bounds.len());
+        let mut ranges = Ranges::with_capacity(bounds.len());
         let mut previous = 0_u64;
         for _ in 0..bounds.len() {
             let lo = previous.wrapping_add(reader.signed()?.cast_unsigned());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::state::whole_units;
 use crate::histogram::SparseHistogram;
-use crate::measured::{Bound, Measured, Range, Scale, Steps};
+use crate::measured::{Bound, Measured, Range, Ranges, Scale, Steps};
 use crate::point::{Buckets, Layout, Scheme};
 
 /// Buckets that are summed before they are measured. A point has at most half as many.
@@ -160,8 +160,8 @@ impl Bucketed {
 
 /// How much of buckets `(low, high]` each bound holds. A bound on a bucket's upper edge holds all of it, also an
 /// exclusive one: the sender did not tell values on the edge from those below.
-fn held(bounds: &[Bound], buckets: &[(f64, f64, u64)]) -> Vec<Range> {
-    let mut ranges = vec![Range::default(); bounds.len()];
+fn held(bounds: &[Bound], buckets: &[(f64, f64, u64)]) -> Ranges {
+    let mut ranges = Ranges::from_elem(Range::default(), bounds.len());
     for (low, high, count) in buckets {
         let all = bounds.partition_point(|bound| bound.value() < *high);
         let some = bounds

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use smallvec::smallvec;
 
 use super::Absorbed;
 use super::spread::Spread;
@@ -244,7 +245,7 @@ impl Amount<'_> {
 
 /// Values of 0 and 1, counted at the bound between them.
 fn two_valued(bounds: &Arc<[Bound]>, zeros: u64, ones: u64) -> Measured {
-    let steps = Steps::new(Arc::clone(bounds), vec![Range::exact(zeros)]);
+    let steps = Steps::new(Arc::clone(bounds), smallvec![Range::exact(zeros)]);
     let none = SparseHistogram::default();
     Measured::of_values(zeros + ones, Scale::None, steps, none)
 }
