@@ -42,6 +42,8 @@ pub struct Exemplar {
 pub struct Exemplars {
     /// In order of kind, then of what is kept first; each trace once in a kind.
     kept: Vec<Exemplar>,
+    /// By kind how long those took that are kept, at least, if no more are kept; else 0.
+    shortest: [u64; 3],
 }
 
 /// Exemplars by slice and service, of a bounded number of these.
@@ -60,8 +62,7 @@ impl Exemplars {
     /// Keeps a trace if it is among those that took longest.
     pub fn note(&mut self, one: Exemplar) {
         // Most come after enough that took longer.
-        let longer = |kept: &&Exemplar| kept.why == one.why && kept.nanos > one.nanos;
-        if self.kept.iter().filter(longer).count() >= KEPT {
+        if one.nanos < self.shortest[one.why as usize] {
             return;
         }
         let begin = self.kept.partition_point(|kept| kept.why < one.why);
@@ -80,6 +81,9 @@ impl Exemplars {
         let end = self.kept.partition_point(|kept| kept.why <= one.why);
         if end - begin > KEPT {
             self.kept.remove(begin + KEPT);
+        }
+        if end - begin >= KEPT {
+            self.shortest[one.why as usize] = self.kept[begin + KEPT - 1].nanos;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Serving a listener: HTTP/1 and HTTP/2 on one port, with a bound on everything a client may hold.
 
+mod alarm;
 mod descriptors;
 mod pool;
 mod preface;
@@ -18,6 +19,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use alarm::Alarm;
 use pool::{Place, Usage};
 use preface::PrefaceDeadline;
 use watched::Watched;
@@ -91,7 +93,7 @@ pub(crate) async fn serve(
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &pool) => accepted,
+            accepted = accept(&listener, &pool, &stop) => accepted,
         };
         while connections.try_join_next().is_some() {}
         match accepted {
@@ -130,12 +132,16 @@ pub(crate) async fn serve(
 }
 
 /// One more connection, when there is a place for it; none if its address may have no more.
-async fn accept(listener: &TcpListener, pool: &Pool) -> io::Result<Option<(TcpStream, Place)>> {
+async fn accept(
+    listener: &TcpListener,
+    pool: &Pool,
+    stop: &CancellationToken,
+) -> io::Result<Option<(TcpStream, Place)>> {
     let (stream, peer) = listener.accept().await?;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection goes without TCP_NODELAY");
     }
-    let place = pool.admit(peer.ip()).await;
+    let place = pool.admit(peer.ip(), stop).await;
     Ok(place.map(|place| (stream, place)))
 }
 
@@ -165,19 +171,20 @@ impl<R: Responder> Connection<R> {
             responder: self.responder,
             usage: self.place.usage.clone(),
         };
-        let served = self
-            .builder
-            .serve_connection(TokioIo::new(self.io), service);
+        let mut builder = self.builder;
+        builder.http1().timer(Alarm::default());
+        let served = builder.serve_connection(TokioIo::new(self.io), service);
         let mut served = pin!(served);
         let ended = tokio::select! {
+            biased;
             ended = unhurried(served.as_mut(), &self.place.usage) => ended,
-            () = self.stop.cancelled() => {
-                served.as_mut().graceful_shutdown();
-                unhurried(served, &self.place.usage).await
-            }
             () = self.place.leave.cancelled() => {
                 served.as_mut().graceful_shutdown();
-                timeout(GOODBYE, served).await.unwrap_or(Ok(()))
+                if self.stop.is_cancelled() {
+                    unhurried(served, &self.place.usage).await
+                } else {
+                    timeout(GOODBYE, served).await.unwrap_or(Ok(()))
+                }
             }
         };
         if let Err(error) = ended {
@@ -206,7 +213,6 @@ fn builder(limits: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     builder
         .http1()
-        .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         // Bounds the head too (431), but bodies are read through it: a small one would cost system calls.
         .max_buf_size(head.max(64 << 10));

@@ -18,10 +18,7 @@ use prometheus_client::registry::Registry;
 use collector::{Kind, Ledger};
 
 use instruments::{Dedup, Evaluation, Journal, Outbox, Receive, Slos, Stored};
-use labels::{
-    DedupLabels, DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels,
-    TableLabels, WindowLabels,
-};
+use labels::{DedupLabels, DeliveryLabels, ReceiverLabels, SloLabels, TableLabels, WindowLabels};
 pub(crate) use labels::{Outcome, Transport};
 
 use crate::store::Quarantined;
@@ -117,18 +114,7 @@ impl Metrics {
 
     /// Counts one OTLP request that was answered.
     pub(crate) fn request(&self, seen: &RequestSeen) {
-        let receive = &self.shared.receive;
-        let labels = RequestLabels::new(seen.kind, seen.transport, seen.outcome);
-        receive.requests.get_or_create(&labels).inc();
-        let signal = SignalLabels::new(seen.kind);
-        let wire = u64::try_from(seen.wire_bytes).unwrap_or(u64::MAX);
-        receive.wire_bytes.get_or_create(&signal).inc_by(wire);
-        let payload = u64::try_from(seen.payload_bytes).unwrap_or(u64::MAX);
-        receive.payload_bytes.get_or_create(&signal).inc_by(payload);
-        if seen.outcome.is_acknowledged() {
-            let seconds = seen.took.as_secs_f64();
-            receive.ack.get_or_create(&signal).observe(seconds);
-        }
+        self.shared.receive.count(seen);
     }
 
     /// Sets what became of everything that was received: the same counts that pages and API show,

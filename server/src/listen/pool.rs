@@ -74,7 +74,7 @@ pub(super) struct Place {
     pool: Pool,
     number: u64,
     pub(super) usage: Arc<Usage>,
-    /// Cancelled when it must make room.
+    /// Cancelled when it must make room, and when nobody is to be served any more.
     pub(super) leave: CancellationToken,
 }
 
@@ -101,12 +101,12 @@ impl Pool {
         &self.shared.limits
     }
 
-    /// A place for a connection from `address`; waits while all others are being served. `None` when its address
-    /// has its share of the places already.
-    pub(super) async fn admit(&self, address: IpAddr) -> Option<Place> {
+    /// A place for a connection from `address`, until `stop`; waits while all others are being served. `None` when its
+    /// address has its share of the places already.
+    pub(super) async fn admit(&self, address: IpAddr, stop: &CancellationToken) -> Option<Place> {
         loop {
             let freed = self.shared.freed.notified();
-            match self.try_admit(address.to_canonical()) {
+            match self.try_admit(address.to_canonical(), stop) {
                 Admission::Taken(place) => return Some(place),
                 Admission::Refused => return None,
                 // Passing time makes room as well.
@@ -120,7 +120,7 @@ impl Pool {
         self.table().evict(|_| true);
     }
 
-    fn try_admit(&self, address: IpAddr) -> Admission {
+    fn try_admit(&self, address: IpAddr, stop: &CancellationToken) -> Admission {
         let now = Instant::now();
         let limits = &self.shared.limits;
         let mut table = self.table();
@@ -139,10 +139,10 @@ impl Pool {
             table.evict(|member| member.usage.may_go(now));
             return Admission::Full;
         }
-        Admission::Taken(self.place(&mut table, address))
+        Admission::Taken(self.place(&mut table, address, stop.child_token()))
     }
 
-    fn place(&self, table: &mut Table, address: IpAddr) -> Place {
+    fn place(&self, table: &mut Table, address: IpAddr, leave: CancellationToken) -> Place {
         let usage = Arc::new(Usage {
             since: self.shared.since,
             requests: AtomicUsize::new(0),
@@ -150,7 +150,6 @@ impl Pool {
             useful_ms: AtomicU64::new(0),
         });
         usage.was_useful();
-        let leave = CancellationToken::new();
         let number = table.next;
         table.next += 1;
         *table.by_address.entry(address).or_default() += 1;
@@ -283,7 +282,7 @@ mod tests {
 
     /// A connection that leaves when it is asked to.
     async fn connect(pool: &Pool, last: u8) -> Option<(Arc<Usage>, CancellationToken)> {
-        let place = pool.admit(address(last)).await?;
+        let place = pool.admit(address(last), &CancellationToken::new()).await?;
         let (usage, left) = (Arc::clone(&place.usage), place.leave.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { place.leave.cancelled().await });
@@ -325,13 +324,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_place_is_free_when_its_socket_is_closed() {
         let pool = pool(1, 2);
-        let first = pool.admit(address(1)).await.unwrap();
+        let stop = CancellationToken::new();
+        let first = pool.admit(address(1), &stop).await.unwrap();
         pass(GRACE * 2).await;
-        let next = timeout(GRACE, pool.admit(address(2))).await;
+        let next = timeout(GRACE, pool.admit(address(2), &stop)).await;
         assert!(next.is_err(), "it was asked to leave and has not left");
         assert!(first.leave.is_cancelled());
         drop(first);
-        assert!(pool.admit(address(2)).await.is_some());
+        assert!(pool.admit(address(2), &stop).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -339,7 +339,8 @@ mod tests {
         let pool = pool(10, 2);
         let (_, left) = connect(&pool, 1).await.unwrap();
         let mapped = Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped();
-        let second = pool.admit(IpAddr::V6(mapped)).await.unwrap();
+        let stop = CancellationToken::new();
+        let second = pool.admit(IpAddr::V6(mapped), &stop).await.unwrap();
         assert!(connect(&pool, 1).await.is_none(), "both are new");
         assert!(connect(&pool, 2).await.is_some());
         pass(GRACE).await;

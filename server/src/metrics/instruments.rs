@@ -1,5 +1,6 @@
 //! The instruments behind `/metrics`, with their names, units and help.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
@@ -9,9 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::RequestSeen;
 use super::classes::ClassCounters;
 use super::labels::{
-    DedupLabels, DeliveryLabels, ReceiverLabels, RequestLabels, SignalLabels, SloLabels,
+    DedupLabels, DeliveryLabels, Outcome, ReceiverLabels, RequestLabels, SignalLabels, SloLabels,
     TableLabels, WindowLabels,
 };
 
@@ -27,12 +29,22 @@ type Real = Gauge<f64, AtomicU64>;
 type Latencies = Family<SignalLabels, Histogram, fn() -> Histogram>;
 
 pub(super) struct Receive {
-    pub(super) requests: Family<RequestLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
     pub(super) classes: ClassCounters,
-    pub(super) wire_bytes: Family<SignalLabels, Counter>,
-    pub(super) payload_bytes: Family<SignalLabels, Counter>,
+    wire_bytes: Family<SignalLabels, Counter>,
+    payload_bytes: Family<SignalLabels, Counter>,
     pub(super) ring_bytes: Gauge,
-    pub(super) ack: Latencies,
+    ack: Latencies,
+    /// By signal and transport, found once they are asked for: finding them for every request costs more than counting.
+    accepted: [[OnceLock<Ended>; 3]; 3],
+}
+
+/// What counts requests of one signal that came one way and ended alike.
+struct Ended {
+    requests: Counter,
+    wire_bytes: Counter,
+    payload_bytes: Counter,
+    ack: Histogram,
 }
 
 pub(super) struct Journal {
@@ -80,6 +92,7 @@ impl Receive {
             payload_bytes: Family::default(),
             ring_bytes: Gauge::default(),
             ack: Family::new_with_constructor(latency),
+            accepted: Default::default(),
         };
         registry.register(
             "receive_requests",
@@ -111,6 +124,37 @@ impl Receive {
             receive.ack.clone(),
         );
         receive
+    }
+
+    /// Counts one request.
+    pub(super) fn count(&self, seen: &RequestSeen) {
+        let ended;
+        let of = if seen.outcome == Outcome::Accepted {
+            let of_signal = &self.accepted[seen.kind as usize];
+            of_signal[seen.transport as usize].get_or_init(|| self.ended(seen))
+        } else {
+            ended = self.ended(seen);
+            &ended
+        };
+        of.requests.inc();
+        of.wire_bytes
+            .inc_by(u64::try_from(seen.wire_bytes).unwrap_or(u64::MAX));
+        of.payload_bytes
+            .inc_by(u64::try_from(seen.payload_bytes).unwrap_or(u64::MAX));
+        if seen.outcome.is_acknowledged() {
+            of.ack.observe(seen.took.as_secs_f64());
+        }
+    }
+
+    fn ended(&self, seen: &RequestSeen) -> Ended {
+        let labels = RequestLabels::new(seen.kind, seen.transport, seen.outcome);
+        let signal = SignalLabels::new(seen.kind);
+        Ended {
+            requests: self.requests.get_or_create_owned(&labels),
+            wire_bytes: self.wire_bytes.get_or_create_owned(&signal),
+            payload_bytes: self.payload_bytes.get_or_create_owned(&signal),
+            ack: self.ack.get_or_create_owned(&signal),
+        }
     }
 }
 

@@ -277,7 +277,10 @@ impl<'a> Watch<'a> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         let parts = &self.receive.parts;
-        parts.metrics.queue_depth(parts.journal.depth());
+        if self.outcome != Outcome::Accepted {
+            // Whatever the writer does, which else tells of it.
+            parts.metrics.queue_depth(parts.journal.depth());
+        }
         parts.metrics.request(&RequestSeen {
             kind: self.call.kind,
             transport: self.call.transport,
