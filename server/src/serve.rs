@@ -21,7 +21,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Listen};
 use crate::dedup::{Bounds, Dedup, Seen};
 use crate::fold::{Folder, request_horizon_s};
-use crate::journal::queue::{JournalHandle, Queued};
+use crate::journal::queue::{JournalHandle, Queue};
 use crate::journal::resent::Resent;
 use crate::journal::writer::Writer;
 use crate::listen::{self, Pool};
@@ -206,7 +206,7 @@ impl Server {
         config: &Config,
         wired: &Wired,
         (resumed, seen, segments): (Resumed, Option<Seen>, Segments),
-        queue: mpsc::Receiver<Queued>,
+        queue: Queue,
         (reloader, proposed): (Reloader, mpsc::Receiver<Arc<slo_specs::Catalog>>),
     ) -> anyhow::Result<()> {
         let owed = Arc::new(Notify::new());

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use collector::{Answer, Classes, Decoded, Kind};
 
+use super::pace::Company;
 use crate::classes::Owed;
 
 /// How long a request is held for room in the queue: below the 10 s after which exporters give up on an answer.
@@ -85,12 +86,20 @@ impl Refused {
     }
 }
 
+/// The writer's end of the queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) requests: mpsc::Receiver<Queued>,
+    pub(super) company: Arc<Company>,
+}
+
 /// The senders' end of the queue. Clones share one queue; the writer's end closes when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalHandle {
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
     capacity_bytes: usize,
+    company: Arc<Company>,
     owed: Owed,
 }
 
@@ -103,7 +112,7 @@ struct Unqueued<'a> {
 
 impl JournalHandle {
     /// A queue of at most `capacity_requests` (at least 1) and [`QUEUE_BYTES`], and the writer's end of it.
-    pub(crate) fn new(capacity_requests: usize) -> (JournalHandle, mpsc::Receiver<Queued>) {
+    pub(crate) fn new(capacity_requests: usize) -> (JournalHandle, Queue) {
         JournalHandle::with_bytes(capacity_requests, QUEUE_BYTES)
     }
 
@@ -111,17 +120,19 @@ impl JournalHandle {
     pub(crate) fn with_bytes(
         capacity_requests: usize,
         capacity_bytes: usize,
-    ) -> (JournalHandle, mpsc::Receiver<Queued>) {
-        let (queue, taken) = mpsc::channel(capacity_requests.max(1));
+    ) -> (JournalHandle, Queue) {
+        let (queue, requests) = mpsc::channel(capacity_requests.max(1));
+        let company = Arc::<Company>::default();
         let capacity_bytes = capacity_bytes.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         let room = Arc::new(Semaphore::new(capacity_bytes));
         let handle = JournalHandle {
             queue,
             room,
             capacity_bytes,
+            company: Arc::clone(&company),
             owed: Owed::default(),
         };
-        (handle, taken)
+        (handle, Queue { requests, company })
     }
 
     /// The classes of what is not part of a request's own commit.
@@ -152,6 +163,7 @@ impl JournalHandle {
             reply,
             room,
         });
+        self.company.comes(self.depth());
         timeout(COMMIT_WAIT, answer)
             .await
             .map_err(|_| TROUBLE)?
@@ -219,7 +231,7 @@ mod tests {
             message: "3 spans were late".to_owned(),
         };
         let (got, ()) = tokio::join!(handle.submit(submission(10)), async {
-            let queued = taken.recv().await.unwrap();
+            let queued = taken.requests.recv().await.unwrap();
             assert_eq!(queued.submission.hash, [7; 16]);
             queued.reply.send(Ok(answer.clone())).unwrap();
         });
@@ -254,11 +266,11 @@ mod tests {
         let (handle, mut taken) = JournalHandle::with_bytes(8, 15);
         let writer = async {
             {
-                let first = taken.recv().await.unwrap();
+                let first = taken.requests.recv().await.unwrap();
                 tokio::time::advance(HOLD / 2).await;
                 first.reply.send(Ok(Answer::default())).unwrap();
             }
-            let second = taken.recv().await.unwrap();
+            let second = taken.requests.recv().await.unwrap();
             second.reply.send(Ok(Answer::default())).unwrap();
         };
         let (first, second, ()) = tokio::join!(
@@ -274,12 +286,12 @@ mod tests {
     async fn a_writer_that_fails_or_hangs_is_trouble_and_one_that_has_gone_is_stopping() {
         let (handle, mut taken) = JournalHandle::new(4);
         let (dropped, ()) = tokio::join!(handle.submit(submission(1)), async {
-            drop(taken.recv().await.unwrap());
+            drop(taken.requests.recv().await.unwrap());
         });
         assert_eq!(dropped, Err(TROUBLE));
 
         let started = Instant::now();
-        let (hung, _kept) = tokio::join!(handle.submit(submission(1)), taken.recv());
+        let (hung, _kept) = tokio::join!(handle.submit(submission(1)), taken.requests.recv());
         assert_eq!(hung, Err(TROUBLE));
         assert_eq!(started.elapsed(), COMMIT_WAIT);
 

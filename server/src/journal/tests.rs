@@ -10,10 +10,9 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
 use slo_specs::{Catalog, SourceFile};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::queue::{JournalHandle, Queued, Refused, Submission};
+use super::queue::{JournalHandle, Refused, Submission};
 use super::resent::Resent;
 use super::writer::Writer;
 use crate::builtin::Ingest;
@@ -70,7 +69,7 @@ impl Bench {
     async fn start(store: Store) -> Bench {
         let now = SystemClock.now();
         let resumed = resume(&store, catalog(), now.as_second()).await.unwrap();
-        let (handle, queue): (_, mpsc::Receiver<Queued>) = JournalHandle::new(16);
+        let (handle, queue) = JournalHandle::new(16);
         let metrics = Metrics::new("0", now);
         let wired = Wired {
             ingest: Some(Arc::new(Ingest::new())),

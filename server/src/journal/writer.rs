@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use collector::{Answer, Classes, Delta, Known, Ledger, Sorting, Streams};
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::gathered::Gathered;
 use super::pace::{GROUP_REQUESTS, Pace};
-use super::queue::{Queued, Refused, Submission};
+use super::queue::{Queue, Queued, Refused, Submission};
 use super::resent::{Candidate, Resent};
 use crate::builtin::Ingest;
 use crate::classes::Owed;
@@ -104,16 +104,20 @@ impl Writer {
     }
 
     /// Commits until every handle of the queue is gone; what is queued then is still committed.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+    pub(crate) async fn run(mut self, queue: Queue) {
+        let Queue {
+            mut requests,
+            company,
+        } = queue;
         let mut group = Vec::with_capacity(GROUP_REQUESTS);
         let mut pace = Pace::default();
         self.try_store().await;
         loop {
-            match tokio::time::timeout(BEAT, queue.recv_many(&mut group, GROUP_REQUESTS)).await {
+            match tokio::time::timeout(BEAT, requests.recv_many(&mut group, GROUP_REQUESTS)).await {
                 Ok(0) => break,
                 Ok(_) => {
-                    pace.fill(&mut group, &mut queue).await;
-                    self.metrics.queue_depth(queue.len());
+                    pace.fill(&mut group, &mut requests, &company).await;
+                    self.metrics.queue_depth(requests.len());
                     self.commit_group(&mut group).await;
                 }
                 Err(_) if self.owed.is_empty() && !self.in_doubt => {

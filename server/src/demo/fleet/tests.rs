@@ -14,14 +14,13 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::{Endpoints, Fleet, Service, Shape, Signals};
 use crate::clock::SystemClock;
 use crate::demo::traffic::{Traffic, Visit};
-use crate::journal::queue::{JournalHandle, Queued, Submission};
+use crate::journal::queue::{JournalHandle, Queue, Submission};
 use crate::listen::{self, ConnectionLimits, Pool};
 use crate::metrics::Metrics;
 use crate::overflow::Overflow;
@@ -184,9 +183,9 @@ fn spans_have_the_times_of_their_calls_and_hang_together() {
 }
 
 /// Answers everything that is received, and adds up how many spans and points it was.
-async fn count_all(mut queue: mpsc::Receiver<Queued>) -> (u64, usize) {
+async fn count_all(mut queue: Queue) -> (u64, usize) {
     let (mut spans, mut points) = (0, 0);
-    while let Some(queued) = queue.recv().await {
+    while let Some(queued) = queue.requests.recv().await {
         let Submission { kind, decoded, .. } = queued.submission;
         assert_eq!(decoded.classes.rejected(), 0, "{:?}", decoded.problems);
         match kind {

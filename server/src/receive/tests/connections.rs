@@ -93,7 +93,7 @@ async fn stopping_finishes_what_is_in_flight_and_takes_no_more() {
         .header("content-type", "application/x-protobuf")
         .body(one_span(5));
     let (reply, address) = tokio::join!(request.send(), async {
-        let queued = queue.recv().await.unwrap();
+        let queued = queue.requests.recv().await.unwrap();
         served.stop.cancel();
         while TcpStream::connect(served.address).await.is_ok() {
             tokio::task::yield_now().await;

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Parts, Receive, ReceiveLimits};
 use crate::clock::SystemClock;
-use crate::journal::queue::{JournalHandle, Queued, Refused};
+use crate::journal::queue::{JournalHandle, Queue, Refused};
 use crate::listen::{ConnectionLimits, Pool, serve};
 use crate::metrics::Metrics;
 use crate::overflow::Overflow;
@@ -35,7 +35,7 @@ use crate::ring::Ring;
 /// A served receiver whose journal is the test's.
 struct Served {
     address: SocketAddr,
-    queue: Option<mpsc::Receiver<Queued>>,
+    queue: Option<Queue>,
     ring: Ring,
     metrics: Metrics,
     stop: CancellationToken,
@@ -107,7 +107,7 @@ impl Served {
         let (seen, submitted) = mpsc::channel(64);
         let mut queue = self.queue.take().unwrap();
         self.tasks.spawn(async move {
-            while let Some(queued) = queue.recv().await {
+            while let Some(queued) = queue.requests.recv().await {
                 let submission = &queued.submission;
                 let one = Submitted {
                     kind: submission.kind,

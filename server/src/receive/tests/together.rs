@@ -20,7 +20,7 @@ fn spans(number: u64) -> Vec<u8> {
 fn journal_counts(served: &mut Served) {
     let mut queue = served.queue.take().unwrap();
     served.tasks.spawn(async move {
-        while let Some(queued) = queue.recv().await {
+        while let Some(queued) = queue.requests.recv().await {
             let answer = Answer {
                 rejected: queued.submission.decoded.classes.received.total,
                 message: "counted".to_owned(),
