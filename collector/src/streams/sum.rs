@@ -71,16 +71,26 @@ impl Sum {
 
     pub(super) fn finish(mut self) -> Measured {
         self.measure();
-        let fits = self.measured.merge(&Measured::counted(self.counted));
-        debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
+        if self.counted > 0 {
+            self.take(Measured::counted(self.counted));
+        }
         self.measured
     }
 
     fn measure(&mut self) {
         if let Some(bucketed) = self.bucketed.take() {
-            let fits = self.measured.merge(&bucketed.measured());
-            debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
+            self.take(bucketed.measured());
         }
+    }
+
+    fn take(&mut self, more: Measured) {
+        // Most have nothing before: what merging costs is for those that have.
+        if self.measured.count() == 0 {
+            self.measured = more;
+            return;
+        }
+        let fits = self.measured.merge(&more);
+        debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
     }
 }
 
