@@ -85,7 +85,7 @@ impl Sorting {
         }
         let result = then(items);
         if all > KEPT {
-            self.items = Vec::new();
+            (self.items, self.next) = (Vec::new(), Vec::new());
         }
         result
     }

@@ -13,7 +13,8 @@ const MAX_BUCKETS: usize = 8192;
 /// What was added, ever so often: measured, but for the latest distributions, which are still buckets.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
-    measured: Measured,
+    /// Large, and rare before the end.
+    measured: Option<Box<Measured>>,
     /// Events without values beside those.
     counted: u64,
     bucketed: Option<Bucketed>,
@@ -35,7 +36,11 @@ struct Bucketed {
 impl Sum {
     pub(super) fn count(&self) -> u64 {
         let bucketed = self.bucketed.as_ref().map_or(0, |bucketed| bucketed.count);
-        self.measured.count() + self.counted + bucketed
+        let measured = self
+            .measured
+            .as_ref()
+            .map_or(0, |measured| measured.count());
+        measured + self.counted + bucketed
     }
 
     /// Adds events without values; whether they fit.
@@ -49,7 +54,10 @@ impl Sum {
 
     /// Adds numbers; whether they fit.
     pub(super) fn add(&mut self, measured: &Measured) -> bool {
-        self.measured.merge(measured).is_ok()
+        self.measured
+            .get_or_insert_default()
+            .merge(measured)
+            .is_ok()
     }
 
     /// Adds some of a distribution's counts. They fit, as the caller has checked.
@@ -69,29 +77,34 @@ impl Sum {
         self.bucketed.get_or_insert_with(empty).add(of, counts);
     }
 
-    pub(super) fn finish(mut self) -> Measured {
-        self.measure();
-        if self.counted > 0 {
-            self.take(Measured::counted(self.counted));
-        }
-        self.measured
+    pub(super) fn finish(self) -> Measured {
+        let bucketed = self.bucketed.map(Bucketed::measured);
+        let counted = (self.counted > 0).then(|| Measured::counted(self.counted));
+        let all = [self.measured.map(|measured| *measured), bucketed, counted];
+        let all = all
+            .into_iter()
+            .flatten()
+            .reduce(|before, more| merged(before, &more));
+        all.unwrap_or_default()
     }
 
+    /// Measures the distributions, as others follow that they cannot be summed with.
     fn measure(&mut self) {
         if let Some(bucketed) = self.bucketed.take() {
-            self.take(bucketed.measured());
+            let more = bucketed.measured();
+            self.measured = Some(match self.measured.take() {
+                Some(before) => Box::new(merged(*before, &more)),
+                None => Box::new(more),
+            });
         }
     }
+}
 
-    fn take(&mut self, more: Measured) {
-        // Most have nothing before: what merging costs is for those that have.
-        if self.measured.count() == 0 {
-            self.measured = more;
-            return;
-        }
-        let fits = self.measured.merge(&more);
-        debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
-    }
+/// Both, of which whoever added them knows that they fit.
+fn merged(mut before: Measured, more: &Measured) -> Measured {
+    let fits = before.merge(more);
+    debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
+    before
 }
 
 impl Bucketed {

@@ -19,6 +19,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use crate::given::{self, NOW, SECOND, measure};
 use crate::json_writer::{self, Order};
@@ -33,6 +34,53 @@ fn in_json(kind: Kind, body: &str) -> Decoded {
         NOW,
     )
     .expect(body)
+}
+
+fn in_protobuf(kind: Kind, body: &[u8]) -> Decoded {
+    decode(
+        kind,
+        Encoding::Protobuf,
+        body,
+        &measure(),
+        &Known::new(),
+        NOW,
+    )
+    .expect("a good request")
+}
+
+/// A message with the fields of its spans or points in another order, which `levels` of fields lead to. Fields of one
+/// number stay in theirs.
+fn turned(mut message: &[u8], levels: &[&[u32]], by: u32) -> Vec<u8> {
+    let mut fields: Vec<(u32, Vec<u8>)> = Vec::new();
+    while !message.is_empty() {
+        let (number, wire_type) = decode_key(&mut message).expect("a field");
+        let mut field = Vec::new();
+        encode_key(number, wire_type, &mut field);
+        let length = match wire_type {
+            WireType::SixtyFourBit => 8,
+            WireType::ThirtyTwoBit => 4,
+            _ => decode_varint(&mut message).expect("a number"),
+        };
+        if wire_type == WireType::Varint {
+            encode_varint(length, &mut field);
+        } else {
+            let (content, rest) = message.split_at(usize::try_from(length).expect("a length"));
+            message = rest;
+            let content = match levels.split_first() {
+                Some((these, deeper)) if these.contains(&number) => turned(content, deeper, by),
+                _ => content.to_vec(),
+            };
+            if wire_type == WireType::LengthDelimited {
+                encode_varint(content.len() as u64, &mut field);
+            }
+            field.extend(content);
+        }
+        fields.push((number, field));
+    }
+    if levels.is_empty() {
+        fields.sort_by_key(|(number, _)| number * by % 17);
+    }
+    fields.into_iter().flat_map(|(_, field)| field).collect()
 }
 
 fn any_value() -> impl Strategy<Value = AnyValue> {
@@ -241,10 +289,12 @@ fn mean_the_same_again(
 
 proptest! {
     #[test]
-    fn spans_mean_the_same_in_protobuf_and_json(spans in vec(any_span(), 0..6), of_resource in attributes()) {
+    fn spans_mean_the_same_in_protobuf_and_json(spans in vec(any_span(), 0..6), of_resource in attributes(), by in 2..17_u32) {
         let mut request: ExportTraceServiceRequest = given::traces("shop", spans);
         request.resource_spans[0].resource.as_mut().unwrap().attributes.extend(of_resource);
         let expected = given::decoded(Kind::Traces, &request);
+        let in_disorder = turned(&request.encode_to_vec(), &[&[1], &[2], &[2]], by);
+        prop_assert_eq!(&in_protobuf(Kind::Traces, &in_disorder), &expected);
         prop_assert_eq!(&in_json(Kind::Traces, &json_writer::traces(&request, Order::HeaderFirst)), &expected);
         prop_assert_eq!(&in_json(Kind::Traces, &json_writer::traces(&request, Order::HeaderLast)), &expected);
         let classes = expected.classes;
@@ -255,9 +305,11 @@ proptest! {
     }
 
     #[test]
-    fn metrics_mean_the_same_in_protobuf_and_json(data in any_data(), unit in "(s|ms|1)") {
+    fn metrics_mean_the_same_in_protobuf_and_json(data in any_data(), unit in "(s|ms|1)", by in 2..17_u32) {
         let request: ExportMetricsServiceRequest = given::metrics("latency", &unit, data);
         let expected = given::decoded(Kind::Metrics, &request);
+        let in_disorder = turned(&request.encode_to_vec(), &[&[1], &[2], &[2], &[5, 7, 9, 10], &[1]], by);
+        prop_assert_eq!(&in_protobuf(Kind::Metrics, &in_disorder), &expected);
         prop_assert_eq!(&in_json(Kind::Metrics, &json_writer::metrics(&request, Order::HeaderFirst)), &expected);
         prop_assert_eq!(&in_json(Kind::Metrics, &json_writer::metrics(&request, Order::HeaderLast)), &expected);
     }
@@ -407,13 +459,6 @@ fn a_resource_may_follow_its_spans_on_the_wire() {
     let resource = field(1, of_resource.resource.as_ref().unwrap().encode_to_vec());
     let scope_spans = field(2, [spans, scope].concat());
     let body = field(1, [scope_spans, resource].concat());
-    let turned = decode(
-        Kind::Traces,
-        Encoding::Protobuf,
-        &body,
-        &measure(),
-        &Known::new(),
-        NOW,
-    );
-    assert_eq!(turned, Ok(given::decoded(Kind::Traces, &request)));
+    let turned = in_protobuf(Kind::Traces, &body);
+    assert_eq!(turned, given::decoded(Kind::Traces, &request));
 }
