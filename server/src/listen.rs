@@ -213,6 +213,7 @@ fn builder(limits: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     builder
         .http1()
+        // By the alarm that each connection has.
         .header_read_timeout(limits.header_time)
         // Bounds the head too (431), but bodies are read through it: a small one would cost system calls.
         .max_buf_size(head.max(64 << 10));

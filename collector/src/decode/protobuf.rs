@@ -15,7 +15,7 @@ pub(crate) use spans::traces;
 
 const WRONG_TYPE: Broken = Broken("a field of the wrong wire type");
 
-/// Room for the spans or points of a request: as a rule they take more than 256 bytes each.
+/// Room for the spans or points of a request: few spans take less than 256 bytes, and where points do, it grows.
 fn likely_items(body: &[u8]) -> usize {
     (body.len() / 256).min(4096)
 }

@@ -13,8 +13,7 @@ const MAX_BUCKETS: usize = 8192;
 /// What was added, ever so often: measured, but for the latest distributions, which are still buckets.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
-    /// Large, and rare before the end.
-    measured: Option<Box<Measured>>,
+    measured: Measured,
     /// Events without values beside those.
     counted: u64,
     bucketed: Option<Bucketed>,
@@ -36,11 +35,7 @@ struct Bucketed {
 impl Sum {
     pub(super) fn count(&self) -> u64 {
         let bucketed = self.bucketed.as_ref().map_or(0, |bucketed| bucketed.count);
-        let measured = self
-            .measured
-            .as_ref()
-            .map_or(0, |measured| measured.count());
-        measured + self.counted + bucketed
+        self.measured.count() + self.counted + bucketed
     }
 
     /// Adds events without values; whether they fit.
@@ -54,10 +49,7 @@ impl Sum {
 
     /// Adds numbers; whether they fit.
     pub(super) fn add(&mut self, measured: &Measured) -> bool {
-        self.measured
-            .get_or_insert_default()
-            .merge(measured)
-            .is_ok()
+        self.measured.merge(measured).is_ok()
     }
 
     /// Adds some of a distribution's counts. They fit, as the caller has checked.
@@ -77,34 +69,19 @@ impl Sum {
         self.bucketed.get_or_insert_with(empty).add(of, counts);
     }
 
-    pub(super) fn finish(self) -> Measured {
-        let bucketed = self.bucketed.map(Bucketed::measured);
-        let counted = (self.counted > 0).then(|| Measured::counted(self.counted));
-        let all = [self.measured.map(|measured| *measured), bucketed, counted];
-        let all = all
-            .into_iter()
-            .flatten()
-            .reduce(|before, more| merged(before, &more));
-        all.unwrap_or_default()
+    pub(super) fn finish(mut self) -> Measured {
+        self.measure();
+        let fits = self.measured.merge(&Measured::counted(self.counted));
+        debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
+        self.measured
     }
 
-    /// Measures the distributions, as others follow that they cannot be summed with.
     fn measure(&mut self) {
         if let Some(bucketed) = self.bucketed.take() {
-            let more = bucketed.measured();
-            self.measured = Some(match self.measured.take() {
-                Some(before) => Box::new(merged(*before, &more)),
-                None => Box::new(more),
-            });
+            let fits = self.measured.merge(&bucketed.measured());
+            debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
         }
     }
-}
-
-/// Both, of which whoever added them knows that they fit.
-fn merged(mut before: Measured, more: &Measured) -> Measured {
-    let fits = before.merge(more);
-    debug_assert!(fits.is_ok(), "whoever adds checks that it fits");
-    before
 }
 
 impl Bucketed {

@@ -58,8 +58,7 @@ impl Increments {
             measured: sum.finish(),
         });
         let mut entries: Vec<Entry> = entries.collect();
-        // Entries are large: they are moved only once.
-        entries.sort_by_cached_key(place);
+        entries.sort_unstable_by_key(place);
         let mut taken: Vec<_> = self.taken.into_iter().collect();
         taken.sort_unstable();
         Absorbed {
