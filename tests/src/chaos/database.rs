@@ -71,23 +71,32 @@ async fn refuse(lane: &Lane, sqlstate: &str, at_commit: bool) -> Result<()> {
         ),
     };
     let initially = if at_commit { "deferred" } else { "immediate" };
+    let postgres = lane.postgres()?;
     let function = format!(
         "create function fault() returns trigger language plpgsql as \
-         $$ begin {fault}; return null; end $$;"
+         $$ begin {fault}; return null; end $$"
     );
-    let triggers = WRITTEN.map(|table| {
-        format!(
+    postgres.psql("sloburn", &function).await?;
+    for table in WRITTEN {
+        let trigger = format!(
             "create constraint trigger fault after insert or update on {table} \
-             deferrable initially {initially} for each row execute function fault();"
-        )
-    });
-    let sql = function + &triggers.concat();
-    lane.postgres()?.psql("sloburn", &sql).await.map(drop)
+             deferrable initially {initially} for each row execute function fault()"
+        );
+        postgres.psql("sloburn", &trigger).await?;
+    }
+    Ok(())
 }
 
+/// Undoes [`refuse`]. Both lock one table a transaction: who holds one and waits for the next can be in a deadlock with
+/// a commit that takes them in another order.
 async fn take_again(lane: &Lane) -> Result<()> {
-    let sql = "drop function fault cascade";
-    lane.postgres()?.psql("sloburn", sql).await.map(drop)
+    let postgres = lane.postgres()?;
+    for table in WRITTEN {
+        let trigger = format!("drop trigger fault on {table}");
+        postgres.psql("sloburn", &trigger).await?;
+    }
+    postgres.psql("sloburn", "drop function fault()").await?;
+    Ok(())
 }
 
 /// How `/readyz` tells a SQLSTATE.
