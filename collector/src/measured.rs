@@ -159,13 +159,22 @@ impl Measured {
             });
             self.steps = Steps::new(Arc::clone(&bounds), ranges.collect());
         }
-        if self.lows.is_some() || other.lows.is_some() {
-            let mut lows = self.lows().clone();
-            lows.merge(other.lows());
-            self.highs.merge(&other.highs);
-            self.lows = (lows != self.highs).then(|| Box::new(lows));
-        } else {
-            self.highs.merge(&other.highs);
+        match &mut self.lows {
+            Some(lows) => {
+                lows.merge(other.lows());
+                self.highs.merge(&other.highs);
+            }
+            None => {
+                self.lows = other.lows.as_ref().map(|theirs| {
+                    let mut lows = Box::new(self.highs.clone());
+                    lows.merge(theirs);
+                    lows
+                });
+                self.highs.merge(&other.highs);
+            }
+        }
+        if self.lows.as_deref() == Some(&self.highs) {
+            self.lows = None;
         }
         self.count = count;
         Ok(())

@@ -190,7 +190,9 @@ impl Fold<'_> {
             }
         }
         self.point_traces(sent);
-        self.read_otherwise(sent, &value);
+        if !self.metric.others.is_empty() {
+            self.read_otherwise(sent, &value);
+        }
         let reading = Arc::clone(&self.metric.reading);
         self.hand_on(sent, value, reading);
     }

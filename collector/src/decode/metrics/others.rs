@@ -46,7 +46,9 @@ fn bounds_of_age(measure: &Measure, name: &str) -> Vec<Bound> {
 }
 
 impl Fold<'_> {
-    /// Hands a point on once more for every other way in which its metric is read.
+    /// Hands a point on once more for every other way in which its metric is read. Cold, as few metrics are: within the
+    /// caller, the age of every point would be made before it is known whether anybody asks for it.
+    #[cold]
     pub(super) fn read_otherwise(&mut self, sent: &SentPoint, value: &PointValue) {
         for at in 0..self.metric.others.len() {
             let Some(scheme) = self.metric.others.get(at).cloned() else {
