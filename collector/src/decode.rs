@@ -10,7 +10,7 @@ use crate::classes::{Classes, Problems};
 use crate::counted::Spans;
 use crate::exemplar::ExemplarSet;
 use crate::measure::{Limits, Measure};
-use crate::point::Point;
+use crate::point::Points;
 use crate::series::{Known, SeriesId, SeriesKey};
 
 mod admission;
@@ -55,7 +55,7 @@ pub struct Decoded {
     pub spans: Spans,
     /// Its metric points in the order sent, for [`Streams::absorb`](crate::Streams::absorb) in
     /// commit order.
-    pub points: Vec<Point>,
+    pub points: Points,
     /// Traces worth a look, by slice and service; bounded.
     pub exemplars: ExemplarSet,
     /// Keys of series that entries and points use and that are not [inserted](Known::insert) yet,
@@ -129,11 +129,8 @@ impl Decoded {
     pub fn held_bytes(&self) -> usize {
         // What a series or a point has beside itself: names, values, bins.
         const BESIDE: usize = 128;
-        let sized = |count: usize, size: usize| count * (size + BESIDE);
-        let beyond = |point: &Point| point.value.held_bytes().saturating_sub(BESIDE);
-        sized(self.points.len(), size_of::<Point>())
-            + self.points.iter().map(beyond).sum::<usize>()
-            + sized(self.new_series.len(), size_of::<SeriesKey>())
+        self.points.held_bytes()
+            + self.new_series.len() * (size_of::<SeriesKey>() + BESIDE)
             + size_of_val(self.spans.records())
     }
 
@@ -151,9 +148,7 @@ impl Decoded {
                 .extend(admission.fresh.map(|key| (admission.id, key)));
         }
         let place = |id: &mut SeriesId| *id = places.get(id).copied().unwrap_or(*id);
-        for point in &mut self.points {
-            place(&mut point.series);
-        }
+        self.points.series_mut().for_each(&place);
         self.spans.place(place);
         self.new_series.sort_by_key(|(id, _)| *id);
         self.new_series.dedup_by_key(|(id, _)| *id);

@@ -117,13 +117,16 @@ impl SparseHistogram {
     /// A histogram of values in µs, each with how many it stands for, in any order. The caller bounds the total.
     pub fn of_values(values: impl Iterator<Item = (u64, u64)>) -> SparseHistogram {
         let mut clamped = 0;
-        let bins = values
-            .filter(|(_, count)| *count > 0)
-            .map(|(value, count)| {
-                clamped += if value > HIGHEST_US { count } else { 0 };
-                (index_of(value), count)
-            });
-        let mut bins: Vec<(u16, u64)> = bins.collect();
+        let (least, most) = values.size_hint();
+        let mut bins: Vec<(u16, u64)> = Vec::with_capacity(most.unwrap_or(least));
+        bins.extend(
+            values
+                .filter(|(_, count)| *count > 0)
+                .map(|(value, count)| {
+                    clamped += if value > HIGHEST_US { count } else { 0 };
+                    (index_of(value), count)
+                }),
+        );
         SparseHistogram::of_bins(&mut bins, clamped)
     }
 

@@ -40,7 +40,7 @@ pub use histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, SparseHistogram};
 pub use measure::{Limits, Measure, Reading, SHARE_UNITS, Subject, Threshold};
 pub use measured::{Measured, Within};
 pub use pack::Pack;
-pub use point::{Point, StreamId};
+pub use point::{Point, Points, StreamId};
 pub use request_hash::RequestHasher;
 pub use series::{
     AttributeValue, Known, OVERFLOW_NAME, SERVICE_NAME, SeriesId, SeriesKey, Signal, SpanKind,

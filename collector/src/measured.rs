@@ -159,20 +159,14 @@ impl Measured {
             });
             self.steps = Steps::new(Arc::clone(&bounds), ranges.collect());
         }
-        match &mut self.lows {
-            Some(lows) => {
-                lows.merge(other.lows());
-                self.highs.merge(&other.highs);
-            }
-            None => {
-                self.lows = other.lows.as_ref().map(|theirs| {
-                    let mut lows = Box::new(self.highs.clone());
-                    lows.merge(theirs);
-                    lows
-                });
-                self.highs.merge(&other.highs);
-            }
+        if let Some(lows) = &mut self.lows {
+            lows.merge(other.lows());
+        } else if let Some(theirs) = &other.lows {
+            let mut lows = self.highs.clone();
+            lows.merge(theirs);
+            self.lows = Some(Box::new(lows));
         }
+        self.highs.merge(&other.highs);
         if self.lows.as_deref() == Some(&self.highs) {
             self.lows = None;
         }

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use crate::classes::{Classes, Problems};
 use crate::codec::CodecError;
 use crate::delta::Entry;
-use crate::point::{Point, StreamId};
+use crate::point::{Point, Points, StreamId};
 use crate::series::SeriesId;
 
 mod buckets;
@@ -18,6 +18,7 @@ mod state;
 mod states;
 mod sum;
 mod unstarted;
+mod way;
 mod work;
 
 use state::State;
@@ -103,7 +104,7 @@ impl Streams {
     }
 
     /// Takes points in commit order and says what they add.
-    pub fn absorb(&mut self, points: &[Point]) -> Absorbed {
+    pub fn absorb(&mut self, points: &Points) -> Absorbed {
         let mut increments = Increments::default();
         let (classes, problems) = self.absorb_into(&mut increments, points);
         Absorbed {
@@ -117,20 +118,20 @@ impl Streams {
     pub fn absorb_into(
         &mut self,
         increments: &mut Increments,
-        points: &[Point],
+        points: &Points,
     ) -> (Classes, Problems) {
         let mut work = Work::new(increments);
         let at_hand = self.at_hand_of(points);
         for (point, known) in points.iter().zip(&at_hand) {
             let origin = match known {
                 Some(_) => self.origin,
-                None => self.origin_of(point),
+                None => self.origin_of(&point),
             };
-            if let Some(place) = known.or_else(|| self.place(point)) {
-                let outcome = self.kept[place].state.advance(point, origin);
-                work.take(point, outcome);
+            if let Some(place) = known.or_else(|| self.place(&point)) {
+                let outcome = self.kept[place].state.advance(&point, origin);
+                work.take(&point, outcome);
             } else {
-                work.reject(point, "too many metric streams");
+                work.reject(&point, "too many metric streams");
             }
         }
         self.at_hand = at_hand;
@@ -140,10 +141,10 @@ impl Streams {
     /// Where the points' streams stand, those that are known already, each saved to be rolled back. All are looked up
     /// before any changes, and all that is kept of them is asked for: memory is slow, and can be asked for many things
     /// at once.
-    fn at_hand_of(&mut self, points: &[Point]) -> Vec<Option<usize>> {
+    fn at_hand_of(&mut self, points: &Points) -> Vec<Option<usize>> {
         let mut at_hand = std::mem::take(&mut self.at_hand);
         at_hand.clear();
-        let places = points.iter().map(|point| self.places.get(&point.stream));
+        let places = points.streams().map(|stream| self.places.get(stream));
         at_hand.extend(places.map(Option::<&usize>::copied));
         let saved_at = at_hand.iter().flatten();
         let saved_at = saved_at.map(|place| self.kept[*place].saved_at);
@@ -156,7 +157,7 @@ impl Streams {
 
     /// What is known about the time before a point. A reading that is new where the points themselves are not was not
     /// asked for until now: its first point is a base, whenever the total began.
-    fn origin_of(&self, point: &Point) -> Origin {
+    fn origin_of(&self, point: &Point<'_>) -> Origin {
         let seen = |id: &StreamId| self.places.contains_key(id);
         match &point.beside {
             Some(beside) if seen(beside) && !seen(&point.stream) => Origin::Live {
@@ -249,7 +250,7 @@ impl Streams {
     }
 
     /// Where a point's stream stands, saved to be rolled back; none if there is no room for a new one.
-    fn place(&mut self, point: &Point) -> Option<usize> {
+    fn place(&mut self, point: &Point<'_>) -> Option<usize> {
         if let Some(place) = self.places.get(&point.stream).copied() {
             self.save(place);
             return Some(place);

@@ -15,7 +15,7 @@ use crate::decode::senders::{Sender, Skew};
 use crate::decode::{Broken, Decoded, RequestError};
 use crate::exemplar::ExemplarSet;
 use crate::measure::Measure;
-use crate::point::Point;
+use crate::point::Points;
 use crate::series::{Known, PlaceHash, PointPlace, SERVICE_NAME, SeriesId, UNKNOWN_SERVICE};
 
 /// Everything that is carried through one request.
@@ -33,7 +33,7 @@ pub(crate) struct Fold<'m> {
     /// Each counted span by itself.
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) unsettled_spans: Unsettled,
-    pub(crate) points: Vec<Point>,
+    pub(crate) points: Points,
     pub(crate) unsettled_points: Unsettled,
     /// Traces worth a look, of the resources so far.
     pub(crate) exemplars: ExemplarSet,
@@ -106,7 +106,7 @@ impl<'m> Fold<'m> {
             interning: Interning::new(known),
             spans: Vec::new(),
             unsettled_spans: Unsettled::default(),
-            points: Vec::new(),
+            points: Points::default(),
             unsettled_points: Unsettled::default(),
             exemplars: ExemplarSet::default(),
             senders: Vec::new(),
@@ -337,12 +337,12 @@ impl<'m> Fold<'m> {
             }
         }
         for (at, position) in self.unsettled_points.0 {
-            let point = &mut self.points[at];
+            let (series, reading) = self.points.at_mut(at);
             let overflows;
-            (point.series, overflows) = resolution.at(position);
+            (*series, overflows) = resolution.at(position);
             if overflows {
                 overflowed = true;
-                self.classes.overflowed.total += u64::from(point.reading.other.is_none());
+                self.classes.overflowed.total += u64::from(reading.other.is_none());
             }
         }
         if overflowed {

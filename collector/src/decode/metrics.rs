@@ -15,7 +15,7 @@ use crate::decode::identity::MAX_VALUE_BYTES as MAX_IDENTIFYING_BYTES;
 use crate::decode::interning::Belongs;
 use crate::measure::{Reading, Subject};
 use crate::measured::{Bound, Scale};
-use crate::point::{Number, Point, PointValue, Scheme, StreamId, Temporality};
+use crate::point::{Filled, KeptPoint, Layout, Number, PointValue, Scheme, StreamId, Temporality};
 use crate::series::{KeyHead, PlaceHash, PointPlace, Signal, SpanKind, SpanStatus};
 
 pub(crate) use values::{MAX_BUCKETS, SentExponential, SentHistogram, SentValue};
@@ -61,8 +61,6 @@ pub(crate) struct Metric {
     reading: Arc<Scheme>,
     /// The other ways in which it is read.
     others: Vec<Arc<Scheme>>,
-    /// The explicit bounds that `reading` holds beside the declared ones.
-    pub(crate) layout: Arc<[f64]>,
 }
 
 /// Why a point is rejected.
@@ -151,10 +149,10 @@ impl Fold<'_> {
                 other: None,
                 metric: kept(name, self.measure.limits.max_value_bytes).into(),
                 scale: Scale::of_unit(unit),
+                layout: Layout::default(),
                 bounds: Arc::default(),
             }),
             others: others::schemes(self.measure, name),
-            layout: Arc::default(),
         };
         self.metric.read_at(Arc::default());
         Ok(())
@@ -173,7 +171,7 @@ impl Fold<'_> {
         if let Err(fault) = sent.check() {
             return self.reject_point(fault);
         }
-        let value = match self.metric.value(sent) {
+        let value = match self.metric.value(sent, &mut self.points) {
             Ok(value) => value,
             Err(fault) => return self.reject_point(fault),
         };
@@ -182,39 +180,49 @@ impl Fold<'_> {
             Timing::Ahead => self.classes.clamped.note(false),
             Timing::Late => {
                 self.classes.late.note(false);
-                return self.note_point("point is too old");
+                self.note_point("point is too old");
+                return self.points.unfill(&value);
             }
             Timing::Future => {
                 self.classes.future.note(false);
-                return self.note_point("point is in the future");
+                self.note_point("point is in the future");
+                return self.points.unfill(&value);
             }
         }
         self.point_traces(sent);
         if !self.metric.others.is_empty() {
             self.read_otherwise(sent, &value);
         }
-        let reading = Arc::clone(&self.metric.reading);
-        self.hand_on(sent, value, reading);
+        let scheme = self.points.scheme(&self.metric.reading);
+        self.hand_on(sent, value, None, scheme);
     }
 
-    fn hand_on(&mut self, sent: &SentPoint, value: PointValue, reading: Arc<Scheme>) {
-        let (stream, belongs) = self.place(reading.other);
-        let beside = reading.other.map(|_| self.stream_id(None));
+    /// Hands a point on, as it was sent or as it is read otherwise.
+    fn hand_on(
+        &mut self,
+        sent: &SentPoint,
+        value: PointValue<Filled>,
+        other: Option<Reading>,
+        scheme: usize,
+    ) {
+        let (stream, belongs) = self.place(other);
+        let beside = other.map(|_| self.stream_id(None));
         // A gauge has no start, whatever it says.
-        let start_nanos = match reading.other {
+        let start_nanos = match other {
             Some(Reading::Amount) => 0,
             _ => sent.start_nanos,
         };
-        self.points.push(Point {
+        let point = KeptPoint {
             stream,
             series: self.unsettled_points.series(belongs, self.points.len()),
             beside,
             start_nanos,
             time_nanos: sent.time_nanos,
-            window: (self.clock.earliest, self.clock.now),
             value,
-            reading,
-        });
+            scheme,
+        };
+        let window = (self.clock.earliest, self.clock.now);
+        self.points.push(point, window);
     }
 
     /// The stream of the point at hand, and where it belongs.
@@ -320,9 +328,9 @@ impl Metric {
         bounds.dedup();
         self.reading = Arc::new(Scheme {
             bounds: bounds.into(),
+            layout: Layout::Explicit(layout),
             ..(*self.reading).clone()
         });
-        self.layout = layout;
     }
 }
 

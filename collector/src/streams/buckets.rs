@@ -7,7 +7,17 @@ use std::sync::Arc;
 use crate::codec::{CodecError, Reader, put_f64, put_signed, put_varint};
 use crate::point::{Buckets, Layout, POSITIVE};
 
-impl Buckets {
+impl Buckets<'_> {
+    /// The same, to be kept.
+    pub(super) fn owned(&self) -> Buckets<'static> {
+        Buckets {
+            layout: Cow::Owned(self.layout.clone().into_owned()),
+            counts: Cow::Owned(self.counts.to_vec()),
+            min: self.min,
+            max: self.max,
+        }
+    }
+
     /// How many values there are. Decoding has checked that they fit.
     pub(crate) fn total(&self) -> u64 {
         self.counts.iter().map(|(_, count)| count).sum()
@@ -15,7 +25,7 @@ impl Buckets {
 
     /// How many buckets and bounds a slice of it has at most.
     pub(super) fn width(&self) -> usize {
-        match &self.layout {
+        match &*self.layout {
             Layout::Explicit(bounds) => bounds.len() + 1,
             Layout::Exponential { .. } => self.counts.len(),
         }
@@ -23,9 +33,9 @@ impl Buckets {
 
     /// What was added since `before`, by the finest buckets that both can be brought to. `None` if
     /// any count fell.
-    pub(crate) fn grown_since(&self, before: &Buckets) -> Option<Buckets> {
+    pub(crate) fn grown_since(&self, before: &Buckets<'_>) -> Option<Buckets<'static>> {
         let mut layout = common(&self.layout, &before.layout)?;
-        if self.layout != before.layout {
+        if *self.layout != *before.layout {
             self.widen_zero(&mut layout);
             before.widen_zero(&mut layout);
         }
@@ -50,31 +60,33 @@ impl Buckets {
             return None;
         }
         Some(Buckets {
-            layout,
-            counts,
+            layout: Cow::Owned(layout),
+            counts: Cow::Owned(counts),
             min: self.min,
             max: self.max,
         })
     }
 
-    /// The edges of a bucket that the lowest or the highest value narrows. They are in the outermost buckets; a sender
-    /// that says otherwise is not believed.
-    pub(super) fn narrowed(&self, number: i64) -> Option<(f64, f64)> {
+    /// Where the lowest and the highest value narrow a bucket of these edges. They are in the outermost buckets; a
+    /// sender that says otherwise is not believed.
+    pub(super) fn narrowed(
+        &self,
+        number: i64,
+        (low, high): (f64, f64),
+    ) -> (Option<f64>, Option<f64>) {
         let outermost = |bucket: Option<&(i64, u64)>| bucket.is_some_and(|one| one.0 == number);
-        let (low, high) = self.layout.edges(number);
         let inside = |value: &f64| low < *value && *value < high;
         let min = self.min.filter(|_| outermost(self.counts.first()));
         // The lowest value itself is in its bucket, whose lower edge is not.
         let min = min.map(f64::next_down).filter(inside);
         let max = self.max.filter(|_| outermost(self.counts.last()));
-        let max = max.filter(inside);
-        (min.is_some() || max.is_some()).then(|| (min.unwrap_or(low), max.unwrap_or(high)))
+        (min, max.filter(inside))
     }
 
     /// Raises a zero threshold that lies inside a bucket with values to the bucket's outer edge: nobody can say which
     /// of them the other side has in its zero bucket.
     fn widen_zero(&self, layout: &mut Layout) {
-        for (number, _) in &self.counts {
+        for (number, _) in &*self.counts {
             let number = self.layout.number_in(*number, layout);
             if let Layout::Exponential {
                 scale,
@@ -91,11 +103,11 @@ impl Buckets {
     }
 
     fn counts_in(&self, layout: &Layout) -> Cow<'_, [(i64, u64)]> {
-        if self.layout == *layout {
+        if *self.layout == *layout {
             return Cow::Borrowed(&self.counts);
         }
         let mut counts: Vec<(i64, u64)> = Vec::with_capacity(self.counts.len());
-        for (number, count) in &self.counts {
+        for (number, count) in &*self.counts {
             let number = self.layout.number_in(*number, layout);
             match counts.last_mut() {
                 Some((last, sum)) if *last == number => *sum += count,
@@ -106,7 +118,7 @@ impl Buckets {
     }
 
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
-        match &self.layout {
+        match &*self.layout {
             Layout::Explicit(bounds) => {
                 out.push(0);
                 put_varint(out, bounds.len() as u64);
@@ -125,7 +137,7 @@ impl Buckets {
         }
         put_varint(out, self.counts.len() as u64);
         let mut previous = 0;
-        for (number, count) in &self.counts {
+        for (number, count) in &*self.counts {
             put_signed(out, number - previous);
             put_varint(out, *count);
             previous = *number;
@@ -134,7 +146,7 @@ impl Buckets {
 
     /// Reads the stored form. Lowest and highest value are not stored: only the latest point's
     /// matter.
-    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Buckets, CodecError> {
+    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Buckets<'static>, CodecError> {
         let layout = match reader.byte()? {
             0 => {
                 let length = reader.length()?;
@@ -164,8 +176,8 @@ impl Buckets {
             return Err(CodecError::Invalid("bucket"));
         }
         Ok(Buckets {
-            layout,
-            counts,
+            layout: Cow::Owned(layout),
+            counts: Cow::Owned(counts),
             min: None,
             max: None,
         })

@@ -1,7 +1,5 @@
 //! Running totals: the start time tells a reset from a mistake, and one writer from another.
 
-use std::borrow::Cow;
-
 use super::Origin;
 use super::state::{Amount, Outcome, TOLERANCE, whole_units};
 use super::unstarted::Role;
@@ -39,7 +37,7 @@ pub(super) enum Total {
         last: Number,
         counted: u64,
     },
-    Buckets(Buckets),
+    Buckets(Buckets<'static>),
 }
 
 impl Running {
@@ -51,7 +49,7 @@ impl Running {
             .unwrap_or_default()
     }
 
-    pub(crate) fn advance<'p>(&mut self, point: &'p Point, origin: Origin) -> Outcome<'p> {
+    pub(crate) fn advance<'p>(&mut self, point: &Point<'p>, origin: Origin) -> Outcome<'p> {
         let (start, time) = (point.start_nanos, point.time_nanos);
         if start == 0 {
             return self.advance_without_start(point);
@@ -132,7 +130,7 @@ impl Running {
 }
 
 impl Writer {
-    fn advance(&mut self, point: &Point) -> Outcome<'static> {
+    fn advance(&mut self, point: &Point<'_>) -> Outcome<'static> {
         if point.time_nanos <= self.time {
             return Outcome::Duplicate;
         }
@@ -149,7 +147,7 @@ impl Writer {
 }
 
 impl Total {
-    pub(super) fn new(value: &PointValue, from_zero: bool) -> Total {
+    pub(super) fn new(value: &PointValue<Buckets<'_>>, from_zero: bool) -> Total {
         match value {
             PointValue::Sum(_, number) | PointValue::Total(number) if from_zero => Total::Number {
                 base: Number::Int(0),
@@ -161,7 +159,7 @@ impl Total {
                 last: *number,
                 counted: 0,
             },
-            PointValue::Buckets(_, buckets) => Total::Buckets(buckets.clone()),
+            PointValue::Buckets(_, buckets) => Total::Buckets(buckets.owned()),
             PointValue::Level(value) => {
                 let value = Number::Double(*value);
                 Total::Number {
@@ -208,7 +206,7 @@ impl Total {
     }
 
     /// What the total grew by; `None` if it fell, and then nothing is changed.
-    pub(super) fn grow(&mut self, value: &PointValue) -> Option<Amount<'static>> {
+    pub(super) fn grow(&mut self, value: &PointValue<Buckets<'_>>) -> Option<Amount<'static>> {
         match (self, value) {
             (
                 Total::Number {
@@ -229,8 +227,8 @@ impl Total {
             }
             (Total::Buckets(last), PointValue::Buckets(_, buckets)) => {
                 let added = buckets.grown_since(last)?;
-                *last = buckets.clone();
-                Some(Amount::Buckets(Cow::Owned(added)))
+                *last = buckets.owned();
+                Some(Amount::Buckets(added))
             }
             _ => None,
         }
@@ -239,12 +237,12 @@ impl Total {
 
 impl<'p> Amount<'p> {
     /// All of a point's value.
-    pub(super) fn whole(value: &'p PointValue) -> Option<Amount<'p>> {
+    pub(super) fn whole(value: &PointValue<Buckets<'p>>) -> Option<Amount<'p>> {
         match value {
             PointValue::Sum(_, number) | PointValue::Total(number) => {
                 Some(Amount::Count(above(*number, Number::Int(0))))
             }
-            PointValue::Buckets(_, buckets) => Some(Amount::Buckets(Cow::Borrowed(buckets))),
+            PointValue::Buckets(_, buckets) => Some(Amount::Buckets(buckets.clone())),
             PointValue::Level(_) => None,
         }
     }

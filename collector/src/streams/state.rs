@@ -1,7 +1,5 @@
 //! The state of one stream, and what a point does to it.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 
 use super::Origin;
@@ -88,12 +86,12 @@ pub(crate) enum Outcome<'p> {
 pub(crate) enum Amount<'p> {
     Count(u64),
     Level(f64),
-    Buckets(Cow<'p, Buckets>),
+    Buckets(Buckets<'p>),
 }
 
 impl State {
     /// The state before a stream's first point.
-    pub(crate) fn new(first: &PointValue) -> State {
+    pub(crate) fn new<B>(first: &PointValue<B>) -> State {
         match first {
             PointValue::Sum(Temporality::Cumulative, _)
             | PointValue::Buckets(Temporality::Cumulative, _) => State::Running(Running::default()),
@@ -105,7 +103,7 @@ impl State {
         }
     }
 
-    pub(crate) fn advance<'p>(&mut self, point: &'p Point, origin: Origin) -> Outcome<'p> {
+    pub(crate) fn advance<'p>(&mut self, point: &Point<'p>, origin: Origin) -> Outcome<'p> {
         match (self, &point.value) {
             (
                 State::Running(running),
@@ -191,7 +189,7 @@ impl State {
 }
 
 impl Deltas {
-    fn advance<'p>(&mut self, point: &'p Point) -> Outcome<'p> {
+    fn advance<'p>(&mut self, point: &Point<'p>) -> Outcome<'p> {
         let time = point.time_nanos;
         // A point that does not say where it starts is only known to be another one by its time: it must not stand for
         // the time before, which a point that comes out of order may be of.
@@ -215,7 +213,7 @@ impl Deltas {
             PointValue::Sum(_, number) | PointValue::Total(number) => {
                 Amount::Count(self.whole(*number))
             }
-            PointValue::Buckets(_, buckets) => Amount::Buckets(Cow::Borrowed(buckets)),
+            PointValue::Buckets(_, buckets) => Amount::Buckets(buckets.clone()),
             PointValue::Level(value) => Amount::Level(*value),
         };
         Outcome::Adds {
@@ -314,7 +312,7 @@ impl Deltas {
 }
 
 /// The first point is a base. A total that fell was set back to zero before its new value.
-fn advance_total<'p>(rising: &mut Option<Box<Rising>>, point: &'p Point) -> Outcome<'p> {
+fn advance_total<'p>(rising: &mut Option<Box<Rising>>, point: &Point<'p>) -> Outcome<'p> {
     let to = point.time_nanos;
     let Some(Rising { time, total }) = rising.as_deref_mut() else {
         *rising = Some(Box::new(Rising {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::state::whole_units;
+use super::way::Way;
 use crate::histogram::SparseHistogram;
 use crate::measured::{Bound, Measured, Range, Ranges, Scale, Steps};
-use crate::point::{Buckets, Layout, Scheme};
+use crate::point::Buckets;
 
 /// Buckets that are summed before they are measured. A point has at most half as many.
 const MAX_BUCKETS: usize = 8192;
@@ -17,19 +18,39 @@ pub(super) struct Sum {
     /// Events without values beside those.
     counted: u64,
     bucketed: Option<Bucketed>,
+    /// Points of this sum that are counted.
+    pub(super) taken: u64,
 }
 
-/// Distributions of one layout, read in one way.
+/// Distributions that are read in one way.
 #[derive(Debug)]
 struct Bucketed {
-    layout: Layout,
-    scale: Scale,
-    bounds: Arc<[Bound]>,
+    way: Arc<Way>,
     count: u64,
-    /// Bucket number and count, sorted.
-    whole: Vec<(i64, u64)>,
-    /// Buckets whose edges their point's lowest or highest value narrows: the edges, and the count.
-    narrowed: Vec<(f64, f64, u64)>,
+    /// By number.
+    cells: Vec<Cell>,
+    /// Lowest values of points, in microseconds, each with the count of the bucket that it narrows.
+    lows: Vec<(u64, u64)>,
+    /// The same of highest values.
+    highs: Vec<(u64, u64)>,
+    /// What the bounds hold of narrowed buckets that have bounds within; none until there is one.
+    held: Ranges,
+}
+
+/// A bucket.
+#[derive(Debug)]
+struct Cell {
+    number: i64,
+    /// Its edges: lower exclusive, upper inclusive.
+    low: f64,
+    high: f64,
+    /// Bounds below the one of this number hold none of it; from this number on all of it. Those between hold some.
+    some: usize,
+    all: usize,
+    /// Counts whose lower edge is the bucket's, whose upper edge is, and that the bounds hold as they hold the bucket.
+    lows: u64,
+    highs: u64,
+    held: u64,
 }
 
 impl Sum {
@@ -53,20 +74,15 @@ impl Sum {
     }
 
     /// Adds some of a distribution's counts. They fit, as the caller has checked.
-    pub(super) fn add_buckets(&mut self, of: &Buckets, counts: &[(i64, u64)], reading: &Scheme) {
-        let takes = |bucketed: &Bucketed| bucketed.takes(of, reading);
+    pub(super) fn add_buckets(&mut self, of: &Buckets<'_>, counts: &[(i64, u64)], way: &Arc<Way>) {
+        let takes = |bucketed: &Bucketed| bucketed.takes(way);
         if !self.bucketed.as_ref().is_some_and(takes) {
             self.measure();
         }
-        let empty = || Bucketed {
-            layout: of.layout.clone(),
-            scale: reading.scale,
-            bounds: Arc::clone(&reading.bounds),
-            count: 0,
-            whole: Vec::new(),
-            narrowed: Vec::new(),
-        };
-        self.bucketed.get_or_insert_with(empty).add(of, counts);
+        let bucketed = self
+            .bucketed
+            .get_or_insert_with(|| Bucketed::new(Arc::clone(way)));
+        bucketed.add(of, counts);
     }
 
     pub(super) fn finish(mut self) -> Measured {
@@ -85,102 +101,143 @@ impl Sum {
 }
 
 impl Bucketed {
-    fn takes(&self, of: &Buckets, reading: &Scheme) -> bool {
-        let same = |one: &Arc<[Bound]>, other| Arc::ptr_eq(one, other) || one == other;
-        self.scale == reading.scale
-            && self.layout.is(&of.layout)
-            && same(&self.bounds, &reading.bounds)
-            && self.whole.len().max(self.narrowed.len()) < MAX_BUCKETS
-    }
-
-    fn add(&mut self, of: &Buckets, counts: &[(i64, u64)]) {
-        let mut counts = counts;
-        let is_narrow = of.min.is_some() || of.max.is_some();
-        if is_narrow && let Some((first, rest)) = counts.split_first() {
-            if self.narrow(of, *first) {
-                counts = rest;
-            }
-            if let Some((last, rest)) = counts.split_last()
-                && self.narrow(of, *last)
-            {
-                counts = rest;
-            }
-        }
-        self.count += counts.iter().map(|(_, count)| count).sum::<u64>();
-        let (mut from, mut absent) = (0, Vec::new());
-        for (number, count) in counts {
-            let found = self.whole[from..].binary_search_by_key(number, |one| one.0);
-            match found {
-                Ok(at) => {
-                    from += at + 1;
-                    self.whole[from - 1].1 += count;
-                }
-                Err(at) => {
-                    from += at;
-                    absent.push((*number, *count));
-                }
-            }
-        }
-        if !absent.is_empty() {
-            self.whole.append(&mut absent);
-            // Two runs that are sorted: the stable sort merges them.
-            self.whole.sort_by_key(|one| one.0);
+    fn new(way: Arc<Way>) -> Bucketed {
+        Bucketed {
+            way,
+            count: 0,
+            cells: Vec::new(),
+            lows: Vec::new(),
+            highs: Vec::new(),
+            held: Ranges::new(),
         }
     }
 
-    /// Whether this bucket of the point is narrowed; then it is added here.
-    fn narrow(&mut self, of: &Buckets, (number, count): (i64, u64)) -> bool {
-        let Some((low, high)) = of.narrowed(number) else {
-            return false;
-        };
-        self.narrowed.push((low, high, count));
+    fn takes(&self, way: &Arc<Way>) -> bool {
+        let buckets = self.cells.len().max(self.lows.len()).max(self.highs.len());
+        Arc::ptr_eq(&self.way, way) && buckets < MAX_BUCKETS
+    }
+
+    fn add(&mut self, of: &Buckets<'_>, counts: &[(i64, u64)]) {
+        let mut at = 0;
+        for (done, (number, count)) in counts.iter().enumerate() {
+            at = self.find(at, *number).unwrap_or_else(|at| {
+                self.insert_absent(at, &counts[done..]);
+                at
+            });
+            self.add_to(at, of, *count);
+            at += 1;
+        }
+    }
+
+    /// Where a bucket stands, from this place on, or where it is to stand.
+    fn find(&self, from: usize, number: i64) -> Result<usize, usize> {
+        // Most points fill one bucket after the other.
+        if self.cells.get(from).is_some_and(|one| one.number == number) {
+            return Ok(from);
+        }
+        let found = self.cells[from..].binary_search_by_key(&number, |one| one.number);
+        found.map(|at| from + at).map_err(|at| from + at)
+    }
+
+    /// Makes the buckets that are not there yet, from this place on.
+    fn insert_absent(&mut self, from: usize, counts: &[(i64, u64)]) {
+        let mut at = from;
+        let mut absent = Vec::new();
+        for (number, _) in counts {
+            match self.find(at, *number) {
+                Ok(found) => at = found + 1,
+                Err(place) => {
+                    at = place;
+                    absent.push(Cell::new(*number, &self.way));
+                }
+            }
+        }
+        self.cells.append(&mut absent);
+        // Two runs that are sorted: the stable sort merges them.
+        self.cells.sort_by_key(|one| one.number);
+    }
+
+    fn add_to(&mut self, at: usize, of: &Buckets<'_>, count: u64) {
         self.count += count;
-        true
+        let cell = &mut self.cells[at];
+        let (min, max) = of.narrowed(cell.number, (cell.low, cell.high));
+        match min {
+            None => cell.lows += count,
+            Some(min) => self.lows.push((lowest_micros(self.way.scale, min), count)),
+        }
+        match max {
+            None => cell.highs += count,
+            Some(max) => self
+                .highs
+                .push((highest_micros(self.way.scale, max), count)),
+        }
+        let within = &self.way.bounds[cell.some..cell.all];
+        if within.is_empty() || (min.is_none() && max.is_none()) {
+            cell.held += count;
+            return;
+        }
+        let (some, all) = cut(within, min.unwrap_or(cell.low), max.unwrap_or(cell.high));
+        self.held.resize(self.way.bounds.len(), Range::default());
+        hold(&mut self.held, cell.some + some, cell.some + all, count);
     }
 
     fn measured(self) -> Measured {
-        let whole = self.whole.iter().map(|(number, count)| {
-            let (low, high) = self.layout.edges(*number);
-            (low, high, *count)
-        });
-        let buckets: Vec<(f64, f64, u64)> = whole.chain(self.narrowed.iter().copied()).collect();
-        let values = |edge: fn(Scale, &(f64, f64, u64)) -> u64| {
-            let values = buckets.iter();
-            SparseHistogram::of_values(values.map(|bucket| (edge(self.scale, bucket), bucket.2)))
-        };
-        Measured::of_buckets(
-            self.count,
-            self.scale,
-            Steps::new(Arc::clone(&self.bounds), held(&self.bounds, &buckets)),
-            values(|scale, (low, _, _)| lowest_micros(scale, *low)),
-            values(|scale, (_, high, _)| highest_micros(scale, *high)),
-        )
+        let scale = self.way.scale;
+        let cells = self.cells.iter();
+        let lows = cells.map(|one| (lowest_micros(scale, one.low), one.lows));
+        let lows = SparseHistogram::of_values(self.lows.iter().copied().chain(lows));
+        let cells = self.cells.iter();
+        let highs = cells.map(|one| (highest_micros(scale, one.high), one.highs));
+        let highs = SparseHistogram::of_values(self.highs.iter().copied().chain(highs));
+        let mut held = self.held;
+        held.resize(self.way.bounds.len(), Range::default());
+        for cell in &self.cells {
+            hold(&mut held, cell.some, cell.all, cell.held);
+        }
+        // What a bound holds, the higher ones hold too.
+        let mut lower = Range::default();
+        for range in &mut held {
+            *range = range.plus(lower);
+            lower = *range;
+        }
+        let steps = Steps::new(Arc::clone(&self.way.bounds), held);
+        Measured::of_buckets(self.count, scale, steps, lows, highs)
     }
 }
 
-/// How much of buckets `(low, high]` each bound holds. A bound on a bucket's upper edge holds all of it, also an
-/// exclusive one: the sender did not tell values on the edge from those below.
-fn held(bounds: &[Bound], buckets: &[(f64, f64, u64)]) -> Ranges {
-    let mut ranges = Ranges::from_elem(Range::default(), bounds.len());
-    for (low, high, count) in buckets {
-        let all = bounds.partition_point(|bound| bound.value() < *high);
-        let some = bounds
-            .partition_point(|bound| bound.value() <= *low)
-            .min(all);
-        if let Some(range) = ranges.get_mut(some) {
-            range.hi += count;
-        }
-        if let Some(range) = ranges.get_mut(all) {
-            range.lo += count;
+impl Cell {
+    fn new(number: i64, way: &Way) -> Cell {
+        let (low, high) = way.layout.edges(number);
+        let (some, all) = cut(&way.bounds, low, high);
+        Cell {
+            number,
+            low,
+            high,
+            some,
+            all,
+            lows: 0,
+            highs: 0,
+            held: 0,
         }
     }
-    // What a bound holds, the higher ones hold too.
-    let mut lower = Range::default();
-    for range in &mut ranges {
-        *range = range.plus(lower);
-        lower = *range;
+}
+
+/// From which bound on some of a bucket `(low, high]` is held, and from which on all of it. A bound on a bucket's upper
+/// edge holds all of it, also an exclusive one: the sender did not tell values on the edge from those below.
+fn cut(bounds: &[Bound], low: f64, high: f64) -> (usize, usize) {
+    let all = bounds.partition_point(|bound| bound.value() < high);
+    let some = bounds.partition_point(|bound| bound.value() <= low);
+    (some.min(all), all)
+}
+
+/// Notes a count where bounds begin to hold some of it, and all: the sums over the bounds are what each holds.
+fn hold(ranges: &mut [Range], some: usize, all: usize, count: u64) {
+    if let Some(range) = ranges.get_mut(some) {
+        range.hi += count;
     }
-    ranges
+    if let Some(range) = ranges.get_mut(all) {
+        range.lo += count;
+    }
 }
 
 fn lowest_micros(scale: Scale, low: f64) -> u64 {

@@ -46,7 +46,7 @@ impl Role {
 }
 
 impl Running {
-    pub(super) fn advance_without_start<'p>(&mut self, point: &'p Point) -> Outcome<'p> {
+    pub(super) fn advance_without_start<'p>(&mut self, point: &Point<'p>) -> Outcome<'p> {
         let time = point.time_nanos;
         let lines = self.writers.iter().filter(|writer| writer.start == 0);
         if lines
@@ -91,7 +91,7 @@ impl Running {
     }
 
     /// A point below what counts: the second one of a restart, or the first.
-    fn confirm<'p>(&mut self, point: &'p Point) -> Outcome<'p> {
+    fn confirm<'p>(&mut self, point: &Point<'p>) -> Outcome<'p> {
         let unsure = self.line(Role::Unsure).map(|at| self.writers.remove(at));
         let goes_on = unsure.as_ref().and_then(|writer| {
             let grown = writer.total.clone().grow(&point.value)?;
@@ -124,7 +124,7 @@ impl Running {
         }
     }
 
-    fn grow(&mut self, role: Role, point: &Point) -> Option<Outcome<'static>> {
+    fn grow(&mut self, role: Role, point: &Point<'_>) -> Option<Outcome<'static>> {
         let at = self.line(role)?;
         let writer = &mut self.writers[at];
         let amount = writer.total.grow(&point.value)?;

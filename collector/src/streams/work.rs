@@ -1,6 +1,5 @@
 //! What absorbing points has added so far.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,12 +11,13 @@ use super::spread::Spread;
 use super::state::{Amount, Outcome, whole_units};
 use super::sum::Sum;
 use super::unstarted::SHARED;
+use super::way::{Latest, Ways};
 use crate::classes::{Classes, Problems};
 use crate::delta::{Entry, place};
 use crate::histogram::SparseHistogram;
 use crate::measure::{Reading, SHARE_UNITS};
 use crate::measured::{Bound, Measured, Range, Scale, Steps};
-use crate::point::{Buckets, Point, Scheme};
+use crate::point::{Buckets, Point};
 use crate::series::SeriesId;
 use crate::slice::Slice;
 
@@ -34,7 +34,9 @@ const MAX_CELLS: usize = 1 << 15;
 #[derive(Debug, Default)]
 pub struct Increments {
     sums: Sums,
-    /// Counted points by series.
+    /// How their distributions are read.
+    ways: Ways,
+    /// Counted points by series, beside those that the sums tell.
     taken: HashMap<SeriesId, u64, RandomState>,
 }
 
@@ -44,6 +46,7 @@ type Sums = HashMap<(Slice, SeriesId), Sum, RandomState>;
 #[derive(Debug)]
 pub(crate) struct Work<'i> {
     increments: &'i mut Increments,
+    latest: Latest,
     pub(crate) classes: Classes,
     pub(crate) problems: Problems,
 }
@@ -51,15 +54,22 @@ pub(crate) struct Work<'i> {
 impl Increments {
     /// The counts, sorted, and what else there is to tell.
     pub fn finish(self) -> Absorbed {
-        let entries = self.sums.into_iter();
-        let entries = entries.map(|((slice, series), sum)| Entry {
-            series,
-            slice,
-            measured: sum.finish(),
+        let Increments {
+            sums, mut taken, ..
+        } = self;
+        let entries = sums.into_iter();
+        let entries = entries.map(|((slice, series), sum)| {
+            *taken.entry(series).or_default() += sum.taken;
+            Entry {
+                series,
+                slice,
+                measured: sum.finish(),
+            }
         });
         let mut entries: Vec<Entry> = entries.collect();
         entries.sort_unstable_by_key(place);
-        let mut taken: Vec<_> = self.taken.into_iter().collect();
+        taken.retain(|_, events| *events > 0);
+        let mut taken: Vec<_> = taken.into_iter().collect();
         taken.sort_unstable();
         Absorbed {
             entries,
@@ -73,12 +83,13 @@ impl<'i> Work<'i> {
     pub(crate) fn new(increments: &'i mut Increments) -> Work<'i> {
         Work {
             increments,
+            latest: Latest::default(),
             classes: Classes::default(),
             problems: Problems::default(),
         }
     }
 
-    pub(crate) fn take(&mut self, point: &Point, outcome: Outcome<'_>) {
+    pub(crate) fn take(&mut self, point: &Point<'_>, outcome: Outcome<'_>) {
         if point.reading.other.is_some() {
             return self.take_other(point, outcome);
         }
@@ -89,11 +100,10 @@ impl<'i> Work<'i> {
         match outcome {
             Outcome::Adds { amount, from, to } | Outcome::Shared { amount, from, to } => {
                 let spread = Spread::new(from, to, point.window);
-                if amount.count() > MAX_ADDED || !self.add(point, &amount, spread) {
+                if !self.add(point, &amount, spread) {
                     return self.reject(point, "point adds more than can be true");
                 }
                 self.classes.counted.note(false);
-                *self.increments.taken.entry(point.series).or_default() += 1;
             }
             Outcome::Baseline => {
                 self.classes.counted.note(false);
@@ -106,11 +116,11 @@ impl<'i> Work<'i> {
     }
 
     /// A point that was read in another way as well: where it went is told by itself.
-    fn take_other(&mut self, point: &Point, outcome: Outcome<'_>) {
+    fn take_other(&mut self, point: &Point<'_>, outcome: Outcome<'_>) {
         match outcome {
             Outcome::Adds { amount, from, to } | Outcome::Shared { amount, from, to } => {
                 let spread = Spread::new(from, to, point.window);
-                if amount.count() > MAX_ADDED || !self.add(point, &amount, spread) {
+                if !self.add(point, &amount, spread) {
                     self.reject(point, "point adds more than can be true");
                 }
             }
@@ -119,7 +129,7 @@ impl<'i> Work<'i> {
         }
     }
 
-    pub(crate) fn reject(&mut self, point: &Point, reason: &'static str) {
+    pub(crate) fn reject(&mut self, point: &Point<'_>, reason: &'static str) {
         if point.reading.other.is_none() {
             self.classes.invalid.note(false);
         }
@@ -127,24 +137,57 @@ impl<'i> Work<'i> {
             .note(reason, || format!("metric `{}`", point.reading.metric));
     }
 
-    /// Adds an amount to its slices, all or nothing: nothing if a count would not fit.
-    fn add(&mut self, point: &Point, amount: &Amount<'_>, spread: Spread) -> bool {
+    /// Adds an amount to its slices, all or nothing: nothing if it is too much, or a count would not fit.
+    fn add(&mut self, point: &Point<'_>, amount: &Amount<'_>, spread: Spread) -> bool {
+        let count = amount.count();
+        if count > MAX_ADDED {
+            return false;
+        }
+        let is_divided = match amount {
+            Amount::Buckets(_) => false,
+            Amount::Count(_) => point.reading.other == Some(Reading::Growth),
+            Amount::Level(_) => true,
+        };
+        if !is_divided && count > 0 && spread.slices().len() == 1 {
+            return self.add_whole(point, amount, count, spread.last());
+        }
+        let is_nothing = !is_divided && count == 0;
+        let added = is_nothing || self.add_shares(point, amount, spread);
+        if added && point.reading.other.is_none() {
+            *self.increments.taken.entry(point.series).or_default() += 1;
+        }
+        added
+    }
+
+    /// Adds all of a count or a distribution to one slice.
+    fn add_whole(
+        &mut self,
+        point: &Point<'_>,
+        amount: &Amount<'_>,
+        count: u64,
+        slice: Slice,
+    ) -> bool {
+        let Increments { sums, ways, .. } = &mut *self.increments;
+        let sum = sums.entry((slice, point.series)).or_default();
+        let fits = match amount {
+            Amount::Buckets(_) => sum.count().checked_add(count).is_some(),
+            Amount::Count(_) | Amount::Level(_) => sum.add_counted(count),
+        };
+        if fits && let Amount::Buckets(buckets) = amount {
+            let way = self.latest.of(ways, buckets, point.reading);
+            sum.add_buckets(buckets, &buckets.counts, way);
+        }
+        sum.taken += u64::from(fits && point.reading.other.is_none());
+        fits
+    }
+
+    fn add_shares(&mut self, point: &Point<'_>, amount: &Amount<'_>, spread: Spread) -> bool {
         let mut spread = match amount {
             Amount::Buckets(buckets) => spread.in_at_most(MAX_CELLS / buckets.width().max(1)),
             Amount::Count(_) | Amount::Level(_) => spread,
         };
-        let sums = &mut self.increments.sums;
+        let Increments { sums, ways, .. } = &mut *self.increments;
         let most = amount.count().max(SHARE_UNITS);
-        if spread.slices().len() == 1 {
-            let place = (spread.last(), point.series);
-            match amount {
-                Amount::Buckets(buckets) => return add_whole(sums, place, buckets, &point.reading),
-                Amount::Count(count) if point.reading.other != Some(Reading::Growth) => {
-                    return *count == 0 || sums.entry(place).or_default().add_counted(*count);
-                }
-                Amount::Count(_) | Amount::Level(_) => {}
-            }
-        }
         let fits = |slice: Slice| {
             let known = sums.get(&(slice, point.series)).map_or(0, Sum::count);
             known.checked_add(most).is_some()
@@ -155,9 +198,10 @@ impl<'i> Work<'i> {
         let places = spread.slices().map(|slice| (slice, point.series));
         if let Amount::Buckets(buckets) = amount {
             let shares = places.zip(shares(buckets, &mut spread));
+            let way = self.latest.of(ways, buckets, point.reading);
             for (place, counts) in shares.filter(|(_, counts)| !counts.is_empty()) {
                 let sum = sums.entry(place).or_default();
-                sum.add_buckets(buckets, &counts, &point.reading);
+                sum.add_buckets(buckets, &counts, way);
             }
             return true;
         }
@@ -167,39 +211,17 @@ impl<'i> Work<'i> {
     }
 }
 
-/// Adds all of a distribution to one slice; nothing if a count would not fit.
-fn add_whole(
-    sums: &mut Sums,
-    place: (Slice, SeriesId),
-    buckets: &Buckets,
-    reading: &Scheme,
-) -> bool {
-    if buckets.counts.is_empty() {
-        return true;
-    }
-    let sum = sums.entry(place).or_default();
-    let fits = sum.count().checked_add(buckets.total()).is_some();
-    if fits {
-        sum.add_buckets(buckets, &buckets.counts, reading);
-    }
-    fits
-}
-
 /// The counts that each slice gets of a distribution.
-fn shares<'b>(buckets: &'b Buckets, spread: &mut Spread) -> Vec<Cow<'b, [(i64, u64)]>> {
-    let slices = spread.slices().len();
-    if slices == 1 {
-        return vec![Cow::Borrowed(&buckets.counts)];
-    }
-    let mut parts = vec![Vec::new(); slices];
-    for (number, count) in &buckets.counts {
+fn shares(buckets: &Buckets<'_>, spread: &mut Spread) -> Vec<Vec<(i64, u64)>> {
+    let mut parts = vec![Vec::new(); spread.slices().len()];
+    for (number, count) in &*buckets.counts {
         for (part, share) in parts.iter_mut().zip(spread.share(*count)) {
             if share > 0 {
                 part.push((*number, share));
             }
         }
     }
-    parts.into_iter().map(Cow::Owned).collect()
+    parts
 }
 
 impl Amount<'_> {
@@ -212,7 +234,7 @@ impl Amount<'_> {
     }
 
     /// What each slice gets of a number.
-    fn measure(&self, point: &Point, spread: &mut Spread) -> Vec<Measured> {
+    fn measure(&self, point: &Point<'_>, spread: &mut Spread) -> Vec<Measured> {
         let reading = &point.reading;
         match self {
             Amount::Count(count) => spread

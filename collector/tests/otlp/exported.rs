@@ -107,7 +107,7 @@ proptest! {
             if exact {
                 prop_assert_eq!((counted.count(), rejected), (truth, 0), "{}", absorbed.problems);
             }
-            if number == our_restart && let Some(point) = points.first() {
+            if number == our_restart && let Some(point) = points.iter().next() {
                 let stored = streams.encode_state(point.stream).expect("a state");
                 streams = Streams::new(LIVE);
                 streams.restore(point.stream, &stored).expect("a sound state");

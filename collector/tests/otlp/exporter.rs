@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use collector::{Kind, Point};
+use collector::{Kind, Points};
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
@@ -188,7 +188,7 @@ impl Exporter {
     }
 
     /// The point of an export, through the decoder.
-    pub(crate) fn points(&self, export: &Export) -> Vec<Point> {
+    pub(crate) fn points(&self, export: &Export) -> Points {
         let of = &self.events()[export.of.clone()];
         let temporality = if self.cumulative { CUMULATIVE } else { DELTA };
         let data = match self.shape {

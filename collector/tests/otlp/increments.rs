@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use collector::{Entry, Increments, Kind, Measured, Point, Streams};
+use collector::{Entry, Increments, Kind, Measured, Points, Streams};
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -54,7 +54,7 @@ fn any_told() -> impl Strategy<Value = Told> {
 }
 
 impl Told {
-    fn points(&self) -> Vec<Point> {
+    fn points(&self) -> Points {
         let (before, took) = self.time;
         let (end, begin) = (at(-before), at(-before - took));
         let temporality = if self.cumulative { CUMULATIVE } else { DELTA };

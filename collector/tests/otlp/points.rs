@@ -1,6 +1,6 @@
 //! Metric points to absorb. Times are in seconds relative to `NOW`.
 
-use collector::{Absorbed, Kind, Measured, Origin, Point};
+use collector::{Absorbed, Kind, Measured, Origin, Point, Points};
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
@@ -28,8 +28,13 @@ pub(crate) fn at(seconds: i64) -> u64 {
     }
 }
 
+/// The first of them.
+pub(crate) fn first_of(points: &Points) -> Point<'_> {
+    points.iter().next().expect("a point")
+}
+
 /// Points of one sum: start, time, value.
-pub(crate) fn sum_points(temporality: i32, points: &[(i64, i64, Number)]) -> Vec<Point> {
+pub(crate) fn sum_points(temporality: i32, points: &[(i64, i64, Number)]) -> Points {
     let point = |(start, time, value): &(i64, i64, Number)| NumberDataPoint {
         start_time_unix_nano: at(*start),
         time_unix_nano: at(*time),
@@ -44,7 +49,7 @@ pub(crate) fn sum_points(temporality: i32, points: &[(i64, i64, Number)]) -> Vec
     decoded(Kind::Metrics, &metrics("requests", "1", Data::Sum(data))).points
 }
 
-pub(crate) fn ints(temporality: i32, points: &[(i64, i64, i64)]) -> Vec<Point> {
+pub(crate) fn ints(temporality: i32, points: &[(i64, i64, i64)]) -> Points {
     let points = points
         .iter()
         .map(|(start, time, value)| (*start, *time, Number::AsInt(*value)));
@@ -71,7 +76,7 @@ pub(crate) fn total(absorbed: &Absorbed) -> Measured {
         })
 }
 
-pub(crate) fn histogram(temporality: i32, time: i64, bounds: &[f64], counts: &[u64]) -> Vec<Point> {
+pub(crate) fn histogram(temporality: i32, time: i64, bounds: &[f64], counts: &[u64]) -> Points {
     let point = HistogramDataPoint {
         start_time_unix_nano: at(-40),
         time_unix_nano: at(time),
@@ -96,7 +101,7 @@ pub(crate) fn exponential(
     scale: i32,
     zero: u64,
     (offset, counts): (i32, &[u64]),
-) -> Vec<Point> {
+) -> Points {
     let point = ExponentialHistogramDataPoint {
         start_time_unix_nano: at(-40),
         time_unix_nano: at(time),

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message;
 
 use crate::given::{NOW, decoded, measure, metrics, text};
-use crate::points::{CUMULATIVE, DELTA, at};
+use crate::points::{CUMULATIVE, DELTA, at, first_of};
 
 const ONE: Number = Number::AsInt(1);
 
@@ -93,7 +93,7 @@ fn points_that_cannot_count_are_rejected_by_name() {
         ("summaries", Data::Summary(summary)),
     ] {
         let decoded = decoded(Kind::Metrics, &metrics("requests", "1", data));
-        assert_eq!(decoded.points, [], "{reason}");
+        assert!(decoded.points.is_empty(), "{reason}");
         assert_eq!(decoded.classes.rejected(), 1, "{reason}");
         let problems = decoded.problems.to_string();
         assert!(problems.contains(reason), "{reason}: {problems}");
@@ -133,7 +133,11 @@ fn series_of_metrics_say_what_they_are() {
             "{case}"
         );
         assert_eq!(key.signal, signal, "{case}");
-        assert_eq!(decoded.points[0].series, decoded.new_series[0].0, "{case}");
+        assert_eq!(
+            first_of(&decoded.points).series,
+            decoded.new_series[0].0,
+            "{case}"
+        );
     }
 }
 
@@ -151,7 +155,7 @@ fn stream(change: fn(&mut ExportMetricsServiceRequest)) -> StreamId {
         &known,
         NOW,
     );
-    decoded.expect("a good request").points[0].stream
+    first_of(&decoded.expect("a good request").points).stream
 }
 
 #[test]

@@ -343,18 +343,19 @@ proptest! {
         let first = -10 * i64::try_from(values.len()).unwrap_or(0);
         let times = (0..).map(|n| first + 10 * n);
         let of: Vec<_> = times.zip(&values).map(|(time, value)| (time, i64::from(*value))).collect();
-        let decoded = decoded(gauge(&ints(&of)), &measure(&[Reading::Growth]));
+        let measure = measure(&[Reading::Growth]);
         // A restart in between changes nothing.
-        let (before, after) = decoded.points.split_at(restart.index(decoded.points.len()));
+        let (before, after) = of.split_at(restart.index(of.len()));
+        let (before, after) = (decoded(gauge(&ints(before)), &measure), decoded(gauge(&ints(after)), &measure));
         let mut streams = Streams::new(Origin::Replay);
         streams.checkpoint();
-        let one = streams.absorb(before);
+        let one = streams.absorb(&before.points);
         let mut restarted = Streams::new(Origin::Replay);
         for (id, state) in streams.changed().iter() {
             restarted.restore(id, state).unwrap();
         }
-        let two = restarted.absorb(after);
-        let (one, two) = (sums(&decoded, &one, Reading::Growth), sums(&decoded, &two, Reading::Growth));
+        let two = restarted.absorb(&after.points);
+        let (one, two) = (sums(&before, &one, Reading::Growth), sums(&after, &two, Reading::Growth));
         prop_assert_eq!(one.0 + two.0, values.len() as u64 - 1, "every slice but that of the first point");
         prop_assert_eq!(one.1 + two.1, growth(&values));
     }

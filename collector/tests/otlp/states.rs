@@ -1,10 +1,11 @@
 //! Stream states: rolled back with a failed commit, and kept over a restart.
 
-use collector::{Point, Streams};
+use collector::{Points, Streams};
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 
 use crate::points::{
-    CUMULATIVE, DELTA, LIVE, at, by_slice, exponential, histogram, ints, sum_points, total,
+    CUMULATIVE, DELTA, LIVE, at, by_slice, exponential, first_of, histogram, ints, sum_points,
+    total,
 };
 
 #[test]
@@ -12,7 +13,7 @@ fn a_failed_commit_leaves_no_trace() {
     let mut streams = Streams::new(LIVE);
     let first = ints(CUMULATIVE, &[(-40, -30, 5)]);
     streams.absorb(&first);
-    let id = first[0].stream;
+    let id = first_of(&first).stream;
     let before = streams.encode_state(id);
     streams.checkpoint();
     let other = histogram(DELTA, -20, &[1.0], &[1, 1]);
@@ -21,7 +22,7 @@ fn a_failed_commit_leaves_no_trace() {
     streams.rollback();
     assert_eq!(streams.encode_state(id), before);
     assert_eq!(
-        (streams.len(), streams.encode_state(other[0].stream)),
+        (streams.len(), streams.encode_state(first_of(&other).stream)),
         (1, None)
     );
     assert_eq!(
@@ -31,7 +32,7 @@ fn a_failed_commit_leaves_no_trace() {
 }
 
 /// What holds, points before and after the restart, and what the latter add.
-fn restarts() -> [(&'static str, Vec<Point>, Vec<Point>, u64); 5] {
+fn restarts() -> [(&'static str, Points, Points, u64); 5] {
     let half = |time, value| sum_points(CUMULATIVE, &[(-40, time, Number::AsDouble(value))]);
     let buckets = |time, counts: &[u64]| histogram(CUMULATIVE, time, &[1.0], counts);
     let fine = |time, counts: &[u64]| exponential(time, 3, 1, (-5, counts));
@@ -61,7 +62,7 @@ fn state_survives_a_restart() {
     for (case, first, second, added) in restarts() {
         let mut streams = Streams::new(LIVE);
         streams.absorb(&first);
-        let id = first[0].stream;
+        let id = first_of(&first).stream;
         let mut restarted = Streams::new(LIVE);
         restarted
             .restore(id, &streams.encode_state(id).unwrap())

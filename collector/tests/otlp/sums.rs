@@ -1,10 +1,10 @@
 //! Sums: every increment counted once, where it accrued.
 
-use collector::{Origin, Point, Streams};
+use collector::{Origin, Streams};
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use proptest::prelude::*;
 
-use crate::points::{CUMULATIVE, DELTA, LIVE, UNKNOWN, by_slice, ints, sum_points};
+use crate::points::{CUMULATIVE, DELTA, LIVE, UNKNOWN, by_slice, first_of, ints, sum_points};
 
 /// `what holds: start/time=value … => slice end:count …, what else became of points`. A start of
 /// `?` is unknown.
@@ -46,11 +46,8 @@ fn check(table: &str, temporality: i32, origin: Origin) {
         let (case, rest) = line.split_once(": ").expect("a case");
         let (points, expected) = rest.split_once(" => ").expect("points");
         let (slices, classes) = expected.split_once(',').expect("slices");
-        let points: Vec<_> = points
-            .split(' ')
-            .flat_map(|point| parse_point(point, temporality))
-            .collect();
-        let absorbed = Streams::new(origin).absorb(&points);
+        let points: Vec<_> = points.split(' ').map(parse_point).collect();
+        let absorbed = Streams::new(origin).absorb(&ints(temporality, &points));
         let found = by_slice(&absorbed)
             .into_iter()
             .map(|(end, count)| format!("{end}:{count}"));
@@ -73,12 +70,13 @@ fn check(table: &str, temporality: i32, origin: Origin) {
     }
 }
 
-fn parse_point(point: &str, temporality: i32) -> Vec<Point> {
+/// Start, time and value.
+fn parse_point(point: &str) -> (i64, i64, i64) {
     let (start, rest) = point.split_once('/').expect("a start");
     let (time, value) = rest.split_once('=').expect("a time");
     let number = |text: &str| text.parse::<i64>().expect("a number");
     let start = if start == "?" { UNKNOWN } else { number(start) };
-    ints(temporality, &[(start, number(time), number(value))])
+    (start, number(time), number(value))
 }
 
 #[test]
@@ -193,9 +191,10 @@ proptest! {
             let absorbed = streams.absorb(&points);
             counted += by_slice(&absorbed).iter().map(|(_, count)| count.cast_signed()).sum::<i64>();
             if turn == restart {
-                let stored = streams.encode_state(points[0].stream).expect("a state");
+                let stream = first_of(&points).stream;
+                let stored = streams.encode_state(stream).expect("a state");
                 streams = Streams::new(LIVE);
-                streams.restore(points[0].stream, &stored).expect("a sound state");
+                streams.restore(stream, &stored).expect("a sound state");
             }
         }
         prop_assert!(counted <= happened, "{} of {}", counted, happened);

@@ -7,7 +7,7 @@ use super::{Data, SentPoint};
 use crate::decode::fold::Fold;
 use crate::measure::{Measure, Reading, Subject};
 use crate::measured::{Bound, Scale};
-use crate::point::{Number, PointValue, Scheme, Temporality};
+use crate::point::{Filled, Layout, Number, PointValue, Scheme, Temporality};
 
 const NO_RATIO: &str = "ratio that is not between 0 and 1 is not counted as one";
 
@@ -29,6 +29,7 @@ fn scheme(measure: &Measure, name: &str, reading: Reading) -> Scheme {
         metric: name.into(),
         other: Some(reading),
         scale,
+        layout: Layout::default(),
         bounds: bounds.into(),
     }
 }
@@ -49,16 +50,17 @@ impl Fold<'_> {
     /// Hands a point on once more for every other way in which its metric is read. Cold, as few metrics are: within the
     /// caller, the age of every point would be made before it is known whether anybody asks for it.
     #[cold]
-    pub(super) fn read_otherwise(&mut self, sent: &SentPoint, value: &PointValue) {
+    pub(super) fn read_otherwise(&mut self, sent: &SentPoint, value: &PointValue<Filled>) {
         for at in 0..self.metric.others.len() {
             let Some(scheme) = self.metric.others.get(at).cloned() else {
                 continue;
             };
-            match scheme
-                .other
-                .and_then(|other| self.read_as(other, sent, value))
-            {
-                Some(Ok(value)) => self.hand_on(sent, value, scheme),
+            let other = scheme.other;
+            match other.and_then(|other| self.read_as(other, sent, value)) {
+                Some(Ok(value)) => {
+                    let scheme = self.points.scheme(&scheme);
+                    self.hand_on(sent, value, other, scheme);
+                }
                 Some(Err(reason)) => self.note_point(reason),
                 None => {}
             }
@@ -70,8 +72,8 @@ impl Fold<'_> {
         &self,
         other: Reading,
         sent: &SentPoint,
-        value: &PointValue,
-    ) -> Option<Result<PointValue, &'static str>> {
+        value: &PointValue<Filled>,
+    ) -> Option<Result<PointValue<Filled>, &'static str>> {
         let number = sent.value.number()?;
         let is_level = matches!(
             self.metric.data,
@@ -82,7 +84,7 @@ impl Fold<'_> {
                 }
         );
         match (other, is_level) {
-            (Reading::Growth, false) => Some(Ok(value.clone())),
+            (Reading::Growth, false) => Some(Ok(*value)),
             (Reading::Growth, true) => Some(amount(number, PointValue::Total(number))),
             (Reading::Amount, true) => {
                 let sum = PointValue::Sum(Temporality::Delta, number);
@@ -99,7 +101,7 @@ impl Fold<'_> {
     }
 }
 
-fn amount(number: Number, value: PointValue) -> Result<PointValue, &'static str> {
+fn amount(number: Number, value: PointValue<Filled>) -> Result<PointValue<Filled>, &'static str> {
     is_amount(number).then_some(value).ok_or(NEGATIVE)
 }
 

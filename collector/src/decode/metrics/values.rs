@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Data, Fault, Metric, SentPoint};
-use crate::point::{Buckets, Layout, Number, POSITIVE, PointValue, Temporality};
+use crate::point::{Filled, Layout, Number, POSITIVE, PointValue, Points, Temporality};
 
 /// Buckets of one point; the SDKs' default is 160 and 15.
 pub(crate) const MAX_BUCKETS: usize = 4096;
@@ -61,8 +61,12 @@ pub(super) const NEGATIVE: &str = "gauge that is negative or no number is not co
 const NO_VALUE: Fault = Fault::Invalid("point without a value");
 
 impl Metric {
-    /// The value of a point of this metric.
-    pub(crate) fn value(&mut self, sent: &SentPoint) -> Result<PointValue, Fault> {
+    /// The value of a point of this metric; its buckets go to the points.
+    pub(crate) fn value(
+        &mut self,
+        sent: &SentPoint,
+        points: &mut Points,
+    ) -> Result<PointValue<Filled>, Fault> {
         match (self.data, &sent.value) {
             (Data::Gauge, SentValue::Number(number)) => level(*number),
             (
@@ -81,89 +85,72 @@ impl Metric {
             }
             (Data::Histogram(temporality), SentValue::Histogram(sent)) => {
                 let temporality = temporality.ok_or(NO_TEMPORALITY)?;
-                Ok(PointValue::Buckets(temporality, self.explicit(sent)?))
+                Ok(PointValue::Buckets(
+                    temporality,
+                    self.explicit(sent, points)?,
+                ))
             }
             (Data::Exponential(temporality), SentValue::Exponential(sent)) => {
                 let temporality = temporality.ok_or(NO_TEMPORALITY)?;
-                Ok(PointValue::Buckets(temporality, exponential(sent)?))
+                Ok(PointValue::Buckets(temporality, exponential(sent, points)?))
             }
             _ => Err(NO_VALUE),
         }
     }
 
-    fn explicit(&mut self, sent: &SentHistogram) -> Result<Buckets, Fault> {
+    fn explicit(&mut self, sent: &SentHistogram, points: &mut Points) -> Result<Filled, Fault> {
         if sent.too_many {
             return Err(TOO_MANY_BUCKETS);
         }
-        let known = *self.layout == *sent.bounds;
+        let known = match &self.reading.layout {
+            Layout::Explicit(bounds) => **bounds == *sent.bounds,
+            Layout::Exponential { .. } => false,
+        };
         if !known
             && (!sent.bounds.is_sorted_by(|a, b| a < b)
                 || sent.bounds.iter().any(|bound| bound.is_nan()))
         {
             return Err(Fault::Invalid("bucket bounds that do not rise"));
         }
+        let undivided = [sent.count];
         let counts = if sent.bucket_counts.is_empty() && sent.bounds.is_empty() {
-            vec![(0, sent.count)]
+            &undivided
         } else if sent.bucket_counts.len() == sent.bounds.len() + 1 {
-            (0..).zip(sent.bucket_counts.iter().copied()).collect()
+            &*sent.bucket_counts
         } else {
             return Err(Fault::Invalid("bucket counts and bounds that do not fit"));
         };
         if !known {
             self.read_at(Arc::from(&*sent.bounds));
         }
-        let layout = Layout::Explicit(Arc::clone(&self.layout));
-        buckets(layout, counts, sent.count, sent.min, sent.max)
+        let counts = (0..).zip(counts.iter().copied());
+        let filled = points.fill(None, counts, sent.count).ok_or(WRONG_SUM)?;
+        Ok(filled.within(sent.min, sent.max))
     }
 }
 
-fn exponential(sent: &SentExponential) -> Result<Buckets, Fault> {
+fn exponential(sent: &SentExponential, points: &mut Points) -> Result<Filled, Fault> {
     if sent.too_many {
         return Err(TOO_MANY_BUCKETS);
     }
     if sent.zero_threshold.is_nan() || sent.zero_threshold < 0.0 {
         return Err(Fault::Invalid("zero threshold below zero"));
     }
-    let numbers = |(offset, counts): &(i32, Vec<u64>)| {
-        let first = POSITIVE + i64::from(*offset);
-        (first..).zip(counts.clone())
+    let numbered = |(offset, counts): &'_ (i32, Vec<u64>), at: usize| {
+        let index = i64::from(*offset).saturating_add_unsigned(at as u64);
+        (POSITIVE + index, counts[at])
     };
-    let negative = numbers(&sent.negative).map(|(number, count)| (-number, count));
-    let mut counts: Vec<_> = negative.collect();
-    counts.reverse();
-    counts.push((0, sent.zero_count));
-    counts.extend(numbers(&sent.positive));
-    let layout = Layout::Exponential {
-        scale: sent.scale,
-        zero_threshold: sent.zero_threshold,
-    };
-    buckets(layout, counts, sent.count, sent.min, sent.max)
+    let below = (0..sent.negative.1.len()).rev();
+    let below = below.map(|at| numbered(&sent.negative, at));
+    let below = below.map(|(number, count)| (-number, count));
+    let above = (0..sent.positive.1.len()).map(|at| numbered(&sent.positive, at));
+    let counts = below.chain([(0, sent.zero_count)]).chain(above);
+    let layout = Some((sent.scale, sent.zero_threshold));
+    let filled = points.fill(layout, counts, sent.count).ok_or(WRONG_SUM)?;
+    Ok(filled.within(sent.min, sent.max))
 }
 
-fn buckets(
-    layout: Layout,
-    mut counts: Vec<(i64, u64)>,
-    count: u64,
-    min: Option<f64>,
-    max: Option<f64>,
-) -> Result<Buckets, Fault> {
-    counts.retain(|(_, count)| *count > 0);
-    let sum = counts
-        .iter()
-        .try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
-    if sum != Some(count) {
-        return Err(WRONG_SUM);
-    }
-    let number = |value: Option<f64>| value.filter(|value| !value.is_nan());
-    Ok(Buckets {
-        layout,
-        counts,
-        min: number(min),
-        max: number(max),
-    })
-}
-
-fn level(number: Number) -> Result<PointValue, Fault> {
+fn level(number: Number) -> Result<PointValue<Filled>, Fault> {
     let value = number.as_f64();
     if value.is_nan() {
         Err(NO_VALUE)
@@ -172,7 +159,7 @@ fn level(number: Number) -> Result<PointValue, Fault> {
     }
 }
 
-fn sum(temporality: Temporality, number: Number) -> Result<PointValue, Fault> {
+fn sum(temporality: Temporality, number: Number) -> Result<PointValue<Filled>, Fault> {
     if is_amount(number) {
         Ok(PointValue::Sum(temporality, number))
     } else {
