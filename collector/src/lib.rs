@@ -47,4 +47,4 @@ pub use series::{
     SpanStatus, UNKNOWN_SERVICE, Value,
 };
 pub use slice::{SLICE_SECONDS, Slice};
-pub use streams::{Absorbed, Increments, Origin, StreamStates, Streams};
+pub use streams::{Absorbed, ByStream, Increments, Origin, StreamStates, Streams, place_after};

@@ -1,9 +1,9 @@
 //! Streams: the state that makes running totals and deltas into counts, each once.
 
-use std::collections::HashMap;
 use std::hint::black_box;
 
 use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 
 use crate::classes::{Classes, Problems};
 use crate::codec::CodecError;
@@ -47,9 +47,7 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Streams {
     origin: Origin,
-    /// Where in `kept` a stream stands.
-    places: HashMap<StreamId, usize, RandomState>,
-    kept: Vec<Kept>,
+    kept: ByStream<Kept>,
     /// Number of the latest checkpoint.
     checkpoint: u64,
     /// Whether changes can be rolled back to the checkpoint.
@@ -60,11 +58,20 @@ pub struct Streams {
     at_hand: Vec<Option<usize>>,
 }
 
+/// Something of each stream, in the order in which streams came first.
+pub type ByStream<V> = IndexMap<StreamId, V, RandomState>;
+
+/// Where a stream stands. Points mostly come in the order in which they came the last time: so it is looked for first
+/// behind its neighbour, which costs no memory that is far away.
+pub fn place_after<V>(neighbour: Option<usize>, id: StreamId, all: &ByStream<V>) -> Option<usize> {
+    let behind = neighbour.map_or(0, |neighbour| neighbour + 1);
+    let is_there = all.get_index(behind).is_some_and(|(there, _)| *there == id);
+    is_there.then_some(behind).or_else(|| all.get_index_of(&id))
+}
+
 /// A stream's state, and the checkpoint at which it was last saved; none yet is 0.
 #[derive(Debug)]
-#[repr(align(64))]
 struct Kept {
-    id: StreamId,
     state: State,
     saved_at: u64,
 }
@@ -94,8 +101,7 @@ impl Streams {
     pub fn new(origin: Origin) -> Streams {
         Streams {
             origin,
-            places: HashMap::default(),
-            kept: Vec::new(),
+            kept: ByStream::default(),
             checkpoint: 0,
             saving: false,
             undo: Vec::new(),
@@ -144,8 +150,12 @@ impl Streams {
     fn at_hand_of(&mut self, points: &Points) -> Vec<Option<usize>> {
         let mut at_hand = std::mem::take(&mut self.at_hand);
         at_hand.clear();
-        let places = points.streams().map(|stream| self.places.get(stream));
-        at_hand.extend(places.map(Option::<&usize>::copied));
+        let mut neighbour = None;
+        at_hand.extend(points.streams().map(|id| {
+            let place = place_after(neighbour, *id, &self.kept);
+            neighbour = place.or(neighbour);
+            place
+        }));
         let saved_at = at_hand.iter().flatten();
         let saved_at = saved_at.map(|place| self.kept[*place].saved_at);
         black_box(saved_at.fold(0, |all, one| all ^ one));
@@ -158,7 +168,7 @@ impl Streams {
     /// What is known about the time before a point. A reading that is new where the points themselves are not was not
     /// asked for until now: its first point is a base, whenever the total began.
     fn origin_of(&self, point: &Point<'_>) -> Origin {
-        let seen = |id: &StreamId| self.places.contains_key(id);
+        let seen = |id: &StreamId| self.kept.contains_key(id);
         match &point.beside {
             Some(beside) if seen(beside) && !seen(&point.stream) => Origin::Live {
                 observing_since_nanos: u64::MAX,
@@ -181,7 +191,7 @@ impl Streams {
         while let Some(Changed { place, before }) = self.undo.pop() {
             match before {
                 Some(state) => self.kept[place].state = state,
-                None => self.remove(place),
+                None => drop(self.kept.swap_remove_index(place)),
             }
         }
         self.saving = false;
@@ -197,10 +207,10 @@ impl Streams {
     pub fn changed(&self) -> StreamStates {
         let mut states = StreamStates::with_room(self.undo.len());
         let mut encoded = Vec::new();
-        for Changed { place, .. } in &self.undo {
-            let Kept { id, state, .. } = &self.kept[*place];
+        let changed = self.undo.iter();
+        for (id, kept) in changed.filter_map(|changed| self.kept.get_index(changed.place)) {
             encoded.clear();
-            state.encode_into(&mut encoded);
+            kept.state.encode_into(&mut encoded);
             states.push(*id, &encoded);
         }
         states
@@ -208,17 +218,17 @@ impl Streams {
 
     /// The stored form of a stream's state; `None` if there is no such stream.
     pub fn encode_state(&self, id: StreamId) -> Option<Vec<u8>> {
-        let place = self.places.get(&id)?;
+        let kept = self.kept.get(&id)?;
         let mut encoded = Vec::new();
-        self.kept[*place].state.encode_into(&mut encoded);
+        kept.state.encode_into(&mut encoded);
         Some(encoded)
     }
 
     /// Takes back a state that [`Streams::changed`] gave.
     pub fn restore(&mut self, id: StreamId, bytes: &[u8]) -> Result<(), CodecError> {
         let state = State::decode(bytes)?;
-        match self.places.get(&id) {
-            Some(place) => self.kept[*place].state = state,
+        match self.kept.get_mut(&id) {
+            Some(kept) => kept.state = state,
             None => drop(self.insert(id, state)),
         }
         Ok(())
@@ -228,17 +238,10 @@ impl Streams {
     /// it cannot be known what of its total was counted: from then on a stream that is unknown and
     /// began before that time begins with a base, as if observing had begun then.
     pub fn trim(&mut self, older_than_nanos: u64) -> Vec<StreamId> {
-        let old = self
-            .kept
-            .iter()
-            .filter(|kept| kept.state.latest() < older_than_nanos);
-        let mut old: Vec<_> = old.map(|kept| kept.id).collect();
+        let is_old = |kept: &Kept| kept.state.latest() < older_than_nanos;
+        let old = self.kept.extract_if(.., |_, kept| is_old(kept));
+        let mut old: Vec<StreamId> = old.map(|(id, _)| id).collect();
         old.sort_unstable();
-        for id in &old {
-            if let Some(place) = self.places.get(id) {
-                self.remove(*place);
-            }
-        }
         if let Origin::Live {
             observing_since_nanos,
         } = &mut self.origin
@@ -251,7 +254,7 @@ impl Streams {
 
     /// Where a point's stream stands, saved to be rolled back; none if there is no room for a new one.
     fn place(&mut self, point: &Point<'_>) -> Option<usize> {
-        if let Some(place) = self.places.get(&point.stream).copied() {
+        if let Some(place) = self.kept.get_index_of(&point.stream) {
             self.save(place);
             return Some(place);
         }
@@ -280,23 +283,7 @@ impl Streams {
     }
 
     fn insert(&mut self, id: StreamId, state: State) -> usize {
-        let place = self.kept.len();
-        self.places.insert(id, place);
-        self.kept.push(Kept {
-            id,
-            state,
-            saved_at: 0,
-        });
-        place
-    }
-
-    /// Removes a stream; the last one takes its place.
-    fn remove(&mut self, place: usize) {
-        let gone = self.kept.swap_remove(place);
-        self.places.remove(&gone.id);
-        if let Some(moved) = self.kept.get(place) {
-            self.places.insert(moved.id, place);
-        }
+        self.kept.insert_full(id, Kept { state, saved_at: 0 }).0
     }
 
     /// Number of streams.

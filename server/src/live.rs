@@ -14,8 +14,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use collector::{
-    Class, CountOverflow, Delta, Entry, ExemplarSet, Known, Ledger, Measured, Pack, SeriesId,
-    Slice, StreamId, StreamStates,
+    ByStream, Class, CountOverflow, Delta, Entry, ExemplarSet, Known, Ledger, Measured, Pack,
+    SeriesId, Slice, StreamId, StreamStates, place_after,
 };
 use foldhash::HashMap;
 use slo_specs::{Catalog, Fingerprint, Objective, Tally, Tier, Timeline};
@@ -47,7 +47,7 @@ pub(crate) struct Live {
     /// What each series measured since the last cut.
     pending: HashMap<(Slice, SeriesId), Measured>,
     /// The latest state of each stream that changed since the last cut.
-    streams: HashMap<StreamId, StateBytes>,
+    streams: ByStream<StateBytes>,
     /// Traces worth a look, since the last cut.
     exemplars: ExemplarSet,
     classes: Ledger,
@@ -79,7 +79,7 @@ impl Live {
             timelines,
             latencies: BTreeMap::new(),
             pending: HashMap::default(),
-            streams: HashMap::default(),
+            streams: ByStream::default(),
             exemplars: ExemplarSet::default(),
             classes: Ledger::default(),
             unweighted: Unweighted::default(),
@@ -250,16 +250,21 @@ impl Live {
     /// can be asked for many things at once.
     fn keep_states(&mut self, states: &StreamStates) {
         let mut states = states.iter();
+        let mut neighbour = None;
         loop {
-            let together: SmallVec<[_; TOGETHER]> = states.by_ref().take(TOGETHER).collect();
+            let together = states.by_ref().take(TOGETHER).map(|(id, state)| {
+                let place = place_after(neighbour, id, &self.streams);
+                neighbour = place.or(neighbour);
+                (place, id, state)
+            });
+            let together: SmallVec<[_; TOGETHER]> = together.collect();
             if together.is_empty() {
                 return;
             }
-            let known = together.iter();
-            let known = known.filter(|(id, _)| self.streams.contains_key(id));
-            self.streams.reserve(together.len() - known.count());
-            for (id, state) in together {
-                let kept = self.streams.entry(id).or_default();
+            for (place, id, state) in together {
+                let place =
+                    place.unwrap_or_else(|| self.streams.insert_full(id, StateBytes::new()).0);
+                let kept = &mut self.streams[place];
                 kept.clear();
                 kept.extend_from_slice(state);
             }
