@@ -36,7 +36,7 @@ pub use counted::{FingerprintKey, Sorting, SpanRecord, Spans, Summed, Verdict};
 pub use decode::{Decoded, Encoding, Kind, RequestError, Sender, decode};
 pub use delta::{Delta, Entry};
 pub use exemplar::{Exemplar, ExemplarSet, Exemplars, Why};
-pub use histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, SparseHistogram};
+pub use histogram::{HIGHEST_US, LOWEST_US, PackedHistogram, SIGNIFICANT_DIGITS, SparseHistogram};
 pub use measure::{Limits, Measure, Reading, SHARE_UNITS, Subject, Threshold};
 pub use measured::{Measured, Within};
 pub use pack::Pack;

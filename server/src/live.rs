@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use self::accounts::Accounts;
 pub(crate) use self::cut::{Cut, Gathered};
-use self::latency::Latency;
+use self::latency::{Latency, Reach};
 pub(crate) use self::latency::{MINUTES_S, Quantiles};
 pub(crate) use self::unweighted::Unweighted;
 use crate::sli::{Index, tally};
@@ -405,16 +405,16 @@ impl Live {
             .unwrap_or_default()
     }
 
-    fn longest_windows(&self) -> BTreeMap<Fingerprint, i64> {
-        let mut longest = BTreeMap::new();
+    /// How far back the latencies of each indicator are needed, and how fine.
+    fn reaches(&self) -> BTreeMap<Fingerprint, Reach> {
+        let mut reaches: BTreeMap<Fingerprint, Reach> = BTreeMap::new();
         for objective in &self.catalog.objectives {
-            let window = window_s(objective);
             for leaf in objective.indicator.leaves() {
-                let entry = longest.entry(leaf.fingerprint()).or_insert(window);
-                *entry = window.max(*entry);
+                let reach = reaches.entry(leaf.fingerprint()).or_default();
+                reach.add(&objective.window, self.minutes_s);
             }
         }
-        longest
+        reaches
     }
 
     /// Takes, per indicator, the earliest slice end that changed since this was last called.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use collector::{Encoding, Kind};
 
-/// Bytes of bodies kept unless configured otherwise: 64 MiB.
-pub(crate) const DEFAULT_BYTES: usize = 64 << 20;
+/// Bytes of bodies kept unless configured otherwise: 16 MiB.
+pub(crate) const DEFAULT_BYTES: usize = 16 << 20;
 
 /// Part of the ring that one second may fill: so the ring reaches back a minute at least however much comes, and
 /// most bodies of a flood are let go while they are still in the processor's cache.

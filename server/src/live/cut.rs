@@ -85,10 +85,10 @@ impl Live {
         for ((slice, _), gathered) in &slices {
             self.record_latencies(None, slice.end_seconds(), 10, &gathered.pack);
         }
-        let longest = self.longest_windows();
+        let reaches = self.reaches();
         for (fingerprint, latency) in &mut self.latencies {
-            let window_s = longest.get(fingerprint).copied().unwrap_or_default();
-            latency.advance(now, window_s, self.minutes_s);
+            let reach = reaches.get(fingerprint).copied().unwrap_or_default();
+            latency.advance(now, reach);
         }
         let mut chunks = BTreeMap::new();
         for (fingerprint, timeline) in &mut self.timelines {
