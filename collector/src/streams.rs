@@ -207,11 +207,17 @@ impl Streams {
     pub fn changed(&self) -> StreamStates {
         let mut states = StreamStates::with_room(self.undo.len());
         let mut encoded = Vec::new();
+        let mut last = None;
         let changed = self.undo.iter();
         for (id, kept) in changed.filter_map(|changed| self.kept.get_index(changed.place)) {
+            if last == Some(&kept.state) {
+                states.push_same(*id);
+                continue;
+            }
             encoded.clear();
             kept.state.encode_into(&mut encoded);
             states.push(*id, &encoded);
+            last = Some(&kept.state);
         }
         states
     }

@@ -44,8 +44,8 @@ pub(crate) struct Rising {
 /// Which intervals `(start, end]` of a delta stream are counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Deltas {
-    /// Sorted, apart from each other; of most streams there is one.
-    covered: SmallVec<[(u64, u64); 1]>,
+    /// Sorted, apart from each other; of most streams there are few.
+    covered: SmallVec<[(u64, u64); 4]>,
     /// Everything up to here counts as covered.
     forgotten: u64,
     /// What doubles added beyond whole units so far; below 1.

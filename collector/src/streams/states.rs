@@ -2,16 +2,22 @@
 
 use std::fmt;
 use std::iter;
+use std::ops::Range;
 
 use crate::codec::{CodecError, Reader, put_bytes, put_fixed, put_varint};
 use crate::point::StreamId;
 
 /// Stored states of streams. A stream may have several: the latest counts.
+///
+/// Points that are sent together mostly are of the same time, so that the states of their streams are the same: one
+/// that is as the one before takes no room of its own.
 #[derive(Clone, Default, PartialEq)]
 pub struct StreamStates {
     len: usize,
-    /// Of each its id, its length, and itself.
+    /// Of each its id, its length, and itself; a length of 0 is that of a state that is as the one before.
     bytes: Vec<u8>,
+    /// Where the last state stands.
+    last: Range<usize>,
 }
 
 /// What a state of the common kinds takes, with its id and length.
@@ -21,22 +27,38 @@ impl StreamStates {
     /// None yet, with room for so many.
     pub(crate) fn with_room(states: usize) -> StreamStates {
         StreamStates {
-            len: 0,
             bytes: Vec::with_capacity(states * LIKELY_BYTES),
+            ..StreamStates::default()
         }
     }
 
-    /// Adds a state, in place of an earlier one of the same stream.
+    /// Adds a state, which is never empty, in place of an earlier one of the same stream.
     pub fn push(&mut self, id: StreamId, state: &[u8]) {
+        if !self.last.is_empty() && self.bytes[self.last.clone()] == *state {
+            return self.push_same(id);
+        }
         put_fixed(&mut self.bytes, id.0);
         put_bytes(&mut self.bytes, state);
+        self.last = self.bytes.len() - state.len()..self.bytes.len();
+        self.len += 1;
+    }
+
+    /// Adds a state that is as the one before.
+    pub(crate) fn push_same(&mut self, id: StreamId) {
+        put_fixed(&mut self.bytes, id.0);
+        put_bytes(&mut self.bytes, &[]);
         self.len += 1;
     }
 
     /// The states, from the earliest on.
     pub fn iter(&self) -> impl Iterator<Item = (StreamId, &[u8])> {
         let mut reader = Reader::new(&self.bytes);
-        iter::from_fn(move || next(&mut reader).ok())
+        let mut last: &[u8] = &[];
+        iter::from_fn(move || {
+            let (id, state) = next(&mut reader).ok()?;
+            last = if state.is_empty() { last } else { state };
+            Some((id, last))
+        })
     }
 
     /// Number of states.
@@ -62,8 +84,11 @@ impl StreamStates {
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<StreamStates, CodecError> {
         let mut states = StreamStates::default();
         for _ in 0..reader.length()? {
-            let (id, state) = next(reader)?;
-            states.push(id, state);
+            match next(reader)? {
+                (_, []) if states.is_empty() => return Err(CodecError::Invalid("stream state")),
+                (id, []) => states.push_same(id),
+                (id, state) => states.push(id, state),
+            }
         }
         Ok(states)
     }

@@ -23,7 +23,9 @@ fn delta() -> Delta {
         )
         .expect("small counts");
     delta.streams.push(StreamId(9), &[1, 2, 3]);
-    delta.streams.push(StreamId(4), &[]);
+    delta.streams.push(StreamId(4), &[1, 2, 3]);
+    delta.streams.push(StreamId(5), &[4]);
+    delta.streams.push(StreamId(4), &[1, 2, 3]);
     let unweighted = [(8, 10), (3, 40), (8, 20)];
     let unweighted = unweighted.map(|(series, end)| (SeriesId(series), Slice::ending_at(end)));
     delta.note_unweighted(unweighted.to_vec());
@@ -67,6 +69,29 @@ fn a_later_delta_adds_counts() {
         sum.entries
             .is_sorted_by_key(|entry| (entry.slice, entry.series))
     );
+}
+
+#[test]
+fn a_state_as_the_one_before_takes_no_room_of_its_own() {
+    let states = [
+        (1, vec![3; 500]),
+        (2, vec![3; 500]),
+        (3, vec![4]),
+        (1, vec![3; 500]),
+    ];
+    let mut delta = Delta::default();
+    for (id, state) in &states {
+        delta.streams.push(StreamId(*id), state);
+    }
+    let bytes = delta.encode();
+    assert!((1_000..1_100).contains(&bytes.len()), "{}", bytes.len());
+    let read = Delta::decode(&bytes).unwrap().streams;
+    assert_eq!(read.len(), states.len());
+    let read: Vec<_> = read
+        .iter()
+        .map(|(id, state)| (id.0, state.to_vec()))
+        .collect();
+    assert_eq!(read, states);
 }
 
 #[test]
