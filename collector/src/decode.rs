@@ -127,7 +127,7 @@ impl From<Broken> for RequestError {
 impl Decoded {
     /// About how many bytes it occupies: what a small payload becomes may be many times as large.
     pub fn held_bytes(&self) -> usize {
-        // What a series or a point has beside itself: names, values, bins.
+        // What a series has beside itself: names and values.
         const BESIDE: usize = 128;
         self.points.held_bytes()
             + self.new_series.len() * (size_of::<SeriesKey>() + BESIDE)

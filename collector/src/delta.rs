@@ -8,7 +8,10 @@ use crate::series::SeriesId;
 use crate::slice::Slice;
 use crate::streams::StreamStates;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The form before, in which every state of a stream stands whole. It reads as the present one; who knows only that
+/// form does not read this one.
+const WHOLE_STATES: u8 = 2;
 /// The first form, whose classes did not tell signals apart. It is still read: it is what an older
 /// version left in the journal when it was killed.
 const WITHOUT_SIGNALS: u8 = 1;
@@ -99,8 +102,8 @@ impl Delta {
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Delta, CodecError> {
         let (version, mut reader) = match unseal(VERSION, bytes) {
-            Err(CodecError::Version(WITHOUT_SIGNALS)) => {
-                (WITHOUT_SIGNALS, unseal(WITHOUT_SIGNALS, bytes)?)
+            Err(CodecError::Version(before @ (WITHOUT_SIGNALS | WHOLE_STATES))) => {
+                (before, unseal(before, bytes)?)
             }
             unsealed => (VERSION, unsealed?),
         };

@@ -204,6 +204,10 @@ impl SparseHistogram {
         reader: &mut Reader<'_>,
         most: u64,
     ) -> Result<SparseHistogram, CodecError> {
+        SparseHistogram::read(reader, most.into())
+    }
+
+    fn read(reader: &mut Reader<'_>, most: u128) -> Result<SparseHistogram, CodecError> {
         let length = reader.length()?;
         let mut bins = SmallVec::with_capacity(length);
         let mut left = most;
@@ -218,13 +222,13 @@ impl SparseHistogram {
                 return Err(CodecError::Invalid("histogram bin"));
             }
             left = left
-                .checked_sub(count)
+                .checked_sub(count.into())
                 .ok_or(CodecError::Invalid("histogram total"))?;
             bins.push(Bin { index, count });
             previous = Some(index);
         }
         let clamped = if length == 0 { 0 } else { reader.varint()? };
-        if clamped > most - left {
+        if u128::from(clamped) > most - left {
             return Err(CodecError::Invalid("histogram total"));
         }
         Ok(SparseHistogram { bins, clamped })
@@ -238,7 +242,8 @@ pub struct PackedHistogram(Box<[u8]>);
 impl PackedHistogram {
     /// The histogram that was packed.
     pub fn unpack(&self) -> SparseHistogram {
-        SparseHistogram::decode_from(&mut Reader::new(&self.0), u64::MAX)
+        // Whatever was added up: a sum of histograms may be beyond what one may hold.
+        SparseHistogram::read(&mut Reader::new(&self.0), u128::MAX)
             .unwrap_or_else(|_| unreachable!("these bytes are what `pack` wrote"))
     }
 }
@@ -325,6 +330,14 @@ mod tests {
             prop_assert_eq!(reader.done(), Ok(()));
             prop_assert_eq!(histogram.pack().unpack(), histogram);
         }
+    }
+
+    #[test]
+    fn sums_beyond_what_one_may_hold_can_be_packed() {
+        let mut histogram = SparseHistogram::default();
+        histogram.record(1, u64::MAX - 1);
+        histogram.record(1_000, u64::MAX - 1);
+        assert_eq!(histogram.pack().unpack(), histogram);
     }
 
     #[test]

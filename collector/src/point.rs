@@ -209,7 +209,7 @@ impl Points {
             };
             size_of::<Scheme>() + scheme.metric.len() + layout + size_of_val(&*scheme.bounds)
         };
-        size_of_val(&*self.kept)
+        self.kept.capacity() * size_of::<KeptPoint>()
             + self.counts.capacity() * size_of::<(i64, u64)>()
             + self.schemes.iter().map(of_scheme).sum::<usize>()
     }

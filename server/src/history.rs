@@ -36,7 +36,7 @@ pub(crate) async fn recount(
     Ok(())
 }
 
-/// Loads the latencies of indicators: as fine as they are kept, as far as any window reaches. They have no
+/// Loads the latencies of indicators: as fine as any window's far edge may need, as far as any reaches. They have no
 /// events before `begin`.
 pub(crate) async fn load_latencies(
     store: &Store,

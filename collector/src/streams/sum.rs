@@ -8,8 +8,8 @@ use crate::histogram::SparseHistogram;
 use crate::measured::{Bound, Measured, Range, Ranges, Scale, Steps};
 use crate::point::Buckets;
 
-/// Buckets that are summed before they are measured. A point has at most half as many.
-const MAX_BUCKETS: usize = 8192;
+/// Buckets, of 64 bytes each, from which on they are measured before more are added.
+const MAX_BUCKETS: usize = 2048;
 
 /// What was added, ever so often: measured, but for the latest distributions, which are still buckets.
 #[derive(Debug, Default)]

@@ -113,9 +113,24 @@ fn cut_and_bent_bytes_are_refused() {
     }
 }
 
+#[test]
+fn the_form_before_is_read_and_a_later_one_is_told() {
+    let bytes = delta().encode();
+    let body = &bytes[1..bytes.len() - 8];
+    assert_eq!(Delta::decode(&sealed_as(2, body)), Ok(delta()));
+    assert_eq!(
+        Delta::decode(&sealed_as(4, body)),
+        Err(CodecError::Version(4))
+    );
+}
+
 /// Seals hostile bytes as a writer would, so that what follows the checksum is reached.
 fn sealed(body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![1];
+    sealed_as(1, body)
+}
+
+fn sealed_as(version: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![version];
     bytes.extend_from_slice(body);
     let sum = blake3::hash(&bytes);
     bytes.extend_from_slice(&sum.as_bytes()[..8]);

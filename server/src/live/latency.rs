@@ -1,8 +1,8 @@
 //! Latencies of one indicator over time, so that percentiles of any window are a merge away.
 //!
 //! A window up to 6 h is exact to 10 s at its far edge, one up to two days to the minute, beyond
-//! that to the hour: at most half a percent of the window. A calendar's period is exact to the minute in its first two
-//! days. What no window's far edge needs is kept by the hour at once.
+//! that to the hour. A calendar's period is exact to the minute in its first two days. What no window's far edge needs
+//! is soon kept by the hour.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,10 @@ use collector::{PackedHistogram, SparseHistogram};
 use hdrhistogram::Histogram;
 use slo_specs::Window;
 
+/// How far back slices of 10 s and of minutes are kept at least, whatever windows need: for a clock that goes back, and
+/// for a window that another catalog brings.
+const TENS_S: i64 = 120;
+const LEAST_MINUTES_S: i64 = 3600;
 /// Longest window that 10-second histograms are kept for, in seconds.
 const TENS_WINDOW_S: i64 = 6 * 3600;
 /// How far back minute histograms are kept, if a window needs them, in seconds.
@@ -80,8 +84,10 @@ impl Latency {
     /// Merges into longer slices what no window needs as fine, and drops what none reaches.
     pub(crate) fn advance(&mut self, now: i64, reach: Reach) {
         self.close();
-        self.coarsen(now - reach.tens, 10, 60);
-        self.coarsen(now - reach.tens.max(reach.minutes), 60, 3600);
+        let tens = reach.tens.max(TENS_S);
+        let minutes = reach.minutes.max(tens).max(LEAST_MINUTES_S);
+        self.coarsen(now - tens, 10, 60);
+        self.coarsen(now - minutes, 60, 3600);
         let oldest = now - reach.longest.max(TENS_WINDOW_S);
         self.slices.retain(|(end, _), _| *end > oldest);
     }
@@ -166,8 +172,8 @@ mod tests {
     fn slices_are_as_fine_as_the_far_edges_of_windows_need() {
         let now = 3 * HOUR + 1230;
         for (windows, [tens, minutes, hours]) in [
-            (vec![30 * 24 * HOUR], [3, 20, 3]),
-            (vec![24 * HOUR], [3, 200, 0]),
+            (vec![30 * 24 * HOUR], [15, 78, 2]),
+            (vec![24 * HOUR], [15, 198, 0]),
             (vec![2 * HOUR, 24 * HOUR], [723, 80, 0]),
             (vec![HOUR, 30 * 24 * HOUR], [363, 20, 2]),
         ] {

@@ -92,10 +92,12 @@ async fn refuse(lane: &Lane, sqlstate: &str, at_commit: bool) -> Result<()> {
 async fn take_again(lane: &Lane) -> Result<()> {
     let postgres = lane.postgres()?;
     for table in WRITTEN {
-        let trigger = format!("drop trigger fault on {table}");
+        let trigger = format!("drop trigger if exists fault on {table}");
         postgres.psql("sloburn", &trigger).await?;
     }
-    postgres.psql("sloburn", "drop function fault()").await?;
+    postgres
+        .psql("sloburn", "drop function if exists fault()")
+        .await?;
     Ok(())
 }
 

@@ -102,10 +102,8 @@ impl Metric {
         if sent.too_many {
             return Err(TOO_MANY_BUCKETS);
         }
-        let known = match &self.reading.layout {
-            Layout::Explicit(bounds) => **bounds == *sent.bounds,
-            Layout::Exponential { .. } => false,
-        };
+        let known =
+            matches!(&self.reading.layout, Layout::Explicit(bounds) if **bounds == *sent.bounds);
         if !known
             && (!sent.bounds.is_sorted_by(|a, b| a < b)
                 || sent.bounds.iter().any(|bound| bound.is_nan()))
