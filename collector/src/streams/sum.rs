@@ -73,8 +73,14 @@ impl Sum {
         self.measured.merge(measured).is_ok()
     }
 
-    /// Adds some of a distribution's counts. They fit, as the caller has checked.
-    pub(super) fn add_buckets(&mut self, of: &Buckets<'_>, counts: &[(i64, u64)], way: &Arc<Way>) {
+    /// Adds some of a distribution's counts, and says how many more buckets it holds. The counts fit, as the caller has
+    /// checked.
+    pub(super) fn add_buckets(
+        &mut self,
+        of: &Buckets<'_>,
+        counts: &[(i64, u64)],
+        way: &Arc<Way>,
+    ) -> usize {
         let takes = |bucketed: &Bucketed| bucketed.takes(way);
         if !self.bucketed.as_ref().is_some_and(takes) {
             self.measure();
@@ -82,7 +88,9 @@ impl Sum {
         let bucketed = self
             .bucketed
             .get_or_insert_with(|| Bucketed::new(Arc::clone(way)));
+        let before = bucketed.held_buckets();
         bucketed.add(of, counts);
+        bucketed.held_buckets() - before
     }
 
     pub(super) fn finish(mut self) -> Measured {
@@ -113,8 +121,11 @@ impl Bucketed {
     }
 
     fn takes(&self, way: &Arc<Way>) -> bool {
-        let buckets = self.cells.len().max(self.lows.len()).max(self.highs.len());
-        Arc::ptr_eq(&self.way, way) && buckets < MAX_BUCKETS
+        Arc::ptr_eq(&self.way, way) && self.held_buckets() < MAX_BUCKETS
+    }
+
+    fn held_buckets(&self) -> usize {
+        self.cells.len() + self.lows.len() + self.highs.len()
     }
 
     fn add(&mut self, of: &Buckets<'_>, counts: &[(i64, u64)]) {

@@ -29,6 +29,10 @@ const MAX_ADDED: u64 = 1 << 46;
 /// has more counts in fewer slices of the same time, so that a small request cannot fill the store.
 const MAX_CELLS: usize = 1 << 15;
 
+/// The same of all that is committed together, each slice's bucket of a series once: 32 MiB of them. When they are used
+/// up, distributions count in the latest slice of their time: so many small requests cannot fill memory either.
+const MAX_CELLS_TOGETHER: usize = 1 << 19;
+
 /// What points add up to: of one request, or of all that are committed together, as their streams are many and their
 /// series few.
 #[derive(Debug, Default)]
@@ -36,6 +40,8 @@ pub struct Increments {
     sums: Sums,
     /// How their distributions are read.
     ways: Ways,
+    /// Buckets that distributions of several slices made.
+    cells: usize,
     /// Counted points by series, beside those that the sums tell.
     taken: HashMap<SeriesId, u64, RandomState>,
 }
@@ -182,11 +188,16 @@ impl<'i> Work<'i> {
     }
 
     fn add_shares(&mut self, point: &Point<'_>, amount: &Amount<'_>, spread: Spread) -> bool {
+        let Increments {
+            sums, ways, cells, ..
+        } = &mut *self.increments;
         let mut spread = match amount {
-            Amount::Buckets(buckets) => spread.in_at_most(MAX_CELLS / buckets.width().max(1)),
+            Amount::Buckets(buckets) => {
+                let room = MAX_CELLS_TOGETHER.saturating_sub(*cells).min(MAX_CELLS);
+                spread.in_at_most(room / buckets.width().max(1))
+            }
             Amount::Count(_) | Amount::Level(_) => spread,
         };
-        let Increments { sums, ways, .. } = &mut *self.increments;
         let most = amount.count().max(SHARE_UNITS);
         let fits = |slice: Slice| {
             let known = sums.get(&(slice, point.series)).map_or(0, Sum::count);
@@ -201,7 +212,7 @@ impl<'i> Work<'i> {
             let way = self.latest.of(ways, buckets, point.reading);
             for (place, counts) in shares.filter(|(_, counts)| !counts.is_empty()) {
                 let sum = sums.entry(place).or_default();
-                sum.add_buckets(buckets, &counts, way);
+                *cells += sum.add_buckets(buckets, &counts, way);
             }
             return true;
         }

@@ -1,13 +1,15 @@
 //! Distributions and gauges: exact where the sender says enough, an interval elsewhere.
 
-use collector::{Kind, Streams, Within};
+use collector::{Delta, Kind, Ledger, Streams, Within};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    Gauge, Histogram, HistogramDataPoint, NumberDataPoint,
+    ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
+    NumberDataPoint,
 };
 
-use crate::given::{decoded, metrics};
+use crate::given::{decoded, metrics, text};
 use crate::points::{CUMULATIVE, DELTA, LIVE, at, by_slice, exponential, histogram, total};
 
 #[test]
@@ -105,6 +107,34 @@ fn what_buckets_occupy_is_said_whole() {
         let least = points * 4_096 * 16 + 4_095 * (8 + 16);
         assert!((least..least * 2).contains(&held), "{held} of {least}");
     }
+}
+
+#[test]
+fn wide_distributions_of_a_long_time_fill_no_memory() {
+    let point = |number: i32| ExponentialHistogramDataPoint {
+        attributes: vec![text("number", &number.to_string())],
+        start_time_unix_nano: at(-7_190),
+        time_unix_nano: at(0),
+        count: 45 * 800,
+        scale: 8,
+        positive: Some(Buckets {
+            offset: number * 45 - 2_560,
+            bucket_counts: vec![800; 45],
+        }),
+        ..ExponentialHistogramDataPoint::default()
+    };
+    let data = ExponentialHistogram {
+        data_points: (0..200).map(point).collect(),
+        aggregation_temporality: DELTA,
+    };
+    let request = metrics("latency", "ms", Data::ExponentialHistogram(data));
+    let absorbed = Streams::new(LIVE).absorb(&decoded(Kind::Metrics, &request).points);
+    assert_eq!(total(&absorbed).count(), 200 * 45 * 800);
+    assert!(absorbed.entries.len() > 700, "as fine as there is room");
+    let mut delta = Delta::default();
+    delta.add(absorbed.entries, &Ledger::default()).unwrap();
+    // Each in its own slice, they would be some six million buckets.
+    assert!(delta.encode().len() < 8 << 20, "{}", delta.encode().len());
 }
 
 #[test]
