@@ -117,6 +117,20 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Takes out the middle of a long message: a value that it quotes may be as long as the file, as where a string does
+    /// not end.
+    fn shorten(&mut self) {
+        const EACH_END: usize = 200;
+        let length = self.message.chars().count();
+        if length > 2 * EACH_END {
+            let begin: String = self.message.chars().take(EACH_END).collect();
+            let end = self.message.chars().skip(length - EACH_END);
+            self.message = format!("{begin} … {}", end.collect::<String>());
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
@@ -195,6 +209,7 @@ impl Config {
                 telemetry,
             })
         } else {
+            problems.iter_mut().for_each(Problem::shorten);
             Err(Problems(problems))
         }
     }
@@ -483,6 +498,20 @@ mod tests {
         let config = Config::from_text(&args, text, "sloburn.toml").unwrap();
         assert_eq!(config.listen.web.port(), 9999);
         assert_eq!(config.listen.otlp_http.port(), 2222);
+    }
+
+    #[test]
+    fn a_long_value_is_not_quoted_whole() {
+        let text = format!("base_url = '''{}'''\n", "long ".repeat(2000));
+        let [problem] = &*problems(&text) else {
+            panic!("one problem");
+        };
+        assert!(problem.len() < 500, "{problem}");
+        assert!(problem.starts_with("base_url: `long long"), "{problem}");
+        assert!(
+            problem.ends_with("must begin with http:// or https://"),
+            "{problem}"
+        );
     }
 
     #[test]
