@@ -56,7 +56,7 @@ pub(crate) struct Live {
     /// Per indicator the earliest slice end that changed since the last tick.
     touched: BTreeMap<Fingerprint, i64>,
     observing_since_nanos: Option<u64>,
-    /// How long the latencies of a minute are kept apart, in seconds.
+    /// For how long the latencies of a minute are kept apart at most, in seconds: as long as a window needs them.
     minutes_s: i64,
     /// Indicators whose history is not counted yet: nothing is said of them.
     without_history: Vec<Fingerprint>,
@@ -91,7 +91,7 @@ impl Live {
         }
     }
 
-    /// Keeps the latencies of every minute, for percentiles that are exact to the minute.
+    /// Keeps the latencies of every minute of windows beyond two days too, for percentiles that are exact to the minute.
     pub(crate) fn keep_minutes(&mut self) {
         self.minutes_s = i64::MAX;
     }
